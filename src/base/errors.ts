@@ -1,0 +1,134 @@
+// One table of everything that can go wrong by name, one class, one way to throw. Knows no wire shape: `wire/failure.ts` does.
+
+/** What a message may be filled with; values are shown to the caller, so never a secret and never a prompt. */
+export type FailureFields = Readonly<Record<string, string | number | boolean | null | readonly string[]>>
+
+interface FailureKind {
+  /** The HTTP status an API answer carries. */
+  readonly status: number
+  /** OpenAI's `error.type` vocabulary: `invalid_request_error`, `rate_limit_error`, `server_error`, … */
+  readonly type: string
+  /** Whether the same request may succeed later; becomes `x-should-retry`. */
+  readonly retryable: boolean
+  /** What was wrong and what to do, in one or two plain sentences. */
+  readonly message: (fields: FailureFields) => string
+}
+
+const request = (status: number, message: FailureKind['message']): FailureKind => ({
+  status,
+  type: 'invalid_request_error',
+  retryable: false,
+  message,
+})
+
+const server = (status: number, retryable: boolean, message: FailureKind['message']): FailureKind => ({
+  status,
+  type: 'server_error',
+  retryable,
+  message,
+})
+
+/** Every code, alphabetical. A code is stable once released: clients match on it. */
+const kinds = {
+  context_length_exceeded: request(
+    400,
+    (f) =>
+      `This model's context is ${f['limit']} tokens, and the prompt has ${f['promptTokens']} tokens. Shorten the prompt, or load the model with a longer context.`,
+  ),
+  engine_failed: server(
+    503,
+    true,
+    (f) =>
+      `The engine process of model "${f['model']}" ended while it worked on this request. It restarts by itself: send the request again.`,
+  ),
+  internal_error: server(
+    500,
+    true,
+    (f) => `Something failed inside the server. Give the request id ${f['requestId'] ?? ''} to whoever runs it.`,
+  ),
+  invalid_api_key: {
+    status: 401,
+    type: 'authentication_error',
+    retryable: false,
+    message: () => 'The API key is missing or not valid. Send it as "Authorization: Bearer <key>".',
+  },
+  invalid_value: request(400, (f) => `"${f['param']}" is not valid: ${f['reason']}.`),
+  model_load_failed: server(503, false, (f) => `Model "${f['model']}" could not be loaded: ${f['reason']}`),
+  model_not_found: request(
+    404,
+    (f) => `There is no model "${f['model']}" here. GET /v1/models lists what this server has.`,
+  ),
+  not_found: request(404, (f) => `There is no ${f['what']} "${f['id']}".`),
+  queue_full: {
+    status: 429,
+    type: 'rate_limit_error',
+    retryable: true,
+    message: (f) =>
+      `The line for model "${f['model']}" is full with ${f['waiting']} requests waiting. Try again in ${f['retryAfter']} s.`,
+  },
+  schema_not_satisfied: server(
+    500,
+    true,
+    (f) =>
+      `The model did not give an answer that satisfies the schema in ${f['attempts']} attempts. Simplify the schema, or raise max_tokens.`,
+  ),
+  server_stopping: server(503, true, () => 'The server is shutting down. Send the request again in a moment.'),
+  unsupported_endpoint: request(
+    404,
+    (f) => `This server does not serve ${f['method']} ${f['path']}. GET /openapi.json lists what it serves.`,
+  ),
+  unsupported_value: request(400, (f) => `"${f['param']}" is not supported here: ${f['reason']}.`),
+} as const satisfies Record<string, FailureKind>
+
+/** A stable error code. */
+export type FailureCode = keyof typeof kinds
+
+/** Every code, for the generated reference page. */
+export const failureCodes = Object.keys(kinds) as readonly FailureCode[]
+
+/** A failure with a name: carries its code, its fields, and what the table says of both. */
+export class Failure extends Error {
+  override readonly name = 'Failure'
+  readonly code: FailureCode
+  readonly fields: FailureFields
+  readonly status: number
+  readonly type: string
+  readonly retryable: boolean
+
+  constructor(code: FailureCode, fields: FailureFields = {}, options?: ErrorOptions) {
+    const kind: FailureKind = kinds[code]
+    super(kind.message(fields), options)
+    this.code = code
+    this.fields = fields
+    this.status = kind.status
+    this.type = kind.type
+    this.retryable = kind.retryable
+  }
+
+  /** The request field at fault, when there is one. */
+  get param(): string | null {
+    const param = this.fields['param']
+    return typeof param === 'string' ? param : null
+  }
+
+  /** The part that crosses a process boundary; `reviveFailure` is its inverse. */
+  toJSON(): { code: FailureCode; fields: FailureFields } {
+    return { code: this.code, fields: this.fields }
+  }
+}
+
+/** The one way to make a failure: `throw fail('model_not_found', { model })`. */
+export function fail(code: FailureCode, fields: FailureFields = {}, cause?: unknown): Failure {
+  return new Failure(code, fields, cause === undefined ? undefined : { cause })
+}
+
+/** Rebuilds a failure that came over a process boundary as `{ code, fields }`; anything else becomes `internal_error`. */
+export function reviveFailure(value: unknown): Failure {
+  if (typeof value === 'object' && value !== null && 'code' in value && typeof value.code === 'string') {
+    if (Object.hasOwn(kinds, value.code)) {
+      const fields = 'fields' in value && typeof value.fields === 'object' && value.fields !== null ? value.fields : {}
+      return new Failure(value.code as FailureCode, fields as FailureFields)
+    }
+  }
+  return new Failure('internal_error')
+}
