@@ -30,17 +30,25 @@ const server = (status: number, retryable: boolean, message: FailureKind['messag
 
 /** Every code, alphabetical. A code is stable once released: clients match on it. */
 const kinds = {
+  client_closed: request(499, () => 'The client closed the connection before the answer was complete.'),
   context_length_exceeded: request(
     400,
     (f) =>
       `This model's context is ${f['limit']} tokens, and the prompt has ${f['promptTokens']} tokens. Shorten the prompt, or load the model with a longer context.`,
   ),
+  deadline_exceeded: server(504, true, () => 'The deadline of this request passed before the answer was complete.'),
   engine_failed: server(
     503,
     true,
     (f) =>
       `The engine process of model "${f['model']}" ended while it worked on this request. It restarts by itself: send the request again.`,
   ),
+  forbidden: {
+    status: 403,
+    type: 'permission_error',
+    retryable: false,
+    message: (f) => `This key has the scope "${f['scope']}", and this call needs the scope "${f['needed']}".`,
+  },
   internal_error: server(
     500,
     true,
@@ -52,7 +60,11 @@ const kinds = {
     retryable: false,
     message: () => 'The API key is missing or not valid. Send it as "Authorization: Bearer <key>".',
   },
+  invalid_function_call: request(400, (f) => `"${f['param']}" is not a valid function call: ${f['reason']}.`),
+  invalid_json: request(400, (f) => `The request body is not valid JSON: ${f['reason']}.`),
+  invalid_message_order: request(400, (f) => `The order of the messages is not valid: ${f['reason']}.`),
   invalid_value: request(400, (f) => `"${f['param']}" is not valid: ${f['reason']}.`),
+  method_not_allowed: request(405, (f) => `${f['path']} does not take ${f['method']}; it takes ${f['allowed']}.`),
   model_load_failed: server(503, false, (f) => `Model "${f['model']}" could not be loaded: ${f['reason']}`),
   model_not_found: request(
     404,
@@ -66,6 +78,16 @@ const kinds = {
     message: (f) =>
       `The line for model "${f['model']}" is full with ${f['waiting']} requests waiting. Try again in ${f['retryAfter']} s.`,
   },
+  rate_limit_exceeded: {
+    status: 429,
+    type: 'rate_limit_error',
+    retryable: true,
+    message: (f) => `This key sends more ${f['what']} than it may. Try again in ${f['retryAfter']} s.`,
+  },
+  request_too_large: request(
+    413,
+    (f) => `The request body is larger than ${f['limit']} bytes. Send less at once, or raise body-limit on the server.`,
+  ),
   schema_not_satisfied: server(
     500,
     true,
@@ -76,6 +98,10 @@ const kinds = {
   unsupported_endpoint: request(
     404,
     (f) => `This server does not serve ${f['method']} ${f['path']}. GET /openapi.json lists what it serves.`,
+  ),
+  unsupported_media_type: request(
+    415,
+    (f) => `The content type "${f['contentType']}" is not read here. Send the body as application/json.`,
   ),
   unsupported_value: request(400, (f) => `"${f['param']}" is not supported here: ${f['reason']}.`),
 } as const satisfies Record<string, FailureKind>
