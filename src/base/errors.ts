@@ -36,7 +36,36 @@ const kinds = {
     (f) =>
       `This model's context is ${f['limit']} tokens, and the prompt has ${f['promptTokens']} tokens. Shorten the prompt, or load the model with a longer context.`,
   ),
+  database_newer: server(
+    503,
+    false,
+    (f) =>
+      `The database ${f['database']} was changed by a later version of Galerne (${f['migrations']}). Start that version, or restore a backup made before it.`,
+  ),
+  database_unavailable: server(
+    503,
+    true,
+    (f) => `The database does not answer: ${f['reason']}. It is tried again with every request.`,
+  ),
+  database_unusable: server(
+    503,
+    false,
+    (f) =>
+      `The database ${f['database']} cannot be used: ${f['reason']}. Check the path and its rights, restore a backup, or move the file away to start empty.`,
+  ),
   deadline_exceeded: server(504, true, () => 'The deadline of this request passed before the answer was complete.'),
+  disk_full: server(
+    507,
+    false,
+    (f) =>
+      `The disk that holds ${f['path']} is full: ${f['needed']} bytes more are needed and ${f['free']} are free. Make room and pull again: what has arrived is kept.`,
+  ),
+  egress_failed: server(502, true, (f) => `${f['url']} could not be fetched: ${f['reason']}.`),
+  egress_refused: request(
+    403,
+    (f) =>
+      `"${f['host']}" leads to ${f['address']}, which outgoing requests may not reach. Only addresses on the public internet and those set up by the operator are fetched.`,
+  ),
   engine_failed: server(
     503,
     true,
@@ -71,6 +100,11 @@ const kinds = {
     (f) => `There is no model "${f['model']}" here. GET /v1/models lists what this server has.`,
   ),
   not_found: request(404, (f) => `There is no ${f['what']} "${f['id']}".`),
+  pull_failed: server(
+    502,
+    true,
+    (f) => `Model "${f['model']}" could not be pulled. ${[f['reasons']].flat().join(' ')}`,
+  ),
   queue_full: {
     status: 429,
     type: 'rate_limit_error',
@@ -95,6 +129,11 @@ const kinds = {
       `The model did not give an answer that satisfies the schema in ${f['attempts']} attempts. Simplify the schema, or raise max_tokens.`,
   ),
   server_stopping: server(503, true, () => 'The server is shutting down. Send the request again in a moment.'),
+  tool_missing: server(
+    503,
+    false,
+    (f) => `"${f['tool']}" is needed for this and is not installed, or not on the PATH. Install it and try again.`,
+  ),
   unsupported_endpoint: request(
     404,
     (f) => `This server does not serve ${f['method']} ${f['path']}. GET /openapi.json lists what it serves.`,
