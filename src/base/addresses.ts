@@ -1,0 +1,79 @@
+// Decides which network addresses outgoing connections may reach. Pure: resolves nothing and connects to nothing.
+import { BlockList, isIP, isIPv4 } from 'node:net'
+
+/** `public` may be reached always, `private` (loopback included) where the caller's policy says so, `forbidden` never. */
+export type AddressClass = 'public' | 'private' | 'forbidden'
+
+// IANA's special-purpose registries (RFC 6890 and updates). Link-local holds the clouds' metadata services, so no policy opens it.
+const privateRanges = list([
+  '127.0.0.0/8',
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  '::1/128',
+  'fc00::/7',
+])
+const forbiddenRanges = list([
+  '0.0.0.0/8',
+  '169.254.0.0/16',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  '::/128',
+  '100::/64',
+  'fe80::/10',
+  'fec0::/10',
+  'ff00::/8',
+  '2001:db8::/32',
+])
+
+/** Classifies an IPv4 or IPv6 address; IPv6 forms that carry an IPv4 address are judged by that address. */
+export function classifyAddress(address: string): AddressClass {
+  const family = isIP(address.split('%')[0] ?? '')
+  if (family === 0) return 'forbidden'
+  const carried = family === 6 ? carriedIPv4(address) : undefined
+  if (carried !== undefined) return classifyAddress(carried)
+  const kind = family === 6 ? 'ipv6' : 'ipv4'
+  if (forbiddenRanges.check(address, kind)) return 'forbidden'
+  return privateRanges.check(address, kind) ? 'private' : 'public'
+}
+
+/** The IPv4 address inside a mapped (::ffff:0:0/96), compatible (::/96), NAT64 (64:ff9b::/96) or 6to4 (2002::/16) address. */
+function carriedIPv4(address: string): string | undefined {
+  const words = expand(address)
+  const [first, second] = words
+  const embedded = (high: number | undefined, low: number | undefined) =>
+    [(high ?? 0) >> 8, (high ?? 0) & 255, (low ?? 0) >> 8, (low ?? 0) & 255].join('.')
+  if (first === 0x2002) return embedded(second, words[2])
+  const leading = words.slice(0, 6)
+  const isNat64 = first === 0x64 && second === 0xff9b && leading.slice(2).every((word) => word === 0)
+  const isMapped = leading.slice(0, 5).every((word) => word === 0) && leading[5] === 0xffff
+  // ::1 and :: are addresses of their own, not carriers of 0.0.0.1 and 0.0.0.0.
+  const isCompatible = leading.every((word) => word === 0) && ((words[6] ?? 0) !== 0 || (words[7] ?? 0) > 1)
+  return isNat64 || isMapped || isCompatible ? embedded(words[6], words[7]) : undefined
+}
+
+/** The eight 16-bit words of an IPv6 address. */
+function expand(address: string): number[] {
+  // The URL parser writes a dotted tail as two words and lower-cases the rest.
+  const canonical = new URL(`http://[${address.split('%')[0]}]`).hostname.slice(1, -1)
+  const [head = '', tail] = canonical.split('::')
+  const words = (part: string) => (part === '' ? [] : part.split(':').map((word) => Number.parseInt(word, 16)))
+  const left = words(head)
+  const right = tail === undefined ? [] : words(tail)
+  return [...left, ...Array.from({ length: 8 - left.length - right.length }, () => 0), ...right]
+}
+
+function list(ranges: readonly string[]): BlockList {
+  const blocked = new BlockList()
+  for (const range of ranges) {
+    const [network = '', prefix] = range.split('/')
+    blocked.addSubnet(network, Number(prefix), isIPv4(network) ? 'ipv4' : 'ipv6')
+  }
+  return blocked
+}

@@ -1,0 +1,179 @@
+// Every setting of Galerne: its name, type, range, default and meaning. Knows nothing of where a value comes from.
+import { type Static, type TSchema, Type } from 'typebox'
+
+/** How the text of a variable, flag or YAML scalar becomes the schema's value. */
+export type Unit = 'duration' | 'size' | 'path'
+
+/** What Galerne adds to a JSON Schema: a unit to parse, whether to mask the value, and what to say when it does not fit. */
+export interface SettingNotes {
+  readonly unit?: Unit
+  readonly secret?: boolean
+  /** What is wrong when `pattern` does not match, as the end of a sentence. */
+  readonly hint?: string
+}
+
+const duration = (description: string, fallback: number, notes: SettingNotes = {}) =>
+  Type.Integer({ description, default: fallback, minimum: 0, maximum: 86_400_000, unit: 'duration', ...notes })
+
+const path = (description: string, notes: SettingNotes = {}) =>
+  Type.String({ description, minLength: 1, unit: 'path', ...notes })
+
+/** The settings in the order in which help texts and the reference page list them. Durations are milliseconds, sizes bytes. */
+export const configSchema = Type.Object({
+  host: Type.String({ description: 'Address to listen on.', default: '127.0.0.1', minLength: 1 }),
+  port: Type.Integer({
+    description: 'Port to listen on; 0 takes any free one.',
+    default: 6420,
+    minimum: 0,
+    maximum: 65_535,
+  }),
+  home: Type.String({
+    description: 'Data folder: weights, database, the key of the first start.',
+    default: '~/.galerne',
+    minLength: 1,
+    unit: 'path',
+  }),
+  model: Type.Array(Type.String({ minLength: 1 }), {
+    description:
+      'Model to serve: a name of the catalogue, the path of a GGUF file, or name=path. Give it again for another one.',
+    default: ['smollm2-135m-instruct'],
+    minItems: 1,
+  }),
+  'api-key': Type.Optional(
+    Type.String({
+      description: 'Value of the first key, for scripted starts: 32 characters or more.',
+      minLength: 32,
+      maxLength: 512,
+      pattern: '^[!-~]+$',
+      hint: 'must be made of printable ASCII characters without spaces',
+      secret: true,
+    }),
+  ),
+  'log-level': Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+    description: 'The least important line that is logged.',
+    default: 'info',
+  }),
+  'tls-cert': Type.Optional(path('PEM file with the certificate chain; needs tls-key.')),
+  'tls-key': Type.Optional(path('PEM file with the private key; needs tls-cert.')),
+  'drain-timeout': duration('How long running answers may go on after SIGTERM.', 30_000),
+  'database-url': Type.Optional(
+    Type.String({
+      description: 'Database: sqlite:<path>. Without it: galerne.sqlite in home.',
+      minLength: 1,
+      secret: true,
+    }),
+  ),
+  pooling: Type.Optional(
+    Type.Enum(['none', 'mean', 'cls', 'last', 'rank'], {
+      description:
+        "How token vectors become one embedding, for models whose file does not say. 'rank' serves /v1/rerank.",
+    }),
+  ),
+  streams: Type.Optional(
+    Type.Integer({
+      description: 'Answers generated at once per model; the plan chooses without it.',
+      minimum: 1,
+      maximum: 256,
+    }),
+  ),
+  'context-length': Type.Optional(
+    Type.Integer({
+      description: 'Tokens one request may hold, prompt and answer together; the plan chooses without it.',
+      minimum: 64,
+      maximum: 16_777_216,
+    }),
+  ),
+  'kv-type': Type.Optional(
+    Type.Enum(['f16', 'q8_0'], {
+      description: 'Type of the key-value cache: q8_0 takes half the memory. The plan chooses without it.',
+    }),
+  ),
+  layout: Type.Optional(
+    Type.Enum(['split', 'unified'], {
+      description: 'Key-value cache: one part per stream, or one for all. Split without it.',
+    }),
+  ),
+  threads: Type.Optional(
+    Type.Integer({
+      description: 'Threads that all models together compute with; the free cores without it.',
+      minimum: 1,
+      maximum: 1024,
+    }),
+  ),
+  'queue-length': Type.Integer({
+    description: 'Requests that may wait per model; more are refused with 429.',
+    default: 256,
+    minimum: 0,
+    maximum: 1_000_000,
+  }),
+  'trust-proxy': Type.Array(Type.String({ minLength: 1 }), {
+    description:
+      'Address or network of a proxy whose X-Forwarded-For is believed. None by default. Can be given again.',
+    default: [],
+  }),
+  'body-limit': Type.Integer({
+    description: 'Largest request body.',
+    default: 33_554_432,
+    minimum: 1024,
+    maximum: 1_073_741_824,
+    unit: 'size',
+  }),
+  'keep-alive': duration(
+    'Time without output after which a stream sends a comment, so that proxies keep it open; 0 turns it off.',
+    15_000,
+  ),
+  'hub-url': Type.String({
+    description: 'Where weights are pulled from: anything that speaks the HTTP of the Hugging Face Hub.',
+    default: 'https://huggingface.co',
+    pattern: '^https?://[^\\s]+$',
+    hint: 'must be an address that starts with http:// or https://',
+  }),
+  'hub-token': Type.Optional(
+    Type.String({ description: 'Token for gated models on the hub.', minLength: 1, secret: true }),
+  ),
+})
+
+type Camel<Name extends string> = Name extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<Camel<Tail>>}`
+  : Name
+type Values = Static<typeof configSchema>
+
+/** The name of a setting, as in `galerne.yaml` and in flags. */
+export type SettingName = keyof Values
+
+/** The effective settings under camelCase names: `config.drainTimeout` is `drain-timeout`. Durations are milliseconds, sizes bytes. */
+export type Config = {
+  readonly [Name in SettingName as Camel<Name>]: Values[Name] extends readonly (infer Item)[]
+    ? readonly Item[]
+    : Values[Name]
+}
+
+/** One setting's schema with our notes. */
+export type SettingSchema = TSchema &
+  SettingNotes & {
+    readonly description: string
+    readonly default?: unknown
+    readonly type?: string
+    readonly enum?: readonly string[]
+    readonly minimum?: number
+    readonly maximum?: number
+    readonly minLength?: number
+  }
+
+/** Every setting's name, in order. */
+export const settingNames = Object.keys(configSchema.properties) as readonly SettingName[]
+
+/** The schema of one setting. */
+export function settingSchema(name: SettingName): SettingSchema {
+  return configSchema.properties[name] as unknown as SettingSchema
+}
+
+/** `drain-timeout` → `drainTimeout`, the property of `Config`. */
+export function propertyName(name: SettingName): keyof Config {
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()) as keyof Config
+}
+
+/** `drain-timeout` → `GALERNE_DRAIN_TIMEOUT`. */
+export function variableName(name: SettingName): string {
+  return `GALERNE_${name.replaceAll('-', '_').toUpperCase()}`
+}
