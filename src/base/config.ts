@@ -153,8 +153,8 @@ function fromFile(path: string | undefined, folder: string, faults: ConfigFault[
   })
 }
 
-/** Variables with our prefix that are no setting: where the YAML file is, and where tests find weights. */
-const otherVariables = new Set(['GALERNE_CONFIG', 'GALERNE_TEST_MODELS'])
+/** Variables with our prefix that are no setting: where the YAML file is, and what tests are told. */
+const otherVariables = /^GALERNE_(CONFIG$|TEST_)/
 
 function fromEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
@@ -163,7 +163,7 @@ function fromEnvironment(
 ): Given[] {
   const given: Given[] = []
   for (const [variable, raw] of Object.entries(environment)) {
-    if (!variable.startsWith('GALERNE_') || raw === undefined || otherVariables.has(variable)) continue
+    if (!variable.startsWith('GALERNE_') || raw === undefined || otherVariables.test(variable)) continue
     const name = variable.slice('GALERNE_'.length).toLowerCase().replaceAll('_', '-')
     if (isSettingName(name)) given.push({ name, raw, origin: variable, base: folder })
     else faults.push({ origin: variable, message: `there is no setting "${name}".${suggestion(name, variableName)}` })

