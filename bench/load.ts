@@ -1,0 +1,92 @@
+// Sends bounded streamed completions over HTTP from a number of clients at once and measures what a client sees.
+import { createParser } from 'eventsource-parser'
+
+/** Where to send, and what both servers call the model. */
+export interface Target {
+  readonly name: string
+  readonly url: string
+  readonly key: string
+  readonly model: string
+}
+
+/** What one request saw; times in milliseconds. */
+export interface Sample {
+  readonly firstTokenMs: number
+  readonly totalMs: number
+  readonly promptTokens: number
+  readonly completionTokens: number
+}
+
+/** What one round of requests saw. */
+export interface Round {
+  readonly samples: readonly Sample[]
+  /** Completion tokens of all requests per second of wall time. */
+  readonly tokensPerSecond: number
+}
+
+/** One streamed completion of exactly `newTokens` tokens: both vendors' switches against an early end are sent, each server takes its own. */
+export async function complete(target: Target, prompt: string, newTokens: number): Promise<Sample> {
+  const started = performance.now()
+  const response = await fetch(`${target.url}/v1/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${target.key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      model: target.model,
+      prompt,
+      max_tokens: newTokens,
+      min_tokens: newTokens,
+      ignore_eos: true,
+      temperature: 0,
+      stream: true,
+      stream_options: { include_usage: true },
+    }),
+  })
+  if (!response.ok || response.body === null) {
+    throw new Error(`${target.name} answered ${response.status}: ${await response.text()}`)
+  }
+  let firstTokenMs = 0
+  let usage = { prompt_tokens: 0, completion_tokens: 0 }
+  const parser = createParser({
+    onEvent(event) {
+      if (event.data === '[DONE]') return
+      const frame = JSON.parse(event.data) as { choices?: { text?: string }[]; usage?: typeof usage | null }
+      if (firstTokenMs === 0 && frame.choices?.[0]?.text) firstTokenMs = performance.now() - started
+      if (frame.usage) usage = frame.usage
+    },
+  })
+  const decoder = new TextDecoder()
+  for await (const chunk of response.body) parser.feed(decoder.decode(chunk, { stream: true }))
+  return {
+    firstTokenMs,
+    totalMs: performance.now() - started,
+    promptTokens: usage.prompt_tokens,
+    completionTokens: usage.completion_tokens,
+  }
+}
+
+/** Runs `prompts` through `clients` clients, each taking the next prompt when its last answer ends. */
+export async function runRound(
+  target: Target,
+  prompts: readonly string[],
+  clients: number,
+  newTokens: number,
+): Promise<Round> {
+  const waiting = [...prompts]
+  const samples: Sample[] = []
+  const started = performance.now()
+  const client = async (): Promise<void> => {
+    for (let prompt = waiting.shift(); prompt !== undefined; prompt = waiting.shift()) {
+      samples.push(await complete(target, prompt, newTokens))
+    }
+  }
+  await Promise.all(Array.from({ length: clients }, client))
+  const seconds = (performance.now() - started) / 1000
+  const tokens = samples.reduce((sum, sample) => sum + sample.completionTokens, 0)
+  return { samples, tokensPerSecond: tokens / seconds }
+}
+
+/** The value below which a fraction `q` (0–1) of the values lie; nearest rank. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))] ?? Number.NaN
+}
