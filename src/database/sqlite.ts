@@ -1,0 +1,120 @@
+// Kysely over Node's own SQLite: nothing to install. Knows no table.
+
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  SqliteAdapter,
+  type SqliteDatabase,
+  SqliteDialect,
+  SqliteDriver,
+  type SqliteStatement,
+} from 'kysely'
+import { type Failure, fail } from '../base/errors.ts'
+
+/** How long a write waits for another process's write, in milliseconds. It blocks this thread: keep transactions short. */
+const busyTimeout = 5_000
+
+/** Statements kept prepared; the product has about this many. */
+const preparedLimit = 256
+
+/** Opens the file at `path` (made with mode 0600 where absent; `:memory:` is taken) and gives Kysely's dialect for it. */
+export function sqliteDialect(path: string): Dialect {
+  const database = open(path)
+  const config = { database }
+  return {
+    createAdapter: () => new TransactionalAdapter(),
+    createDriver: () => new ImmediateDriver(config),
+    createQueryCompiler: () => new SqliteDialect(config).createQueryCompiler(),
+    createIntrospector: (kysely) => new SqliteDialect(config).createIntrospector(kysely),
+  }
+}
+
+function open(path: string): SqliteDatabase {
+  if (path !== ':memory:') {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    // SQLite would make it with the umask's mode; -wal and -shm take the mode of this file.
+    closeSync(openSync(path, 'a', 0o600))
+  }
+  const database = new DatabaseSync(path, { timeout: busyTimeout })
+  try {
+    // synchronous=normal loses nothing when the process dies, and at most the last commits when power fails; 8 × the inserts of full.
+    database.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on')
+    // Reads the header: a file that is no database is found here, not at the first request.
+    database.prepare('pragma schema_version').get()
+  } catch (error) {
+    database.close()
+    throw error
+  }
+  return adapt(database)
+}
+
+function adapt(database: DatabaseSync): SqliteDatabase {
+  const prepared = new Map<string, StatementSync>()
+  const prepare = (sql: string): StatementSync => {
+    const known = prepared.get(sql)
+    if (known !== undefined) return known
+    if (prepared.size >= preparedLimit) prepared.clear()
+    const statement = database.prepare(sql)
+    prepared.set(sql, statement)
+    return statement
+  }
+  return {
+    close: () => database.close(),
+    prepare: (sql): SqliteStatement => {
+      const statement = named(() => prepare(sql))
+      return {
+        reader: statement.columns().length > 0,
+        all: (values) => named(() => statement.all(...inputs(values))),
+        run: (values) => named(() => statement.run(...inputs(values))),
+        // A cursor that is open across awaits must not share a statement.
+        iterate: (values) => named(() => database.prepare(sql).iterate(...inputs(values))),
+      }
+    },
+  }
+}
+
+/** Kysely passes what the code gave it; the types of `tables.ts` allow only what SQLite takes. */
+function inputs(values: readonly unknown[]): SQLInputValue[] {
+  return values as SQLInputValue[]
+}
+
+/** SQLite's primary result codes for "not now": busy, locked, read-only, input/output error, full, cannot open. */
+const passing = new Set([5, 6, 8, 10, 13, 14])
+
+function named<Result>(action: () => Result): Result {
+  try {
+    return action()
+  } catch (error) {
+    const code = sqliteCode(error)
+    if (code !== undefined && passing.has(code)) throw unavailable(error)
+    throw error
+  }
+}
+
+function unavailable(error: unknown): Failure {
+  return fail('database_unavailable', { reason: error instanceof Error ? error.message : String(error) }, error)
+}
+
+/** The primary result code of an error that SQLite raised (https://www.sqlite.org/rescode.html), else undefined. */
+export function sqliteCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined
+  return error.errcode & 0xff
+}
+
+/** SQLite can roll back schema changes; Kysely's own adapter says no and would run migrations without a transaction. */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true
+  }
+}
+
+/** Takes the write lock at the start of a transaction, so that two processes wait for each other instead of failing half-way. */
+class ImmediateDriver extends SqliteDriver {
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+  }
+}

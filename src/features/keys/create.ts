@@ -1,0 +1,148 @@
+// Makes keys: any time for an administrator, and by itself at the first start. The secret leaves this file once and is not stored.
+
+import { createHash, randomBytes } from 'node:crypto'
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../../base/clock.ts'
+import { fail } from '../../base/errors.ts'
+import { newId } from '../../base/ids.ts'
+import type { NewRow } from '../../database/tables.ts'
+import type { KeyCard, KeyScope, KeyStore } from './store.ts'
+
+/** The workspace that exists before there are workspaces. */
+export const defaultWorkspace = 'default'
+
+/** Shorter values could be guessed; ours have 43 characters after the prefix. */
+const shortestSecret = 32
+
+/** No key is longer: a header of megabytes is not worth hashing. */
+export const longestSecret = 512
+
+/** What a new key is to be. */
+export interface NewKey {
+  readonly name: string
+  readonly scope: KeyScope
+  readonly workspace?: string
+  /** Milliseconds since 1970; absent: it does not expire. */
+  readonly expiresAt?: number
+  /** A value of the caller's own, 32 characters or more. */
+  readonly given?: string
+}
+
+/** A new key and its secret, which is shown now and never again. */
+export interface CreatedKey {
+  readonly key: KeyCard
+  readonly secret: string
+}
+
+/** Makes a key. Throws `invalid_value` for a given value that is too short or taken. */
+export async function createKey(store: KeyStore, clock: Clock, wanted: NewKey): Promise<CreatedKey> {
+  const secret = secretFor(wanted.given, 'secret')
+  const row = rowOf(wanted, secret, 'generated', clock)
+  if (await store.byHash(row.hash))
+    throw fail('invalid_value', { param: 'secret', reason: 'this value is already a key' })
+  await store.insert(row)
+  return { key: shown(row), secret }
+}
+
+/** What the first start found or made. */
+export interface FirstKey {
+  /** To print, once; undefined where the server already had keys. */
+  readonly secret: string | undefined
+  /** File that holds a working key for the CLI. */
+  readonly file: string
+}
+
+/**
+ * Makes sure that somebody can use the server. Without any key it makes one with scope `admin` and keeps it in `<home>/key`, mode
+ * 0600, for the CLI. The value `given` by the `api-key` setting is made a key too; a value it had before is revoked.
+ */
+export async function firstKey(
+  store: KeyStore,
+  clock: Clock,
+  options: { readonly home: string; readonly given?: string },
+): Promise<FirstKey> {
+  const file = join(options.home, 'key')
+  const secret = secretFor(options.given, 'api-key')
+  const wanted: NewKey = { name: options.given === undefined ? 'first start' : 'api-key setting', scope: 'admin' }
+  const row = rowOf(wanted, secret, options.given === undefined ? 'generated' : 'setting', clock)
+  if (await store.insertFirst(row)) {
+    await keep(file, secret)
+    return { secret, file }
+  }
+  if (options.given !== undefined) await adoptSetting(store, clock, row, file, secret)
+  return { secret: undefined, file }
+}
+
+async function adoptSetting(
+  store: KeyStore,
+  clock: Clock,
+  row: NewRow<'keys'>,
+  file: string,
+  secret: string,
+): Promise<void> {
+  const known = await store.byHash(row.hash)
+  if (known === undefined) await store.replaceSetting(row)
+  else if (known.revokedAt !== null || (known.expiresAt !== null && known.expiresAt <= clock.now())) {
+    // To make it work again by starting would undo a revocation in silence.
+    throw fail('invalid_value', { param: 'api-key', reason: 'this key was revoked or has expired: set another value' })
+  }
+  if ((await readFile(file, 'utf8').catch(() => '')).trim() !== secret) await keep(file, secret)
+}
+
+/** SHA-256 of a secret in hexadecimal. Plain hashing is enough: a secret has 256 random bits, nothing to guess from a list. */
+export function hashSecret(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex')
+}
+
+function secretFor(given: string | undefined, param: string): string {
+  if (given === undefined) return `gal_${randomBytes(32).toString('base64url')}`
+  if (given.length < shortestSecret || given.length > longestSecret || !/^[!-~]+$/.test(given)) {
+    const reason = `a key has ${shortestSecret} to ${longestSecret} printable ASCII characters and no spaces`
+    throw fail('invalid_value', { param, reason })
+  }
+  return given
+}
+
+function rowOf(wanted: NewKey, secret: string, origin: 'generated' | 'setting', clock: Clock): NewRow<'keys'> {
+  return {
+    id: newId('key', clock),
+    workspace: wanted.workspace ?? defaultWorkspace,
+    name: wanted.name,
+    scope: wanted.scope,
+    hash: hashSecret(secret),
+    hint: secret.slice(-4),
+    origin,
+    created_at: clock.now(),
+    expires_at: wanted.expiresAt ?? null,
+    revoked_at: null,
+    last_used_at: null,
+  }
+}
+
+function shown(row: NewRow<'keys'>): KeyCard {
+  return {
+    id: row.id,
+    workspace: row.workspace,
+    name: row.name,
+    scope: row.scope,
+    hint: row.hint,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at ?? null,
+    revokedAt: null,
+    lastUsedAt: null,
+  }
+}
+
+/** Written beside and renamed, so that nobody reads half a key. */
+async function keep(file: string, secret: string): Promise<void> {
+  await mkdir(join(file, '..'), { recursive: true, mode: 0o700 })
+  const fresh = `${file}.${process.pid}.new`
+  try {
+    await writeFile(fresh, `${secret}\n`, { mode: 0o600 })
+    await chmod(fresh, 0o600)
+    await rename(fresh, file)
+  } finally {
+    await rm(fresh, { force: true })
+  }
+}
