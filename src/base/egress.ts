@@ -16,7 +16,7 @@ export interface EgressPolicy {
   readonly timeoutMs?: number
   /** Milliseconds without a byte after which the exchange fails; 30,000. */
   readonly idleTimeoutMs?: number
-  /** Redirects followed, each checked like a first request; 5. */
+  /** Redirects followed, each checked like a first request; 5. With 0 the redirect itself is the answer. */
   readonly maxRedirects?: number
 }
 
@@ -127,7 +127,8 @@ async function follow(
   for (let hop = 0; ; hop++) {
     const answer = await exchange({ ...request, headers }, url, { policy, signal, dispatcher, clock, ledger })
     const location = answer.headers['location']
-    if (![301, 302, 303, 307, 308].includes(answer.statusCode) || typeof location !== 'string') {
+    const redirects = [301, 302, 303, 307, 308].includes(answer.statusCode) && policy.maxRedirects > 0
+    if (!redirects || typeof location !== 'string') {
       return response(answer, url, policy.maxBytes)
     }
     await answer.body.dump()

@@ -20,6 +20,8 @@ export interface ToolOptions {
   /** Milliseconds after which the client is ended. */
   readonly timeoutMs: number
   readonly folder?: string
+  /** Variables beside those that the client gets anyway. */
+  readonly environment?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
   /** Called for each line of either output, for progress. */
   readonly onLine?: (line: string) => void
@@ -62,7 +64,7 @@ async function runOnce(
   const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout])
   const child = spawn(command, commandArguments, {
     cwd: options.folder,
-    env: packageClientEnvironment(),
+    env: { ...packageClientEnvironment(), ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     signal,
     killSignal: 'SIGKILL',
