@@ -1,0 +1,58 @@
+// The chat door: POST /v1/chat/completions.
+//
+// How a door is written, here and in every feature that answers from a model:
+// - `register<Feature>(server, { registry })` adds routes; the TypeBox schemas of `wire/` validate the body and write the reference.
+// - A key is wanted unless the route says `config: { open: true }`; `request.exchange` tells who asks, holds the clock and a signal
+//   that aborts when the client is gone. Pass `exchange.signal` and `callContext(request)` on; never a bare Model, always the registry's.
+// - Errors are thrown: `throw fail('invalid_value', { param: 'messages[0].content', reason: 'it is empty' })`. The server writes the body.
+// - `deliverStream` and `deliverWhole` (wire/deliver.ts) send the answer: status, headers, keep-alive, padding, late failures.
+// - `ignoredFields` (wire/fields.ts) names what had no effect; `samplingFields` and `readSampling` (wire/sampling.ts) are shared by all doors.
+import { callContext, isMistralClient, type Server } from '../../wire/exchange.ts'
+import { ChatCompletion, ChatRequest } from '../../wire/chat.ts'
+import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
+import type { Registry } from '../models/registry.ts'
+import { chunkFrames, failureFrames, foldAnswer } from './encode.ts'
+import { prepareChat } from './prepare.ts'
+
+/** Adds the chat route. */
+export function registerChat(server: Server, { registry }: { readonly registry: Registry }): void {
+  server.post(
+    '/v1/chat/completions',
+    {
+      schema: {
+        tags: ['chat'],
+        summary: 'Answer a conversation',
+        description: 'Streams server-sent events when `stream` is true.',
+        body: ChatRequest,
+        response: { 200: ChatCompletion },
+      },
+    },
+    async (request, reply) => {
+      const { body, exchange } = request
+      const model = registry.model(body.model)
+      const { call, ignored } = prepareChat(body, model.card)
+      const context = callContext(request, { cacheSalt: body.cache_salt })
+      const events = model.chat({ ...call, context }, exchange.signal)
+      const answer = {
+        id: request.id,
+        created: Math.floor(exchange.clock.now() / 1000),
+        model: model.card.name,
+        choices: call.sampling.choices ?? 1,
+        includeUsage: body.stream_options?.include_usage === true,
+        thinkingChunks: isMistralClient(request.headers) || body.prompt_mode === 'reasoning',
+        legacyCall: body.functions !== undefined && body.functions !== null,
+      }
+      if (body.stream === true) {
+        return deliverStream({
+          request,
+          reply,
+          ignored,
+          events,
+          frames: (source) => chunkFrames(source, answer),
+          failureFrames: (failure) => failureFrames(failure, answer),
+        })
+      }
+      return deliverWhole({ request, reply, ignored, events, fold: (source) => foldAnswer(source, answer) })
+    },
+  )
+}

@@ -1,0 +1,75 @@
+// Every model by name. The only door to a Model: what it hands out is metered and waits in line, so no caller can slip past either.
+import type { Clock } from '../../base/clock.ts'
+import { fail } from '../../base/errors.ts'
+import type { Log } from '../../base/log.ts'
+import type { Metrics } from '../../telemetry/metrics.ts'
+import type { Model, ModelCard } from '../../wire/model.ts'
+import { countCalls, meter } from '../usage/meter.ts'
+import { line, type WaitingLine } from './line.ts'
+
+/** What the rest of the server gets of the models. */
+export interface Registry {
+  /** The model of that name or alias; throws `model_not_found`. */
+  model(name: string): Model
+  /** The model of that name, or without a name the only one there is; throws `invalid_value` where a name is needed. */
+  modelOrOnly(name: string | null | undefined): Model
+  /** Cards of all models, in the order of the configuration. */
+  list(): readonly ModelCard[]
+  /** How busy each model is. `waiting` counts those in line and those the engine has admitted and not begun. */
+  load(): readonly RegistryLoad[]
+}
+
+/** One model's load for `/metrics` and `/readyz`. */
+export interface RegistryLoad {
+  readonly model: string
+  readonly streams: number
+  readonly running: number
+  readonly waiting: number
+  /** 0–1. */
+  readonly kvUse: number
+}
+
+/** Builds the registry over bare models; nobody else may keep a reference to those. */
+export function createRegistry(options: {
+  readonly models: readonly Model[]
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  /** Requests that may wait per model and class. */
+  readonly queueLength: number
+}): Registry {
+  const { clock, log, metrics, queueLength } = options
+  const counts = countCalls(metrics)
+  const entries = options.models.map((bare) => {
+    const waiting = line(bare, { clock, queueLength })
+    return { bare, waiting, model: meter(waiting.model, { clock, log, counts }) }
+  })
+  const byName = new Map<string, Model>()
+  for (const { model } of entries) {
+    // A model's own name wins over another one's alias.
+    for (const alias of model.card.aliases) if (!byName.has(alias)) byName.set(alias, model)
+  }
+  for (const { model } of entries) byName.set(model.card.name, model)
+  const byNameOrFail = (name: string): Model => {
+    const model = byName.get(name)
+    if (model === undefined) throw fail('model_not_found', { model: name.slice(0, 200), param: 'model' })
+    return model
+  }
+  return {
+    model: byNameOrFail,
+    modelOrOnly(name) {
+      if (name !== null && name !== undefined) return byNameOrFail(name)
+      const [only, ...others] = entries
+      if (only !== undefined && others.length === 0) return only.model
+      throw fail('invalid_value', { param: 'model', reason: 'this server has several models; name one' })
+    },
+    list: () => entries.map(({ model }) => model.card),
+    load: () => entries.map(({ bare, waiting }) => loadOf(bare, waiting)),
+  }
+}
+
+function loadOf(bare: Model, waiting: WaitingLine): RegistryLoad {
+  const { streams, running, kvUse } = bare.load()
+  const admitted = Math.max(0, waiting.admitted() - running)
+  return { model: bare.card.name, streams, running, waiting: waiting.waiting() + admitted, kvUse }
+}

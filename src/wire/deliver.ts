@@ -1,0 +1,167 @@
+// Sends a model's answer over HTTP, streamed or whole: when the status is chosen, what keeps the connection alive, how a failure looks. Knows no endpoint's shape.
+import { Readable } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Failure } from '../base/errors.ts'
+import { errorBody, toFailure } from './failure.ts'
+import type { ModelEvent } from './model.ts'
+import { eventStream } from './sse.ts'
+
+type Started = Extract<ModelEvent, { type: 'started' }>
+
+// A model that has not started by then may be waiting in line: the client gets its headers and comments from then on.
+const commitStreamAfter = 20_000
+// undici gives up after 300 s without headers (api-surface §1.11). A committed status cannot become an error: so late.
+const commitWholeAfter = 60_000
+const paddingInterval = 15_000
+
+/** What both forms of an answer need. */
+interface Delivery {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  /** From a Model of the registry. */
+  readonly events: AsyncIterable<ModelEvent>
+  /** Request fields that had no effect, for `galerne-ignored-fields`. */
+  readonly ignored: readonly string[]
+}
+
+/** A streamed answer. */
+export interface StreamedDelivery extends Delivery {
+  /** The answer as frames of `frame()`, with its own last frame. */
+  frames(events: AsyncIterable<ModelEvent>): AsyncIterable<string>
+  /** The frames that end a stream that failed after it began. */
+  failureFrames(failure: Failure): string
+}
+
+/** An answer in one piece. */
+export interface WholeDelivery extends Delivery {
+  /** The answer's body. */
+  fold(events: AsyncIterable<ModelEvent>): Promise<object>
+}
+
+/**
+ * Streams an answer. The status waits for the model's `started`, so that a refusal is thrown here and becomes a 4xx;
+ * later failures become the union error frame.
+ */
+export async function deliverStream(delivery: StreamedDelivery): Promise<FastifyReply> {
+  const { request, reply } = delivery
+  const watched = watch(delivery)
+  const first = watched.events.next()
+  const begun = await withinTime(first, commitStreamAfter)
+  setHeaders(delivery, watched)
+  async function* frames() {
+    try {
+      yield* delivery.frames(resume(begun ?? first, watched.events))
+    } catch (error) {
+      const failure = toFailure(error, request.id)
+      logLate(request, failure)
+      yield delivery.failureFrames(failure)
+    }
+  }
+  reply.header('content-type', 'text/event-stream; charset=utf-8')
+  reply.header('cache-control', 'no-cache')
+  // nginx would collect the stream into blocks.
+  reply.header('x-accel-buffering', 'no')
+  return reply.send(eventStream(frames(), { keepAlive: request.exchange.keepAlive }))
+}
+
+/** Sends an answer in one piece; one that takes long begins with white space, which every JSON reader skips. */
+export async function deliverWhole(delivery: WholeDelivery): Promise<FastifyReply> {
+  const { reply } = delivery
+  const watched = watch(delivery)
+  const answer = delivery.fold(watched.events)
+  const body = await withinTime(answer, commitWholeAfter)
+  setHeaders(delivery, watched)
+  reply.header('content-type', 'application/json; charset=utf-8')
+  return reply.send(body ?? padded(delivery, answer))
+}
+
+/** White space every 15 s, then the body. The 200 is sent: a failure cuts the connection after naming itself. */
+function padded({ request }: Delivery, answer: Promise<object>): Readable {
+  const stream = new Readable({ read: () => {} })
+  const padding = setInterval(() => stream.push(' '), paddingInterval)
+  stream.push(' ')
+  stream.once('close', () => clearInterval(padding))
+  answer.then(
+    (body) => {
+      stream.push(JSON.stringify(body))
+      stream.push(null)
+    },
+    (error: unknown) => {
+      const failure = toFailure(error, request.id)
+      logLate(request, failure)
+      stream.push(JSON.stringify(errorBody(failure)))
+      // Not ended in order: no client may take this for a complete answer.
+      setImmediate(() => stream.destroy(failure))
+    },
+  )
+  return stream
+}
+
+interface Watched {
+  readonly events: AsyncGenerator<ModelEvent, void>
+  started: Started | undefined
+  /** When the model was asked, and when it last told something: `clock.elapsed()`. */
+  readonly askedAt: number
+  heardAt: number
+}
+
+/** The events, remembering what the headers tell of them. A call that was given up ends with the reason, never as if complete. */
+function watch({ request, events }: Delivery): Watched {
+  const { clock, signal } = request.exchange
+  const askedAt = clock.elapsed()
+  const watched: Watched = { events: pass(), started: undefined, askedAt, heardAt: askedAt }
+  async function* pass() {
+    for await (const event of events) {
+      if (event.type === 'started') watched.started = event
+      watched.heardAt = clock.elapsed()
+      yield event
+    }
+    signal.throwIfAborted()
+  }
+  return watched
+}
+
+function setHeaders({ request, reply, ignored }: Delivery, watched: Watched): void {
+  const { clock, receivedAt } = request.exchange
+  if (ignored.length > 0) reply.header('galerne-ignored-fields', ignored.map(headerSafe).join(', '))
+  if (watched.started === undefined) return
+  const overhead = watched.askedAt - receivedAt + (clock.elapsed() - watched.heardAt)
+  reply.header('galerne-queue-wait-ms', String(Math.round(watched.started.queueMs)))
+  reply.header('galerne-ran-on', headerSafe(watched.started.ranOn))
+  reply.header('galerne-overhead-ms', overhead.toFixed(1))
+}
+
+/** A field name comes from the client: only what a header may carry, and not endless. */
+function headerSafe(text: string): string {
+  return text.replace(/[^\x21-\x2b\x2d-\x7e]/g, '?').slice(0, 64)
+}
+
+/** The promise's value, or undefined when it takes longer; the promise itself goes on. */
+async function withinTime<Value>(promise: Promise<Value>, milliseconds: number): Promise<Value | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, undefined)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Puts the event that was waited for back in front. */
+async function* resume(
+  first: IteratorResult<ModelEvent, void> | Promise<IteratorResult<ModelEvent, void>>,
+  rest: AsyncGenerator<ModelEvent, void>,
+): AsyncGenerator<ModelEvent, void> {
+  const { done, value } = await first
+  if (done) return
+  yield value
+  yield* rest
+}
+
+/** A failure after the status was sent shows in no status: the log tells it. */
+function logLate(request: FastifyRequest, failure: Failure): void {
+  const level = failure.code === 'client_closed' ? 'debug' : failure.code === 'internal_error' ? 'error' : 'warn'
+  request.log[level]({ code: failure.code, err: failure.cause }, 'answer failed after its headers were sent')
+}

@@ -1,0 +1,50 @@
+// Pieces that several request and answer schemas are made of. Knows JSON Schema and no endpoint.
+import { type Static, type TObject, type TProperties, type TSchema, Type } from 'typebox'
+
+/** A field that may be left out or be null: clients write both for "not set". */
+export function optional<Schema extends TSchema>(schema: Schema) {
+  return Type.Optional(Type.Union([schema, Type.Null()]))
+}
+
+/** A field of an answer that is always there and may be null. */
+export function nullable<Schema extends TSchema>(schema: Schema) {
+  return Type.Union([schema, Type.Null()])
+}
+
+/**
+ * One of several objects, told apart by a string property that each branch fixes.
+ * Ajv then reports the faults of the one branch that was meant, and OpenAPI knows the keyword.
+ */
+export function tagged<const Branches extends readonly TObject<TProperties>[]>(tag: string, branches: Branches) {
+  return Type.Unsafe<Static<Branches[number]>>({
+    type: 'object',
+    discriminator: { propertyName: tag },
+    required: [tag],
+    oneOf: branches as unknown as TSchema[],
+  })
+}
+
+/** The name of a model in a request. */
+export const modelField = Type.String({
+  minLength: 1,
+  maxLength: 512,
+  description: 'Name or alias of a model that GET /v1/models lists.',
+})
+
+/** Seconds since 1970. */
+export const timestamp = Type.Integer({ description: 'Seconds since 1970.' })
+
+/**
+ * The top-level fields of a body that have no effect here: those its schema does not know, and those it takes but does not use.
+ * They are named in the header `galerne-ignored-fields`.
+ * @param inert fields the schema knows and this call does not use; named only when they are set to something.
+ */
+export function ignoredFields(schema: TObject<TProperties>, body: object, inert: readonly string[]): string[] {
+  return Object.entries(body)
+    .filter(([name, value]) => !Object.hasOwn(schema.properties, name) || (inert.includes(name) && isSet(value)))
+    .map(([name]) => name)
+}
+
+function isSet(value: unknown): boolean {
+  return value !== null && value !== undefined && value !== false
+}

@@ -1,0 +1,81 @@
+// Model cards on the wire: OpenAI's four fields and Mistral's card in one object.
+import { type Static, Type } from 'typebox'
+import { nullable, timestamp } from './fields.ts'
+import type { ModelCard } from './model.ts'
+
+/** One model as `GET /v1/models` and `GET /v1/models/{id}` show it. */
+export const ModelObject = Type.Object({
+  id: Type.String(),
+  object: Type.Literal('model'),
+  created: timestamp,
+  owned_by: Type.String(),
+  type: Type.Literal('base'),
+  name: Type.String(),
+  description: nullable(Type.String()),
+  max_context_length: Type.Integer({ description: 'Tokens that one request may hold, prompt and answer together.' }),
+  max_model_len: Type.Integer({ description: "vLLM's name of max_context_length." }),
+  aliases: Type.Array(Type.String()),
+  deprecation: Type.Null(),
+  default_model_temperature: nullable(Type.Number()),
+  capabilities: Type.Object({
+    completion_chat: Type.Boolean(),
+    function_calling: Type.Boolean(),
+    completion_fim: Type.Boolean(),
+    vision: Type.Boolean(),
+    fine_tuning: Type.Boolean(),
+    reasoning: Type.Boolean(),
+    embeddings: Type.Boolean(),
+    reranking: Type.Boolean(),
+  }),
+})
+
+/** All models in one page. */
+export const ModelList = Type.Object({
+  object: Type.Literal('list'),
+  data: Type.Array(ModelObject),
+  total: Type.Integer(),
+  has_more: Type.Boolean(),
+  first_id: nullable(Type.String()),
+  last_id: nullable(Type.String()),
+})
+
+/** A card in the shape that both families of clients read. */
+export function modelObject(card: ModelCard): Static<typeof ModelObject> {
+  return {
+    id: card.name,
+    object: 'model',
+    created: Math.floor(card.createdAt / 1000),
+    owned_by: card.ownedBy,
+    type: 'base',
+    name: card.name,
+    description: card.description,
+    max_context_length: card.contextLength,
+    max_model_len: card.contextLength,
+    aliases: [...card.aliases],
+    deprecation: null,
+    default_model_temperature: card.defaultTemperature,
+    capabilities: {
+      completion_chat: card.capabilities.chat,
+      function_calling: card.capabilities.tools,
+      completion_fim: card.capabilities.fillInTheMiddle,
+      vision: card.capabilities.vision,
+      fine_tuning: false,
+      reasoning: card.capabilities.reasoning,
+      embeddings: card.capabilities.embeddings,
+      reranking: card.capabilities.ranking,
+    },
+  }
+}
+
+/** The whole list. */
+export function modelList(cards: readonly ModelCard[]): Static<typeof ModelList> {
+  const data = cards.map(modelObject)
+  return {
+    object: 'list',
+    data,
+    total: data.length,
+    has_more: false,
+    first_id: data.at(0)?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+  }
+}

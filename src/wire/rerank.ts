@@ -1,0 +1,42 @@
+// The schema of `/v1/rerank`, in the shape that Jina and Cohere share.
+import { type Static, Type } from 'typebox'
+import { modelField, optional } from './fields.ts'
+
+/** The body of `POST /v1/rerank`. */
+export const RerankRequest = Type.Object({
+  model: modelField,
+  query: Type.String({ minLength: 1 }),
+  documents: Type.Array(Type.Union([Type.String(), Type.Object({ text: Type.String() })]), {
+    minItems: 1,
+    maxItems: 2048,
+    description: 'Texts, or objects with a text.',
+  }),
+  top_n: optional(Type.Integer({ minimum: 1, description: 'Only the best so many; all when absent.' })),
+  return_documents: optional(
+    Type.Boolean({ description: 'Whether each result repeats its document; false when absent.' }),
+  ),
+})
+
+/** A checked body. */
+export type RerankRequest = Static<typeof RerankRequest>
+
+/** The answer of `POST /v1/rerank`, best first. */
+export const RerankResponse = Type.Object({
+  id: Type.String(),
+  object: Type.Literal('list'),
+  model: Type.String(),
+  results: Type.Array(
+    Type.Object({
+      index: Type.Integer({ description: 'Place of the document in the request.' }),
+      relevance_score: Type.Number(),
+      document: Type.Optional(Type.Object({ text: Type.String() })),
+    }),
+  ),
+  usage: Type.Object({
+    prompt_tokens: Type.Integer(),
+    total_tokens: Type.Integer(),
+  }),
+})
+
+/** The answer as an object. */
+export type RerankResponse = Static<typeof RerankResponse>

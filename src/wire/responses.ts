@@ -1,0 +1,167 @@
+// The schemas of `/v1/responses`: what OpenAI's and Mistral's SDKs send. The answer's shape is in features/responses.
+import { type Static, Type } from 'typebox'
+import { modelField, optional, tagged } from './fields.ts'
+
+const text = { text: Type.String() }
+
+/** A part of a message's content; `text` is what some clients write for `input_text`. */
+const contentPart = tagged('type', [
+  Type.Object({ type: Type.Literal('input_text'), ...text }),
+  Type.Object({ type: Type.Literal('output_text'), ...text }),
+  Type.Object({ type: Type.Literal('text'), ...text }),
+  Type.Object({ type: Type.Literal('refusal'), refusal: Type.String() }),
+  Type.Object({
+    type: Type.Literal('input_image'),
+    image_url: optional(Type.String()),
+    file_id: optional(Type.String()),
+    detail: optional(Type.String()),
+  }),
+  Type.Object({
+    type: Type.Literal('input_file'),
+    file_url: optional(Type.String()),
+    file_id: optional(Type.String()),
+    file_data: optional(Type.String()),
+    filename: optional(Type.String()),
+  }),
+  Type.Object({
+    type: Type.Literal('input_audio'),
+    input_audio: Type.Object({ data: Type.String(), format: optional(Type.String()) }),
+  }),
+])
+
+/** A part of a message's content. */
+export type ResponseContentPart = Static<typeof contentPart>
+
+const content = Type.Union([Type.String(), Type.Array(contentPart)])
+
+/** An item of the input. `type` may be left out of a message: the route fills it in before the body is checked. */
+const inputItem = tagged('type', [
+  Type.Object({
+    type: Type.Literal('message'),
+    role: Type.Union([
+      Type.Literal('user'),
+      Type.Literal('assistant'),
+      Type.Literal('system'),
+      Type.Literal('developer'),
+    ]),
+    content,
+  }),
+  Type.Object({
+    type: Type.Literal('function_call'),
+    call_id: Type.String({ minLength: 1 }),
+    name: Type.String({ minLength: 1 }),
+    arguments: Type.String({ description: 'JSON text of an object.' }),
+  }),
+  Type.Object({
+    type: Type.Literal('function_call_output'),
+    call_id: Type.String({ minLength: 1 }),
+    output: content,
+  }),
+  Type.Object({
+    type: Type.Literal('reasoning'),
+    summary: optional(Type.Array(Type.Object({ ...text }))),
+    content: optional(Type.Array(Type.Object({ ...text }))),
+    encrypted_content: optional(Type.String()),
+  }),
+])
+
+/** An item of the input. */
+export type ResponseInputItem = Static<typeof inputItem>
+
+const tool = tagged('type', [
+  Type.Object({
+    type: Type.Literal('function'),
+    name: Type.String({ minLength: 1, maxLength: 128 }),
+    description: optional(Type.String()),
+    parameters: optional(Type.Record(Type.String(), Type.Unknown())),
+    strict: optional(Type.Boolean()),
+  }),
+])
+
+const toolName = Type.Object({ type: Type.Literal('function'), name: Type.String({ minLength: 1 }) })
+
+const toolChoice = Type.Union([
+  Type.Literal('none'),
+  Type.Literal('auto'),
+  Type.Literal('required'),
+  Type.Literal('any'),
+  tagged('type', [
+    toolName,
+    Type.Object({
+      type: Type.Literal('allowed_tools'),
+      mode: Type.Union([Type.Literal('auto'), Type.Literal('required')]),
+      tools: Type.Array(toolName, { minItems: 1 }),
+    }),
+  ]),
+])
+
+const textFormat = tagged('type', [
+  Type.Object({ type: Type.Literal('text') }),
+  Type.Object({ type: Type.Literal('json_object') }),
+  Type.Object({
+    type: Type.Literal('json_schema'),
+    name: Type.String({ minLength: 1, maxLength: 64 }),
+    description: optional(Type.String()),
+    schema: Type.Union([Type.Boolean(), Type.Record(Type.String(), Type.Unknown())]),
+    strict: optional(Type.Boolean()),
+  }),
+])
+
+const effort = Type.Union(
+  (['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const).map((value) => Type.Literal(value)),
+)
+
+/** What both endpoints read: everything that becomes part of the prompt. */
+const promptFields = {
+  model: modelField,
+  input: Type.Union([Type.String(), Type.Array(inputItem)], { description: 'A user message, or a list of items.' }),
+  instructions: optional(Type.String({ description: 'A system message before the input.' })),
+  tools: optional(Type.Array(tool, { maxItems: 128 })),
+  tool_choice: optional(toolChoice),
+  parallel_tool_calls: optional(Type.Boolean()),
+  reasoning: optional(Type.Object({ effort: optional(effort), summary: optional(Type.String()) })),
+  text: optional(Type.Object({ format: optional(textFormat), verbosity: optional(Type.String()) })),
+  truncation: optional(
+    Type.Union([Type.Literal('disabled'), Type.Literal('auto')], {
+      description: 'Nothing is ever cut: only disabled.',
+    }),
+  ),
+  previous_response_id: optional(Type.String({ description: 'Refused: no response is stored.' })),
+  conversation: optional(Type.Unknown({ description: 'Refused: no conversation is stored.' })),
+}
+
+/** The body of `POST /v1/responses`. */
+export const ResponseRequest = Type.Object({
+  ...promptFields,
+  max_output_tokens: optional(Type.Integer({ minimum: 1 })),
+  temperature: optional(Type.Number({ minimum: 0, maximum: 2 })),
+  top_p: optional(Type.Number({ minimum: 0, maximum: 1 })),
+  top_logprobs: optional(Type.Integer({ minimum: 0, maximum: 20 })),
+  include: optional(Type.Array(Type.String())),
+  stream: optional(Type.Boolean()),
+  store: optional(Type.Boolean({ description: 'Nothing is stored here, whatever is asked.' })),
+  background: optional(Type.Boolean({ description: 'Refused when true.' })),
+  prompt: optional(Type.Unknown({ description: 'Refused: no prompt is stored.' })),
+  metadata: optional(
+    Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 512 }), { maxProperties: 16 }),
+  ),
+  prompt_cache_key: optional(Type.String()),
+  safety_identifier: optional(Type.String()),
+  service_tier: optional(Type.String()),
+  user: optional(Type.String()),
+})
+
+/** A checked body. */
+export type ResponseRequest = Static<typeof ResponseRequest>
+
+/** The body of `POST /v1/responses/input_tokens`. */
+export const InputTokensRequest = Type.Object(promptFields)
+
+/** A checked body. */
+export type InputTokensRequest = Static<typeof InputTokensRequest>
+
+/** The answer of `POST /v1/responses/input_tokens`. */
+export const InputTokensResponse = Type.Object({
+  object: Type.Literal('response.input_tokens'),
+  input_tokens: Type.Integer(),
+})
