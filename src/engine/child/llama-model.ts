@@ -1,0 +1,132 @@
+// Loads weights from a GGUF file and says what the model is. Knows no prompt and no plan.
+
+import { promisify } from 'node:util'
+import koffi from 'koffi'
+import { fail } from '../../base/errors.ts'
+import type { StructValue } from './layout.ts'
+import type { Llama, Pointer } from './llama.ts'
+import { Vocabulary } from './vocabulary.ts'
+
+/** How to load. */
+export interface LoadOptions {
+  /** Called with 0 … 1 as tensors arrive. */
+  readonly progress?: (fraction: number) => void
+  /** Aborting it ends the load; the promise then rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+  /** Read every tensor and look for impossible values: for a file that is loaded for the first time. */
+  readonly checkTensors?: boolean
+  /** Layers to put on a GPU; absent: as many as there are. */
+  readonly gpuLayers?: number
+}
+
+/** Weights in memory and facts about them. */
+export interface LoadedModel {
+  readonly pointer: Pointer
+  readonly path: string
+  readonly vocabulary: Vocabulary
+  /** For example `llama 135M Q4_1`. */
+  readonly description: string
+  readonly architecture: string
+  /** Tokens of context it was trained on. */
+  readonly trainedContextLength: number
+  /** Floats in one hidden state as embeddings give it. */
+  readonly embeddingLength: number
+  readonly layers: number
+  /** Tokens of the sliding attention window; 0 when it has none. */
+  readonly slidingWindow: number
+  /** Recurrent state only (Mamba, RWKV), or beside attention (Jamba). A prefix can be reused only where it ends. */
+  readonly recurrent: boolean
+  readonly hybrid: boolean
+  /** An encoder (BERT has neither encoder nor decoder in llama.cpp's sense: see `generates`). */
+  readonly hasEncoder: boolean
+  /** Whether attention is causal, so that text can be generated. */
+  readonly causal: boolean
+  /** Outputs of a classifier head (rerankers); 0 without one. */
+  readonly classifierOutputs: number
+  /** Bytes of all tensors, and number of weights. */
+  readonly size: number
+  readonly parameters: number
+  /** A metadata value of the GGUF as text; arrays are not readable this way. */
+  metadata(key: string): string | undefined
+  /** Frees the weights, after every context of theirs. */
+  free(): void
+}
+
+const progressPrototype = koffi.proto('bool LoadProgress(float progress, void *user)')
+
+/** Loads a GGUF off the event loop. The header must have passed `readHeader` before: some wrong headers end the process. */
+export async function loadModel(llama: Llama, path: string, options: LoadOptions = {}): Promise<LoadedModel> {
+  options.signal?.throwIfAborted()
+  const lines: string[] = []
+  const listen = (level: string, line: string) => {
+    if (level === 'error') lines.push(line)
+  }
+  const progress = koffi.register((fraction: number) => {
+    options.progress?.(fraction)
+    return options.signal?.aborted !== true
+  }, koffi.pointer(progressPrototype))
+  llama.library.listeners.add(listen)
+  try {
+    const params: StructValue = {
+      ...llama.modelDefaults(),
+      progress_callback: progress,
+      check_tensors: options.checkTensors ?? false,
+      ...(options.gpuLayers === undefined ? {} : { n_gpu_layers: options.gpuLayers }),
+    }
+    const pointer = await promisify(llama.modelLoad.async)(path, params)
+    if (pointer === null) {
+      options.signal?.throwIfAborted()
+      throw fail('model_load_failed', { model: path, reason: plainReason(lines) })
+    }
+    return describe(llama, pointer, path)
+  } finally {
+    llama.library.listeners.delete(listen)
+    koffi.unregister(progress)
+  }
+}
+
+/** The library names the cause in its first error line; later lines only say that loading failed. */
+function plainReason(lines: readonly string[]): string {
+  const line = lines.find((text) => !/failed to load model|failed to open GGUF/.test(text)) ?? lines[0]
+  return line === undefined
+    ? 'the engine gave no reason.'
+    : line.replace(/^[a-z_]+: /, '').replace(/^error loading model: /, '')
+}
+
+function describe(llama: Llama, pointer: Pointer, path: string): LoadedModel {
+  const metadata = (key: string): string | undefined =>
+    readText((buffer, size) => llama.modelMetadata(pointer, key, buffer, size))
+  const architecture = metadata('general.architecture') ?? ''
+  return {
+    pointer,
+    path,
+    architecture,
+    vocabulary: new Vocabulary(llama, pointer),
+    description: readText((buffer, size) => llama.modelDescription(pointer, buffer, size)) ?? architecture,
+    trainedContextLength: llama.modelContextTrain(pointer),
+    embeddingLength: llama.modelEmbeddingOut(pointer),
+    layers: llama.modelLayers(pointer),
+    slidingWindow: Math.max(0, llama.modelWindow(pointer)),
+    recurrent: llama.modelIsRecurrent(pointer),
+    hybrid: llama.modelIsHybrid(pointer),
+    hasEncoder: llama.modelHasEncoder(pointer),
+    causal: metadata(`${architecture}.attention.causal`) !== 'false',
+    // Undefined for models without a head, so it is asked for only where the GGUF says there is one.
+    classifierOutputs: metadata(`${architecture}.pooling_type`) === '4' ? llama.modelClassOutputs(pointer) : 0,
+    size: Number(llama.modelSize(pointer)),
+    parameters: Number(llama.modelParameters(pointer)),
+    metadata,
+    free: () => llama.modelFree(pointer),
+  }
+}
+
+function readText(read: (buffer: Uint8Array, size: number) => number): string | undefined {
+  let buffer = Buffer.alloc(1024)
+  let length = read(buffer, buffer.length)
+  if (length < 0) return undefined
+  if (length >= buffer.length) {
+    buffer = Buffer.alloc(length + 1)
+    length = read(buffer, buffer.length)
+  }
+  return buffer.toString('utf8', 0, length)
+}
