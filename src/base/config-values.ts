@@ -30,7 +30,7 @@ export function parseSetting(schema: SettingSchema, raw: unknown, base: string):
 /** Shows a value as a user would write it: `30s`, `32mb`, `a, b`. */
 export function formatSetting(schema: SettingSchema, value: unknown): string {
   if (value === undefined) return ''
-  if (Array.isArray(value)) return value.join(', ')
+  if (Array.isArray(value)) return value.length === 0 ? '(none)' : value.join(', ')
   if (schema.unit === 'duration') return largest(Number(value), durations)
   if (schema.unit === 'size') return largest(Number(value), sizes)
   return String(value)

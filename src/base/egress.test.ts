@@ -56,7 +56,12 @@ test('a private address is refused without leave, as a literal and as a name, an
     response.end('secret')
   })
   const named = url.replace('127.0.0.1', 'localhost')
-  for (const target of [url, named, url.replace('127.0.0.1', '[::ffff:127.0.0.1]'), url.replace('127.0.0.1', '2130706433')]) {
+  for (const target of [
+    url,
+    named,
+    url.replace('127.0.0.1', '[::ffff:127.0.0.1]'),
+    url.replace('127.0.0.1', '2130706433'),
+  ]) {
     await assert.rejects(egress.request({ url: target, purpose: 'test' }), { code: 'egress_refused' }, target)
   }
   assert.equal(received, 0)
@@ -84,7 +89,9 @@ test('every hop of a redirect is checked, counted and stripped of credentials', 
   assert.equal(await answer.text(), 'arrived')
   assert.equal(answer.url, `${target}/`)
   assert.deepEqual(seen, [undefined])
-  await assert.rejects(egress.request({ url: `${source}/inward`, purpose: 'test', policy: open }), { code: 'egress_refused' })
+  await assert.rejects(egress.request({ url: `${source}/inward`, purpose: 'test', policy: open }), {
+    code: 'egress_refused',
+  })
   await assert.rejects(egress.request({ url: `${source}/loop`, purpose: 'test', policy: open }), /too many redirects/)
   await assert.rejects(
     egress.request({ url: `${source}/away`, purpose: 'test', method: 'POST', body: 'x', policy: open }),
@@ -121,11 +128,24 @@ test('addresses that are not plain http or https are refused', async () => {
 test('the ledger tells what left, without queries and bodies', async () => {
   const url = await serve((_, response) => response.writeHead(204).end())
   ledger.length = 0
-  const answer = await egress.request({ url: `${url}/path?signature=1`, purpose: 'test', method: 'POST', body: 'four', policy: open })
+  const answer = await egress.request({
+    url: `${url}/path?signature=1`,
+    purpose: 'test',
+    method: 'POST',
+    body: 'four',
+    policy: open,
+  })
   await answer.discard()
   const [entry] = ledger
   assert.equal(ledger.length, 1)
   const { at, elapsedMs, ...rest } = entry ?? assert.fail('no entry')
   assert.ok(at > 0 && elapsedMs >= 0)
-  assert.deepEqual(rest, { purpose: 'test', method: 'POST', destination: url, path: '/path', sentBytes: 4, status: 204 })
+  assert.deepEqual(rest, {
+    purpose: 'test',
+    method: 'POST',
+    destination: url,
+    path: '/path',
+    sentBytes: 4,
+    status: 204,
+  })
 })

@@ -1,0 +1,135 @@
+// `galerne chat`: talks with a model of the running server, in a terminal or through a pipe.
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { text as readAll } from 'node:stream/consumers'
+import { type Command, InvalidArgumentError } from 'commander'
+import { systemClock } from '../../base/clock.ts'
+import { runTerminal } from '../chat-terminal.ts'
+import { type Connection, connect } from '../connection.ts'
+import { type Answer, type AnswerOptions, askModel, type Turn } from '../conversation.ts'
+import { addJson, addSettings, configFrom } from '../settings.ts'
+import { dim, printResult, remark } from '../terminal.ts'
+
+interface ChatOptions {
+  readonly url?: string
+  readonly use?: string
+  readonly system?: string
+  readonly temperature?: number
+  readonly maxTokens?: number
+  readonly history: boolean
+  readonly json?: boolean
+}
+
+/** Adds the command. */
+export function addChatCommand(program: Command): void {
+  const command = program
+    .command('chat [message...]')
+    .summary('talk with a model of the running server')
+    .description(
+      'Talks with a model of the running server. In a terminal it keeps a conversation; /help lists its commands.\n' +
+        'With a message, or with text on standard input, it answers once: cat notes.txt | galerne chat "Summarise this."',
+    )
+    .option('--url <address>', 'Address of the server; found by itself when it runs on this machine.')
+    .option('--use <model>', "Name of the model to talk with; the server's first chat model without it.")
+    .option('--system <text>', 'System message.')
+    .option('--temperature <number>', 'How freely words are chosen: 0 is always the likeliest.', decimal)
+    .option('--max-tokens <number>', 'Longest answer, in tokens.', decimal)
+    .option('--no-history', 'Do not keep the typed lines in home for the next time.')
+    .action(runChat)
+  addJson(addSettings(command, ['home', 'host', 'port', 'api-key']))
+}
+
+async function runChat(words: readonly string[], options: ChatOptions): Promise<void> {
+  const loaded = configFrom({ ...options })
+  const connection = await connect(loaded, options.url)
+  try {
+    const model = options.use ?? (await firstChatModel(connection))
+    const answerOptions: AnswerOptions = {
+      model,
+      ...(options.temperature !== undefined && { temperature: options.temperature }),
+      ...(options.maxTokens !== undefined && { maxTokens: options.maxTokens }),
+    }
+    const system: Turn[] = options.system === undefined ? [] : [{ role: 'system', content: options.system }]
+    if (words.length > 0 || process.stdin.isTTY !== true || options.json === true) {
+      await answerOnce(connection, answerOptions, system, words.join(' '), options.json === true)
+    } else {
+      await converse(connection, answerOptions, system, options.history ? loaded.config.home : undefined)
+    }
+  } finally {
+    await connection.close()
+  }
+}
+
+async function firstChatModel(connection: Connection): Promise<string> {
+  const listed = (await (await connection.send('/v1/models')).json()) as {
+    data: readonly { id: string; capabilities?: { completion_chat?: boolean } }[]
+  }
+  const model = listed.data.find((entry) => entry.capabilities?.completion_chat !== false)
+  if (model === undefined) throw new Error('The server has no model that chats.')
+  return model.id
+}
+
+async function answerOnce(
+  connection: Connection,
+  options: AnswerOptions,
+  system: readonly Turn[],
+  question: string,
+  json: boolean,
+): Promise<void> {
+  const piped = process.stdin.isTTY === true ? '' : await readAll(process.stdin)
+  const content = [question, piped.trim()].filter((part) => part !== '').join('\n\n')
+  if (content === '') throw new Error('There is no message: give one as an argument or on standard input.')
+  const controller = new AbortController()
+  process.once('SIGINT', () => controller.abort())
+  const turns: readonly Turn[] = [...system, { role: 'user', content }]
+  const write = json ? () => {} : (text: string) => process.stdout.write(text)
+  const answer = await askModel(connection, turns, options, systemClock, controller.signal, write)
+  if (json) printResult(true, { model: options.model, ...answer }, () => '')
+  else process.stdout.write('\n')
+  if (process.stderr.isTTY === true && !json) remark(dim(figures(answer), process.stderr))
+}
+
+async function converse(
+  connection: Connection,
+  options: AnswerOptions,
+  system: readonly Turn[],
+  home: string | undefined,
+): Promise<void> {
+  let turns: readonly Turn[] = system
+  if (home !== undefined) await mkdir(home, { recursive: true, mode: 0o700 })
+  process.stdout.write(`${options.model} at ${connection.url}. ${dim('/help for help, Ctrl-D leaves.')}\n`)
+  await runTerminal(
+    {
+      async answer(message, signal, write) {
+        const asked: readonly Turn[] = [...turns, { role: 'user', content: message }]
+        const answer = await askModel(connection, asked, options, systemClock, signal, write)
+        // A stopped answer stays in the conversation as far as it came: the user has read it.
+        turns = [...asked, { role: 'assistant', content: answer.text }]
+        return figures(answer)
+      },
+      clear: () => (turns = turns.filter((turn) => turn.role === 'system')),
+      setSystem: (content) => (turns = [{ role: 'system', content }]),
+    },
+    home === undefined ? undefined : join(home, 'chat-history'),
+  )
+}
+
+function figures(answer: Answer): string {
+  if (answer.finishReason === null) return 'stopped'
+  const parts = [
+    answer.completionTokens === null ? '' : `${answer.completionTokens} tokens`,
+    answer.tokensPerSecond === null ? '' : `${answer.tokensPerSecond.toFixed(1)} tokens/s`,
+    answer.firstTokenSeconds === null ? '' : `first after ${answer.firstTokenSeconds.toFixed(2)} s`,
+    answer.cachedTokens === null || answer.cachedTokens === 0
+      ? ''
+      : `${answer.cachedTokens} of ${answer.promptTokens} prompt tokens cached`,
+    answer.finishReason === 'length' ? 'cut at max-tokens' : '',
+  ]
+  return parts.filter((part) => part !== '').join(', ')
+}
+
+function decimal(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.')
+  return value
+}

@@ -1,0 +1,75 @@
+// Finds the running server and speaks HTTP with it, as any client would. Knows the address and the key, nothing of the server's inside.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { LoadedConfig } from '../base/config.ts'
+import { createEgress, type EgressRequest, type EgressResponse } from '../base/egress.ts'
+import { fail } from '../base/errors.ts'
+
+/** A server and a key for it. */
+export interface Connection {
+  /** `http://127.0.0.1:6420`, without a path. */
+  readonly url: string
+  /** Sends with the key. Throws `server_not_running` where nobody listens, and the server's own message for an error answer. */
+  send(path: string, request?: Pick<EgressRequest, 'method' | 'body' | 'signal'>): Promise<EgressResponse>
+  close(): Promise<void>
+}
+
+/** File in `home` that says where the running server listens. */
+export function addressFile(home: string): string {
+  return join(home, 'address')
+}
+
+/** Answers may take as long as a model thinks; a server that says nothing for this long is gone. */
+const idleTimeoutMs = 10 * 60_000
+const largestAnswer = 256 * 1024 * 1024
+
+/** Opens a connection. The address is `url`, else host and port where they are set, else what the running server wrote into `home`. */
+export async function connect(loaded: LoadedConfig, url?: string): Promise<Connection> {
+  const address = (url ?? (await findAddress(loaded))).replace(/\/+$/, '')
+  const key = loaded.config.apiKey ?? (await readFile(join(loaded.config.home, 'key'), 'utf8').catch(() => '')).trim()
+  const egress = createEgress()
+  const headers = { 'content-type': 'application/json', ...(key !== '' && { authorization: `Bearer ${key}` }) }
+  const policy = { allowPrivate: true, idleTimeoutMs, maxBytes: largestAnswer }
+  return {
+    url: address,
+    async send(path, request = {}) {
+      const purpose = 'cli'
+      const answer = await egress
+        .request({ url: `${address}${path}`, purpose, headers, policy, ...request })
+        .catch((error: unknown) => {
+          throw isRefused(error) ? fail('server_not_running', { url: address }) : error
+        })
+      if (answer.status >= 400) throw new Error(await errorMessage(answer))
+      return answer
+    },
+    close: () => egress.close(),
+  }
+}
+
+async function findAddress({ config, origins }: LoadedConfig): Promise<string> {
+  const isSet = (name: string) => origins.some((entry) => entry.name === name && entry.origin !== 'default')
+  if (!isSet('host') && !isSet('port')) {
+    const written = await readFile(addressFile(config.home), 'utf8').catch(() => '')
+    if (written.trim() !== '') return written.trim()
+  }
+  return serverAddress(config.host, config.port, config.tlsCert !== undefined)
+}
+
+/** The address to reach a server that listens on `host`: one that listens everywhere is reached on loopback. */
+export function serverAddress(host: string, port: number, tls: boolean): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return `${tls ? 'https' : 'http'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}
+
+function isRefused(error: unknown): boolean {
+  const cause = error instanceof Error ? (error.cause as { code?: string } | undefined) : undefined
+  return cause?.code === 'ECONNREFUSED'
+}
+
+async function errorMessage(answer: EgressResponse): Promise<string> {
+  const body = await answer.json().catch(() => ({}))
+  const message =
+    (body as { error?: { message?: string }; message?: string }).error?.message ??
+    (body as { message?: string }).message
+  return message ?? `The server answered with status ${answer.status}.`
+}
