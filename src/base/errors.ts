@@ -72,12 +72,22 @@ const kinds = {
     (f) =>
       `The engine process of model "${f['model']}" ended while it worked on this request. It restarts by itself: send the request again.`,
   ),
+  engine_output_invalid: server(
+    500,
+    false,
+    (f) =>
+      `Model "${f['model']}" computed no usable numbers for this request. Its file may be damaged: check its sha256 and pull it again.`,
+  ),
   forbidden: {
     status: 403,
     type: 'permission_error',
     retryable: false,
     message: (f) => `This key has the scope "${f['scope']}", and this call needs the scope "${f['needed']}".`,
   },
+  grammar_failed: request(
+    400,
+    (f) => `The answer could not be held to its schema or grammar any further: ${f['reason']}. Simplify the schema.`,
+  ),
   internal_error: server(
     500,
     true,
