@@ -1,0 +1,173 @@
+// One command, one table: Galerne beside llama.cpp's own server on the same weights and threads, in the same run. `npm run bench -- --help` lists the switches.
+import { writeFileSync } from 'node:fs'
+import { availableParallelism, cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { systemClock } from '../src/base/clock.ts'
+import { createLog } from '../src/base/log.ts'
+import { startPool } from '../src/engine/pool.ts'
+import { startServer } from '../test/support/server.ts'
+import { starterModel } from '../test/support/weights.ts'
+import { quantile, type Target } from './load.ts'
+import { type PeerOptions, startLlamaServer } from './peers/llama-server.ts'
+import { measureColdStart } from './rows/cold-start.ts'
+import { measureInterference } from './rows/interference.ts'
+import { measureOverhead } from './rows/overhead.ts'
+import { measureThroughput } from './rows/throughput.ts'
+
+const { values: flags } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '1,2,3,4,6' },
+    levels: { type: 'string', default: '1,4,8,16' },
+    rounds: { type: 'string', default: '3' },
+    slots: { type: 'string', default: '8' },
+    threads: { type: 'string', default: `${availableParallelism()}` },
+    tokens: { type: 'string', default: '128' },
+    out: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+if (flags.help) {
+  console.log(`npm run bench -- [--rows 1,2,3,4,6] [--levels 1,4,8,16] [--rounds 3] [--slots 8] [--threads N] [--tokens 128] [--out FILE]
+Rows: 1 throughput with a shared prefix, 2 without, 3 first token while long prompts arrive, 4 the server's overhead, 6 cold start.`)
+  process.exit(0)
+}
+
+const rows = new Set(flags.rows.split(','))
+const levels = flags.levels.split(',').map(Number)
+const rounds = Number(flags.rounds)
+const modelPath = await starterModel()
+const report: string[] = []
+const say = (line: string): void => {
+  console.error(line)
+}
+
+/** What Galerne and the peer get alike; each row has its own context length. */
+function alike(contextLength: number, slots = Number(flags.slots)): PeerOptions {
+  return { modelPath, threads: Number(flags.threads), slots, contextLength }
+}
+
+async function startUs(options: PeerOptions): Promise<{ target: Target; stop: () => Promise<unknown> }> {
+  const { slots, contextLength, threads } = options
+  const plan = ['--streams', `${slots}`, '--context-length', `${contextLength}`, '--threads', `${threads}`]
+  const server = await startServer(['--model', `starter=${modelPath}`, ...plan, '--log-level', 'error'])
+  return { target: { name: 'Galerne', url: server.url, key: server.key, model: 'starter' }, stop: () => server.stop() }
+}
+
+async function beside(options: PeerOptions, work: (ours: Target, peer: Target) => Promise<void>): Promise<string> {
+  const [ours, peer] = await Promise.all([startUs(options), startLlamaServer(options)])
+  try {
+    await work(ours.target, peer.target)
+    return peer.description
+  } finally {
+    await Promise.all([ours.stop(), peer.stop()])
+  }
+}
+
+async function throughput(shared: boolean): Promise<void> {
+  const title = shared ? 'Shared prefix of about 540 tokens' : 'No common prefix'
+  say(title)
+  const description = await beside(alike(1024), async (ours, peer) => {
+    const table = await measureThroughput(ours, peer, { levels, rounds, newTokens: Number(flags.tokens), shared, say })
+    report.push(`### ${title}, ${flags.tokens} new tokens, ${flags.slots} streams\n`)
+    report.push('| clients | Galerne tok/s | llama-server tok/s | ratio | first token p50, Galerne | llama-server |')
+    report.push('| --- | --- | --- | --- | --- | --- |')
+    for (const row of table) {
+      const speeds = `${row.ours.toFixed(1)} | ${row.peer.toFixed(1)} | **${row.ratio.toFixed(2)}**`
+      report.push(
+        `| ${row.clients} | ${speeds} | ${row.oursFirstTokenMs.toFixed(0)} ms | ${row.peerFirstTokenMs.toFixed(0)} ms |`,
+      )
+    }
+  })
+  report.push(`\nPeer: ${description}\n`)
+}
+
+async function interference(): Promise<void> {
+  say('First token under 8 streams while prompts of 4,000 tokens arrive')
+  await beside(alike(5120, 10), async (ours, peer) => {
+    const ourP99: number[] = []
+    const peerP99: number[] = []
+    report.push('### First token of short requests in 8 streams while prompts of about 4,000 tokens arrive\n')
+    report.push('| round | server | p50 | p99 | requests |\n| --- | --- | --- | --- | --- |')
+    for (let round = 0; round < Math.min(rounds, 2); round++) {
+      for (const [target, list] of [
+        [ours, ourP99],
+        [peer, peerP99],
+      ] as const) {
+        const row = await measureInterference(target, 2, round + 1)
+        list.push(row.p99)
+        report.push(
+          `| ${round + 1} | ${row.name} | ${row.p50.toFixed(0)} ms | ${row.p99.toFixed(0)} ms | ${row.requests} |`,
+        )
+        say(report.at(-1) ?? '')
+      }
+    }
+    const ratio = quantile(
+      ourP99.map((value, index) => value / (peerP99[index] ?? Number.NaN)),
+      0.5,
+    )
+    report.push(`\nRatio of p99: **${ratio.toFixed(2)}**\n`)
+  })
+}
+
+async function overhead(): Promise<void> {
+  say('Overhead of the server')
+  const options = alike(1024, 16)
+  const server = await startUs(options)
+  const { slots: streams, contextLength, threads } = options
+  const pool = await startPool({
+    models: [{ name: 'starter', aliases: [], path: modelPath, streams, contextLength }],
+    threads,
+    log: createLog({ level: 'error' }),
+    clock: systemClock,
+  })
+  try {
+    const [model] = pool.models
+    if (model === undefined) throw new Error('The pool has no model.')
+    const row = await measureOverhead(server.target, model, { pairs: 60, rounds, newTokens: 64 })
+    report.push('### Overhead of the server against the engine process driven directly\n')
+    report.push('| | Galerne over HTTP | engine directly | |\n| --- | --- | --- | --- |')
+    report.push(
+      `| one client, one token, p50 | ${row.serverMs.toFixed(1)} ms | ${row.engineMs.toFixed(1)} ms | **+${row.addedMs.toFixed(2)} ms** |`,
+    )
+    const speeds = `${row.serverTokensPerSecond.toFixed(1)} tok/s | ${row.engineTokensPerSecond.toFixed(1)} tok/s`
+    report.push(`| 16 clients | ${speeds} | **${((1 - row.kept) * 100).toFixed(1)} % lost** |\n`)
+    say(report.slice(-2).join('\n'))
+  } finally {
+    await Promise.all([server.stop(), pool.stop()])
+  }
+}
+
+async function coldStart(): Promise<void> {
+  say('Cold start to the first answer')
+  const ours: number[] = []
+  const peer: number[] = []
+  for (let round = 0; round < Math.max(rounds, 3); round++) {
+    ours.push(await measureColdStart(() => startUs(alike(1024))))
+    peer.push(await measureColdStart(() => startLlamaServer(alike(1024))))
+  }
+  const ratio = quantile(
+    ours.map((value, index) => value / (peer[index] ?? Number.NaN)),
+    0.5,
+  )
+  report.push('### Cold start to the first answer, weights on disk\n')
+  report.push('| Galerne, median | llama-server, median | ratio |\n| --- | --- | --- |')
+  report.push(
+    `| ${quantile(ours, 0.5).toFixed(0)} ms | ${quantile(peer, 0.5).toFixed(0)} ms | **${ratio.toFixed(2)}** |\n`,
+  )
+  say(report.at(-1) ?? '')
+}
+
+const work: Readonly<Record<string, () => Promise<void>>> = {
+  1: () => throughput(true),
+  2: () => throughput(false),
+  3: interference,
+  4: overhead,
+  6: coldStart,
+}
+report.push(
+  `SmolLM2-135M-Instruct Q4_1, ${flags.threads} threads, ${cpus()[0]?.model ?? 'unknown CPU'}, ${new Date().toISOString().slice(0, 10)}\n`,
+)
+for (const [row, run] of Object.entries(work)) if (rows.has(row)) await run()
+console.log(report.join('\n'))
+if (flags.out !== undefined) writeFileSync(flags.out, `${report.join('\n')}\n`)
