@@ -71,7 +71,7 @@ export function loadConfig(sources: ConfigSources = {}): LoadedConfig {
   const faults: ConfigFault[] = []
   const given = [
     ...fromFile(sources.file ?? environment['GALERNE_CONFIG'], folder, faults),
-    ...fromEnvironment(environment, folder, faults),
+    ...fromEnvironment(environment, folder),
     ...fromFlags(sources.flags ?? {}, folder),
   ]
   const values = new Map<SettingName, { value: unknown; origin: string }>()
@@ -83,7 +83,8 @@ export function loadConfig(sources: ConfigSources = {}): LoadedConfig {
   }
   for (const { name, raw, origin, base } of given) {
     if (!isSettingName(name)) {
-      faults.push({ origin, message: `there is no setting "${name}".${suggestion(name)}` })
+      const show = origin.startsWith('GALERNE_') ? variableName : (known: SettingName) => known
+      faults.push({ origin, message: `there is no setting "${name}".${suggestion(name, show)}` })
       continue
     }
     const parsed = parseSetting(settingSchema(name), raw, base)
@@ -156,19 +157,15 @@ function fromFile(path: string | undefined, folder: string, faults: ConfigFault[
 /** Variables with our prefix that are no setting: where the YAML file is, and what tests are told. */
 const otherVariables = /^GALERNE_(CONFIG$|TEST_)/
 
-function fromEnvironment(
-  environment: Readonly<Record<string, string | undefined>>,
-  folder: string,
-  faults: ConfigFault[],
-): Given[] {
-  const given: Given[] = []
-  for (const [variable, raw] of Object.entries(environment)) {
-    if (!variable.startsWith('GALERNE_') || raw === undefined || otherVariables.test(variable)) continue
-    const name = variable.slice('GALERNE_'.length).toLowerCase().replaceAll('_', '-')
-    if (isSettingName(name)) given.push({ name, raw, origin: variable, base: folder })
-    else faults.push({ origin: variable, message: `there is no setting "${name}".${suggestion(name, variableName)}` })
-  }
-  return given
+function fromEnvironment(environment: Readonly<Record<string, string | undefined>>, folder: string): Given[] {
+  return Object.entries(environment)
+    .filter(([name, raw]) => name.startsWith('GALERNE_') && raw !== undefined && !otherVariables.test(name))
+    .map(([variable, raw]) => ({
+      name: variable.slice('GALERNE_'.length).toLowerCase().replaceAll('_', '-'),
+      raw,
+      origin: variable,
+      base: folder,
+    }))
 }
 
 function fromFlags(flags: Readonly<Record<string, unknown>>, folder: string): Given[] {
@@ -208,7 +205,7 @@ function isSettingName(name: string): name is SettingName {
 }
 
 /** ` Did you mean "port"?` for the nearest name, or nothing where none is near. */
-function suggestion(name: string, show: (name: SettingName) => string = (known) => known): string {
+function suggestion(name: string, show: (name: SettingName) => string): string {
   const ranked = settingNames.map((known) => ({ known, distance: editDistance(name, known) }))
   const best = ranked.sort((a, b) => a.distance - b.distance)[0]
   const near = best !== undefined && best.distance <= Math.max(2, Math.floor(name.length / 3))

@@ -1,0 +1,20 @@
+// Writes the reference page of the command line from the commands' own help.
+import type { Command } from 'commander'
+import { createProgram } from '../../src/cli/program.ts'
+
+/** `docs/reference/cli.md`. */
+export function cliPage(): string {
+  const program = createProgram()
+  const pages = [program, ...program.commands].map(section)
+  return `# Command line
+
+In a checkout the command is \`npx galerne\`, or \`npm start --\` for \`galerne serve\`. Exit codes: 0 done, 1 something failed, 2 the settings
+or the command line are wrong.
+
+${pages.join('\n')}`
+}
+
+function section(command: Command): string {
+  const name = command.parent === null ? command.name() : `${command.parent.name()} ${command.name()}`
+  return `## \`${name}\`\n\n\`\`\`\n${command.helpInformation().trimEnd()}\n\`\`\`\n`
+}
