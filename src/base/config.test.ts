@@ -44,20 +44,18 @@ test('the later place wins: default, file, variable, flag', () => {
 
 test('every fault of every place is told at once, with its place', () => {
   const yaml = 'port: 70000\n# a remark\nprot: 1\nmodel:\n  - ok.gguf\nlog-level: loud\nstreams: many\n'
-  const flags = { 'body-limit': 'big', 'tls-cert': 'cert.pem' }
-  assert.deepEqual(
-    faultsOf(withYaml(yaml, { environment, flags })),
-    [
-      'galerne.yaml:1: port must be between 0 and 65535',
-      'galerne.yaml:3: there is no setting "prot". Did you mean "port"?',
-      'galerne.yaml:6: log-level must be one of trace, debug, info, warn, error, fatal, silent',
-      'galerne.yaml:7: streams must be a whole number, not "many"',
-      'GALERNE_DRAIN_TIMEOUT: drain-timeout must be a time such as 30s, 500ms or 5m: "30" lacks its unit',
   const environment = { GALERNE_DRAIN_TIMEOUT: '30', GALERNE_KV_TYP: 'f16', UNRELATED: 'x' }
-      '--body-limit: body-limit must be a size such as 32mb or 512kb, not "big"',
-      'GALERNE_KV_TYP: there is no setting "kv-typ". Did you mean "GALERNE_KV_TYPE"?',
-      '--tls-cert: tls-cert needs tls-key beside it',
-    ])
+  const flags = { 'body-limit': 'big', 'tls-cert': 'cert.pem' }
+  assert.deepEqual(faultsOf(withYaml(yaml, { environment, flags })), [
+    'galerne.yaml:1: port must be between 0 and 65535',
+    'galerne.yaml:3: there is no setting "prot". Did you mean "port"?',
+    'galerne.yaml:6: log-level must be one of trace, debug, info, warn, error, fatal, silent',
+    'galerne.yaml:7: streams must be a whole number, not "many"',
+    'GALERNE_DRAIN_TIMEOUT: drain-timeout must be a time such as 30s, 500ms or 5m: "30" lacks its unit',
+    'GALERNE_KV_TYP: there is no setting "kv-typ". Did you mean "GALERNE_KV_TYPE"?',
+    '--body-limit: body-limit must be a size such as 32mb or 512kb, not "big"',
+    '--tls-cert: tls-cert needs tls-key beside it',
+  ])
 })
 
 test('a file that is no YAML, or no mapping, or absent, is refused', () => {
