@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { addChatCommand } from './commands/chat.ts'
 import { addConfigCommand } from './commands/config.ts'
+import { addDoctorCommand } from './commands/doctor.ts'
 import { addVersionCommand, productVersion } from './commands/version.ts'
 
 /** The command line with all its subcommands, for running it and for the reference page. */
@@ -13,6 +14,7 @@ export function createProgram(): Command {
     .showHelpAfterError('Add --help for what the command takes.')
   addChatCommand(program)
   addConfigCommand(program)
+  addDoctorCommand(program)
   addVersionCommand(program)
   return program
 }
