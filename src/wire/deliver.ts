@@ -14,35 +14,37 @@ const commitStreamAfter = 20_000
 const commitWholeAfter = 60_000
 const paddingInterval = 15_000
 
-/** What both forms of an answer need. */
-interface Delivery {
+/** What both forms of an answer need. A door of several calls marks its events, hence the parameter. */
+interface Delivery<Event extends ModelEvent> {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   /** From a Model of the registry. */
-  readonly events: AsyncIterable<ModelEvent>
+  readonly events: AsyncIterable<Event>
   /** Request fields that had no effect, for `galerne-ignored-fields`. */
   readonly ignored: readonly string[]
 }
 
 /** A streamed answer. */
-export interface StreamedDelivery extends Delivery {
+export interface StreamedDelivery<Event extends ModelEvent> extends Delivery<Event> {
   /** The answer as frames of `frame()`, with its own last frame. */
-  frames(events: AsyncIterable<ModelEvent>): AsyncIterable<string>
+  frames(events: AsyncIterable<Event>): AsyncIterable<string>
   /** The frames that end a stream that failed after it began. */
   failureFrames(failure: Failure): string
 }
 
 /** An answer in one piece. */
-export interface WholeDelivery extends Delivery {
+export interface WholeDelivery<Event extends ModelEvent> extends Delivery<Event> {
   /** The answer's body. */
-  fold(events: AsyncIterable<ModelEvent>): Promise<object>
+  fold(events: AsyncIterable<Event>): Promise<object>
 }
 
 /**
  * Streams an answer. The status waits for the model's `started`, so that a refusal is thrown here and becomes a 4xx;
  * later failures become the union error frame.
  */
-export async function deliverStream(delivery: StreamedDelivery): Promise<FastifyReply> {
+export async function deliverStream<Event extends ModelEvent>(
+  delivery: StreamedDelivery<Event>,
+): Promise<FastifyReply> {
   const { request, reply } = delivery
   const watched = watch(delivery)
   const first = watched.events.next()
@@ -65,7 +67,7 @@ export async function deliverStream(delivery: StreamedDelivery): Promise<Fastify
 }
 
 /** Sends an answer in one piece; one that takes long begins with white space, which every JSON reader skips. */
-export async function deliverWhole(delivery: WholeDelivery): Promise<FastifyReply> {
+export async function deliverWhole<Event extends ModelEvent>(delivery: WholeDelivery<Event>): Promise<FastifyReply> {
   const { reply } = delivery
   const watched = watch(delivery)
   const answer = delivery.fold(watched.events)
@@ -76,7 +78,7 @@ export async function deliverWhole(delivery: WholeDelivery): Promise<FastifyRepl
 }
 
 /** White space every 15 s, then the body. The 200 is sent: a failure cuts the connection after naming itself. */
-function padded({ request }: Delivery, answer: Promise<object>): Readable {
+function padded({ request }: Pick<Delivery<ModelEvent>, 'request'>, answer: Promise<object>): Readable {
   const stream = new Readable({ read: () => {} })
   const padding = setInterval(() => stream.push(' '), paddingInterval)
   stream.push(' ')
@@ -97,8 +99,8 @@ function padded({ request }: Delivery, answer: Promise<object>): Readable {
   return stream
 }
 
-interface Watched {
-  readonly events: AsyncGenerator<ModelEvent, void>
+interface Watched<Event extends ModelEvent> {
+  readonly events: AsyncGenerator<Event, void>
   started: Started | undefined
   /** When the model was asked, and when it last told something: `clock.elapsed()`. */
   readonly askedAt: number
@@ -106,10 +108,10 @@ interface Watched {
 }
 
 /** The events, remembering what the headers tell of them. A call that was given up ends with the reason, never as if complete. */
-function watch({ request, events }: Delivery): Watched {
+function watch<Event extends ModelEvent>({ request, events }: Delivery<Event>): Watched<Event> {
   const { clock, signal } = request.exchange
   const askedAt = clock.elapsed()
-  const watched: Watched = { events: pass(), started: undefined, askedAt, heardAt: askedAt }
+  const watched: Watched<Event> = { events: pass(), started: undefined, askedAt, heardAt: askedAt }
   async function* pass() {
     for await (const event of events) {
       if (event.type === 'started') watched.started = event
@@ -121,14 +123,22 @@ function watch({ request, events }: Delivery): Watched {
   return watched
 }
 
-function setHeaders({ request, reply, ignored }: Delivery, watched: Watched): void {
+function setHeaders<Event extends ModelEvent>(
+  { request, reply, ignored }: Delivery<Event>,
+  watched: Watched<Event>,
+): void {
   const { clock, receivedAt } = request.exchange
-  if (ignored.length > 0) reply.header('galerne-ignored-fields', ignored.map(headerSafe).join(', '))
+  nameIgnoredFields(reply, ignored)
   if (watched.started === undefined) return
   const overhead = watched.askedAt - receivedAt + (clock.elapsed() - watched.heardAt)
   reply.header('galerne-queue-wait-ms', String(Math.round(watched.started.queueMs)))
   reply.header('galerne-ran-on', headerSafe(watched.started.ranOn))
   reply.header('galerne-overhead-ms', overhead.toFixed(1))
+}
+
+/** Says which request fields had no effect; answers that come from no stream of events call it themselves. */
+export function nameIgnoredFields(reply: FastifyReply, ignored: readonly string[]): void {
+  if (ignored.length > 0) reply.header('galerne-ignored-fields', ignored.map(headerSafe).join(', '))
 }
 
 /** A field name comes from the client: only what a header may carry, and not endless. */
@@ -150,10 +160,10 @@ async function withinTime<Value>(promise: Promise<Value>, milliseconds: number):
 }
 
 /** Puts the event that was waited for back in front. */
-async function* resume(
-  first: IteratorResult<ModelEvent, void> | Promise<IteratorResult<ModelEvent, void>>,
-  rest: AsyncGenerator<ModelEvent, void>,
-): AsyncGenerator<ModelEvent, void> {
+async function* resume<Event extends ModelEvent>(
+  first: IteratorResult<Event, void> | Promise<IteratorResult<Event, void>>,
+  rest: AsyncGenerator<Event, void>,
+): AsyncGenerator<Event, void> {
   const { done, value } = await first
   if (done) return
   yield value
