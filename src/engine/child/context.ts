@@ -6,6 +6,7 @@ import koffi from 'koffi'
 import { Batch } from './context-batch.ts'
 import { type ContextOptions, toParams } from './context-options.ts'
 import { createSoftMax, type SoftMax } from './context-softmax.ts'
+import { ContextStreams } from './context-streams.ts'
 import { attachStopFlag, createThreadPool, type StopFlag, type ThreadPool } from './context-threads.ts'
 import type { Llama, Pointer } from './llama.ts'
 import type { LoadedModel } from './llama-model.ts'
@@ -40,13 +41,11 @@ export class Context {
   readonly memory: ContextMemory
   readonly #llama: Llama
   readonly #pointer: Pointer
-  readonly #memory: Pointer | null
+  readonly #streams: ContextStreams
   readonly #threads: ThreadPool
   readonly #stop: StopFlag
   readonly #softMax: SoftMax
   readonly #decodeAsync: (context: Pointer, batch: Record<string, unknown>) => Promise<number>
-  /** Streams that a queued copy reads or writes; it runs at the start of the next decode. */
-  readonly #queued = new Set<number>()
   #rows: { readonly base: Pointer; readonly floats: Float32Array } | undefined
   #rowsFresh = false
   #adapters: readonly AppliedAdapter[] = []
@@ -60,7 +59,7 @@ export class Context {
     const { pointer, memory } = createNative(llama, model, options)
     this.#pointer = pointer
     this.memory = memory
-    this.#memory = llama.contextMemory(pointer)
+    this.#streams = new ContextStreams(llama, model, pointer)
     this.streams = llama.contextSequences(pointer)
     this.contextLength = llama.contextCellsPerSequence(pointer)
     this.batch = new Batch(llama.contextBatch(pointer), Math.min(options.outputs, llama.contextBatch(pointer)))
@@ -161,7 +160,7 @@ export class Context {
   /** Empties a stream. Never fails. */
   clear(sequence: number): void {
     this.#checkSequence(sequence)
-    if (this.#memory !== null) this.#llama.memoryRemove(this.#memory, sequence, -1, -1)
+    this.#streams.clear(sequence)
   }
 
   /**
@@ -170,69 +169,50 @@ export class Context {
    */
   trim(sequence: number, length: number): boolean {
     this.#checkSequence(sequence)
-    if (this.#memory === null) return false
-    if (length <= 0) {
-      this.clear(sequence)
-      return true
-    }
-    const removed = this.#llama.memoryRemove(this.#memory, sequence, length, -1)
-    if (removed && this.holds(sequence, length)) return true
-    this.clear(sequence)
-    return false
+    return this.#streams.trim(sequence, length)
   }
 
   /**
-   * Copies the first `length` tokens of one stream to another, whatever the other held. The whole buffer is copied at the start of the
-   * next decode. False (and the target empty) under the same conditions as `trim`.
+   * Copies the first `length` tokens of one stream to another, whatever the other held: at once, or at the start of the next decode,
+   * whichever is cheaper. False (and the target empty) under the same conditions as `trim`.
    */
   copyPrefix(source: number, target: number, length: number): boolean {
     this.#checkSequence(source)
     this.#checkSequence(target)
-    if (this.#memory === null) return false
-    if (source === target) return this.trim(target, length)
-    this.clear(target)
-    // A copy of a part aborts between streams, so the whole is copied and trimmed.
-    this.#llama.memoryCopy(this.#memory, source, target, -1, -1)
-    this.#queued.add(source).add(target)
-    return this.trim(target, length)
+    return this.#streams.copyPrefix(source, target, length)
   }
 
   /** Position of the first token that a stream still holds; −1 when empty. Above 0 only with a sliding window or recurrent state. */
   firstPosition(sequence: number): number {
     this.#checkSequence(sequence)
-    return this.#memory === null ? -1 : this.#llama.memoryFirst(this.#memory, sequence)
+    return this.#streams.first(sequence)
   }
 
   /** Position of a stream's last token; −1 when empty. */
   lastPosition(sequence: number): number {
     this.#checkSequence(sequence)
-    return this.#memory === null ? -1 : this.#llama.memoryLast(this.#memory, sequence)
+    return this.#streams.last(sequence)
   }
 
-  /** Whether decoding may go on at position `length` and give the same as a prefill would. Return values of the library lie here: only positions tell. */
+  /** Whether decoding may go on at position `length` and give the same as a prefill would. */
   holds(sequence: number, length: number): boolean {
-    if (this.lastPosition(sequence) !== length - 1) return false
-    if (this.model.recurrent || this.model.hybrid) return true
-    const needed = this.model.slidingWindow > 0 ? Math.max(0, length - this.model.slidingWindow) : 0
-    return this.firstPosition(sequence) <= needed
+    this.#checkSequence(sequence)
+    return this.#streams.holds(sequence, length)
   }
 
-  /** A stream's state as bytes, to restore later into any stream of a context with the same streams, KV type and flash attention. */
+  /**
+   * A stream's state as bytes, to restore later into any stream of a context with the same streams, KV type and flash attention.
+   * Throws for a stream that a queued copy touches: decode first.
+   */
   saveState(sequence: number): Buffer {
-    this.#checkState(sequence)
-    const size = Number(this.#llama.stateSize(this.#pointer, sequence, 0))
-    const state = Buffer.allocUnsafeSlow(size)
-    const written = Number(this.#llama.stateGet(this.#pointer, state, size, sequence, 0))
-    return state.subarray(0, written)
+    this.#checkSequence(sequence)
+    return this.#streams.save(sequence)
   }
 
-  /** Puts a saved state into a stream, replacing what it held. False when it does not fit; the stream is then empty. */
+  /** Puts a saved state into a stream, replacing what it held. False when it does not fit; the stream is then empty. Throws like `saveState`. */
   restoreState(sequence: number, state: Uint8Array): boolean {
-    this.#checkState(sequence)
-    if (state.length === 0) return false
-    const read = Number(this.#llama.stateSet(this.#pointer, state, state.length, sequence, 0))
-    if (read === 0) this.clear(sequence)
-    return read > 0
+    this.#checkSequence(sequence)
+    return this.#streams.restore(sequence, state)
   }
 
   /** Gives everything back. The model is freed after its contexts, never before. */
@@ -262,7 +242,7 @@ export class Context {
   }
 
   #end(code: number): DecodeResult {
-    this.#queued.clear()
+    this.#streams.decoded()
     if (code === 0) return 'done'
     if (code === 1) return 'full'
     if (code === 2) return 'stopped'
@@ -277,13 +257,6 @@ export class Context {
     this.#idle()
     if (!Number.isInteger(sequence) || sequence < 0 || sequence >= this.streams)
       throw new RangeError(`Stream ${sequence} is not one of this context's ${this.streams}.`)
-  }
-
-  /** A queued copy has not moved its bytes yet: a state read or written now would be the wrong one. */
-  #checkState(sequence: number): void {
-    this.#checkSequence(sequence)
-    if (this.#queued.has(sequence))
-      throw new Error(`Stream ${sequence} takes part in a copy that runs with the next decode: decode first.`)
   }
 
   #place(row: number): number {

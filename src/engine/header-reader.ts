@@ -1,0 +1,110 @@
+// Reads little-endian values from the front of a file in bounded memory. Every length is checked against the file before it is trusted.
+
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+
+/** Thrown with a plain reason when the file cannot be what it claims; `header.ts` turns it into a failure. */
+export class HeaderError extends Error {
+  override readonly name = 'HeaderError'
+}
+
+const chunkBytes = 256 * 1024
+
+/** A cursor over a file. Reads in chunks; skipping does not read. */
+export class FileReader {
+  readonly size: number
+  readonly #file: number
+  #buffer = Buffer.alloc(0)
+  /** File offset of the buffer's first byte. */
+  #start = 0
+  /** Offset in the buffer of the next byte. */
+  #next = 0
+
+  constructor(path: string) {
+    this.#file = openSync(path, 'r')
+    const status = fstatSync(this.#file)
+    if (!status.isFile()) {
+      closeSync(this.#file)
+      throw new HeaderError('it is not a file')
+    }
+    this.size = status.size
+  }
+
+  /** File offset of the next byte. */
+  get position(): number {
+    return this.#start + this.#next
+  }
+
+  /** Bytes between the cursor and the end of the file. */
+  get left(): number {
+    return this.size - this.position
+  }
+
+  close(): void {
+    closeSync(this.#file)
+  }
+
+  bytes(count: number): Buffer {
+    this.#need(count)
+    const slice = this.#buffer.subarray(this.#next, this.#next + count)
+    this.#next += count
+    return slice
+  }
+
+  uint8 = (): number => this.bytes(1).readUInt8()
+  int8 = (): number => this.bytes(1).readInt8()
+  uint16 = (): number => this.bytes(2).readUInt16LE()
+  int16 = (): number => this.bytes(2).readInt16LE()
+  uint32 = (): number => this.bytes(4).readUInt32LE()
+  int32 = (): number => this.bytes(4).readInt32LE()
+  float32 = (): number => this.bytes(4).readFloatLE()
+  float64 = (): number => this.bytes(8).readDoubleLE()
+  int64 = (): number => Number(this.bytes(8).readBigInt64LE())
+
+  /** An unsigned 64-bit number. Those above 2^53 lose their last digits, and none that we act on may be so large. */
+  uint64 = (): number => Number(this.bytes(8).readBigUInt64LE())
+
+  /** A count of things that take at least `least` bytes each: refused when the rest of the file cannot hold them. */
+  count(what: string, least: number): number {
+    const count = this.uint64()
+    if (count * least > this.left)
+      throw new HeaderError(`it is damaged: it claims ${count} ${what}, more than it can hold`)
+    return count
+  }
+
+  /** A string with its length in front. */
+  text(what: string, limit: number): string {
+    const length = this.count(`bytes of ${what}`, 1)
+    if (length > limit)
+      throw new HeaderError(`it is damaged: ${what} is ${length} bytes long, and ${limit} is the limit`)
+    return this.bytes(length).toString('utf8')
+  }
+
+  skip(count: number): void {
+    if (count > this.left) throw new HeaderError('it is truncated: the file ends inside its header')
+    const inside = Math.min(count, this.#buffer.length - this.#next)
+    this.#next += inside
+    if (inside < count) {
+      this.#start = this.position + (count - inside)
+      this.#buffer = this.#buffer.subarray(0, 0)
+      this.#next = 0
+    }
+  }
+
+  #need(count: number): void {
+    if (this.#buffer.length - this.#next >= count) return
+    if (count > this.left) throw new HeaderError('it is truncated: the file ends inside its header')
+    const rest = this.#buffer.subarray(this.#next)
+    const wanted = Math.min(Math.max(chunkBytes, count), this.left)
+    const buffer = Buffer.alloc(wanted)
+    rest.copy(buffer)
+    this.#start = this.position
+    this.#next = 0
+    let filled = rest.length
+    while (filled < wanted) {
+      const read = readSync(this.#file, buffer, filled, wanted - filled, this.#start + filled)
+      if (read === 0) throw new HeaderError('it is truncated: the file ends inside its header')
+      filled += read
+    }
+    this.#buffer = buffer
+  }
+}

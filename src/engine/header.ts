@@ -1,0 +1,166 @@
+// Reads the header of a GGUF file: metadata and where the tensors lie. The file is hostile input: everything is bounded, nothing is trusted,
+// and what would end the engine's process is refused here with a plain reason. Format: ggml's docs/gguf.md, versions 2 and 3.
+
+import { basename } from 'node:path'
+import { Failure, fail } from '../base/errors.ts'
+import { checkArchitecture } from './header-check.ts'
+import { FileReader, HeaderError } from './header-reader.ts'
+import { tensorTypes } from './header-tensor-types.ts'
+import type { MetadataValue, ModelHeader, TensorInfo } from './header-types.ts'
+
+const limits = { keys: 65_536, tensors: 262_144, keyBytes: 65_535, textBytes: 16 * 1024 * 1024, keptElements: 1024 }
+
+/** Reads and checks a header; throws `model_load_failed` with the reason. `model` is the name to use in the message. */
+export function readHeader(path: string, model: string = basename(path)): ModelHeader {
+  let reader: FileReader | undefined
+  try {
+    reader = new FileReader(path)
+    const header = parse(reader, path)
+    checkArchitecture(header)
+    return header
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    throw fail('model_load_failed', { model, reason: plainReason(error) }, error)
+  } finally {
+    reader?.close()
+  }
+}
+
+function plainReason(error: unknown): string {
+  if (error instanceof HeaderError) return `${error.message}.`
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'ENOENT') return 'the file does not exist.'
+  if (code === 'EACCES') return 'the file may not be read by this user.'
+  if (code === 'EISDIR') return 'it is a folder, not a file.'
+  return 'its header could not be read.'
+}
+
+function parse(reader: FileReader, path: string): ModelHeader {
+  readMagic(reader)
+  const tensorCount = reader.count('tensors', 24)
+  const keyCount = reader.count('metadata keys', 12)
+  if (tensorCount > limits.tensors || keyCount > limits.keys)
+    throw new HeaderError(`it is damaged: ${tensorCount} tensors and ${keyCount} metadata keys are too many`)
+  const metadata = new Map<string, MetadataValue>()
+  for (let i = 0; i < keyCount; i++) {
+    const key = reader.text('a metadata key', limits.keyBytes)
+    if (metadata.has(key)) throw new HeaderError(`it is damaged: the metadata key "${clip(key)}" appears twice`)
+    metadata.set(key, readValue(reader, reader.uint32(), key))
+  }
+  const tensors = readTensors(reader, tensorCount, alignmentOf(metadata))
+  const architecture = metadata.get('general.architecture')
+  if (typeof architecture !== 'string') throw new HeaderError('it does not say its architecture (general.architecture)')
+  const tensorBytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0)
+  return { path, fileBytes: reader.size, architecture, metadata, tensors, tensorBytes }
+}
+
+function readMagic(reader: FileReader): void {
+  if (reader.size < 24) throw new HeaderError(`it is not a GGUF file: it has only ${reader.size} bytes`)
+  const magic = reader.bytes(4).toString('latin1')
+  if (magic !== 'GGUF') {
+    const start = magic.replace(/[^\x20-\x7e]/g, '.')
+    const page = start.startsWith('<') ? ' (a web page was saved in place of the model?)' : ''
+    throw new HeaderError(`it is not a GGUF file: it begins with "${start}"${page}`)
+  }
+  const version = reader.uint32()
+  if (version === 0x02000000 || version === 0x03000000)
+    throw new HeaderError('it is a big-endian GGUF file, and this machine needs a little-endian one')
+  if (version < 2 || version > 3) throw new HeaderError(`its GGUF version is ${version}, and 2 and 3 are known`)
+}
+
+/** Readers of scalar values by GGUF type number, with their bytes. 8 is a string, 9 an array. */
+const scalars: Readonly<Record<number, readonly [bytes: number, read: (reader: FileReader) => number | boolean]>> = {
+  0: [1, (reader) => reader.uint8()],
+  1: [1, (reader) => reader.int8()],
+  2: [2, (reader) => reader.uint16()],
+  3: [2, (reader) => reader.int16()],
+  4: [4, (reader) => reader.uint32()],
+  5: [4, (reader) => reader.int32()],
+  6: [4, (reader) => reader.float32()],
+  7: [1, (reader) => reader.uint8() !== 0],
+  10: [8, (reader) => reader.uint64()],
+  11: [8, (reader) => reader.int64()],
+  12: [8, (reader) => reader.float64()],
+}
+
+function readValue(reader: FileReader, type: number, key: string): MetadataValue {
+  if (type === 8) return reader.text(`the value of "${clip(key)}"`, limits.textBytes)
+  if (type === 9) return readArray(reader, key)
+  const scalar = scalars[type]
+  if (scalar === undefined) throw new HeaderError(`it is damaged: "${clip(key)}" has the unknown type ${type}`)
+  return scalar[1](reader)
+}
+
+function readArray(reader: FileReader, key: string): MetadataValue {
+  const type = reader.uint32()
+  if (type === 8) return readTexts(reader, key)
+  const scalar = scalars[type]
+  if (scalar === undefined)
+    throw new HeaderError(`it is damaged: "${clip(key)}" is an array of the unknown type ${type}`)
+  const [bytes, read] = scalar
+  const length = reader.count(`elements of "${clip(key)}"`, bytes)
+  if (length <= limits.keptElements) return Array.from({ length }, () => read(reader))
+  reader.skip(length * bytes)
+  return { arrayLength: length }
+}
+
+function readTexts(reader: FileReader, key: string): MetadataValue {
+  const length = reader.count(`elements of "${clip(key)}"`, 8)
+  if (length <= limits.keptElements)
+    return Array.from({ length }, () => reader.text(`an element of "${clip(key)}"`, limits.textBytes))
+  for (let i = 0; i < length; i++) reader.skip(reader.count(`bytes of an element of "${clip(key)}"`, 1))
+  return { arrayLength: length }
+}
+
+function alignmentOf(metadata: ReadonlyMap<string, MetadataValue>): number {
+  const alignment = metadata.get('general.alignment') ?? 32
+  if (typeof alignment !== 'number' || alignment < 1 || !Number.isInteger(Math.log2(alignment)))
+    throw new HeaderError('it is damaged: general.alignment is not a power of two')
+  return alignment
+}
+
+function readTensors(reader: FileReader, count: number, alignment: number): TensorInfo[] {
+  const tensors: TensorInfo[] = []
+  const names = new Set<string>()
+  const ends: number[] = []
+  for (let i = 0; i < count; i++) {
+    const { tensor, offset } = readTensor(reader, alignment)
+    if (names.has(tensor.name)) throw new HeaderError(`it is damaged: the tensor "${tensor.name}" appears twice`)
+    names.add(tensor.name)
+    tensors.push(tensor)
+    ends.push(offset + tensor.bytes)
+  }
+  const data = Math.ceil(reader.position / alignment) * alignment
+  const end = ends.reduce((last, one) => Math.max(last, one), 0) + data
+  if (count > 0 && end > reader.size)
+    throw new HeaderError(
+      `it is truncated: its tensors end at byte ${end}, and the file has ${reader.size}. Pull it again`,
+    )
+  return tensors
+}
+
+function readTensor(reader: FileReader, alignment: number): { tensor: TensorInfo; offset: number } {
+  const name = reader.text('a tensor name', 63)
+  const dimensionCount = reader.uint32()
+  if (dimensionCount < 1 || dimensionCount > 4)
+    throw new HeaderError(`it is damaged: the tensor "${clip(name)}" has ${dimensionCount} dimensions`)
+  const dimensions = Array.from({ length: dimensionCount }, reader.uint64)
+  const elements = dimensions.reduce((product, one) => product * one, 1)
+  if (elements < 1 || !Number.isSafeInteger(elements))
+    throw new HeaderError(`it is damaged: the tensor "${clip(name)}" has the shape ${dimensions.join(' × ')}`)
+  const number = reader.uint32()
+  const type = tensorTypes.get(number)
+  if (type === undefined)
+    throw new HeaderError(`the tensor "${clip(name)}" has the type ${number}, which this engine does not know`)
+  const [typeName, blockElements, blockBytes] = type
+  if ((dimensions[0] ?? 0) % blockElements !== 0)
+    throw new HeaderError(`it is damaged: the rows of the tensor "${clip(name)}" are no whole blocks of ${typeName}`)
+  const offset = reader.uint64()
+  if (offset % alignment !== 0) throw new HeaderError(`it is damaged: the tensor "${clip(name)}" is not aligned`)
+  return { tensor: { name, dimensions, type: typeName, bytes: (elements / blockElements) * blockBytes }, offset }
+}
+
+/** Names come from the file: shortened, and without control characters, before they enter a message. */
+function clip(text: string): string {
+  return text.slice(0, 80).replace(/[^\x20-\x7e]/g, '?')
+}
