@@ -20,6 +20,7 @@ const floors: readonly (readonly string[])[] = [
 const featureImports: readonly string[] = [
   'chat → models',
   'completions → models',
+  'completions → chat',
   'embeddings → models',
   'rerank → models',
   'responses → models',

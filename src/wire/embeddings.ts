@@ -21,7 +21,7 @@ export const EmbeddingRequest = Type.Object({
     { description: `One text or up to ${maxInputs}; token ids instead of texts work too.` },
   ),
   encoding_format: optional(
-    Type.Union([Type.Literal('float'), Type.Literal('base64')], {
+    Type.Enum(['float', 'base64'], {
       description: 'base64 is the bytes of the numbers, little-endian; both OpenAI SDKs ask for it by themselves.',
     }),
   ),
@@ -30,16 +30,9 @@ export const EmbeddingRequest = Type.Object({
   ),
   output_dimension: optional(Type.Integer({ minimum: 1, description: "Mistral's name of dimensions." })),
   output_dtype: optional(
-    Type.Union(
-      [
-        Type.Literal('float'),
-        Type.Literal('int8'),
-        Type.Literal('uint8'),
-        Type.Literal('binary'),
-        Type.Literal('ubinary'),
-      ],
-      { description: 'int8 and uint8 are one byte a number; binary and ubinary one bit a number, eight to a byte.' },
-    ),
+    Type.Enum(['float', 'int8', 'uint8', 'binary', 'ubinary'], {
+      description: 'int8 and uint8 are one byte a number; binary and ubinary one bit a number, eight to a byte.',
+    }),
   ),
   user: optional(Type.String()),
   metadata: optional(Type.Record(Type.String(), Type.Unknown())),

@@ -1,6 +1,9 @@
 // The schemas of `/v1/responses`: what OpenAI's and Mistral's SDKs send. The answer's shape is in features/responses.
 import { type Static, Type } from 'typebox'
 import { modelField, optional, tagged } from './fields.ts'
+import { UserSchema } from './tools.ts'
+
+const open = { additionalProperties: true } as const
 
 const text = { text: Type.String() }
 
@@ -32,18 +35,16 @@ const contentPart = tagged('type', [
 /** A part of a message's content. */
 export type ResponseContentPart = Static<typeof contentPart>
 
-const content = Type.Union([Type.String(), Type.Array(contentPart)])
+const content = Type.Union([Type.String(), Type.Array(contentPart, { maxItems: 10_000 })])
+
+/** A message's content, or a function's output. */
+export type ResponseContent = Static<typeof content>
 
 /** An item of the input. `type` may be left out of a message: the route fills it in before the body is checked. */
 const inputItem = tagged('type', [
   Type.Object({
     type: Type.Literal('message'),
-    role: Type.Union([
-      Type.Literal('user'),
-      Type.Literal('assistant'),
-      Type.Literal('system'),
-      Type.Literal('developer'),
-    ]),
+    role: Type.Enum(['user', 'assistant', 'system', 'developer']),
     content,
   }),
   Type.Object({
@@ -68,28 +69,30 @@ const inputItem = tagged('type', [
 /** An item of the input. */
 export type ResponseInputItem = Static<typeof inputItem>
 
-const tool = tagged('type', [
-  Type.Object({
-    type: Type.Literal('function'),
-    name: Type.String({ minLength: 1, maxLength: 128 }),
+/** A tool; only functions are served, other types are refused by name. */
+const tool = Type.Object(
+  {
+    type: Type.String(),
+    name: optional(Type.String({ pattern: '^[a-zA-Z0-9_.-]{1,64}$' })),
     description: optional(Type.String()),
-    parameters: optional(Type.Record(Type.String(), Type.Unknown())),
+    parameters: optional(UserSchema),
     strict: optional(Type.Boolean()),
-  }),
-])
+  },
+  open,
+)
+
+/** A tool as a client describes it. */
+export type ResponseTool = Static<typeof tool>
 
 const toolName = Type.Object({ type: Type.Literal('function'), name: Type.String({ minLength: 1 }) })
 
 const toolChoice = Type.Union([
-  Type.Literal('none'),
-  Type.Literal('auto'),
-  Type.Literal('required'),
-  Type.Literal('any'),
+  Type.Enum(['none', 'auto', 'required', 'any']),
   tagged('type', [
     toolName,
     Type.Object({
       type: Type.Literal('allowed_tools'),
-      mode: Type.Union([Type.Literal('auto'), Type.Literal('required')]),
+      mode: Type.Enum(['auto', 'required']),
       tools: Type.Array(toolName, { minItems: 1 }),
     }),
   ]),
@@ -102,19 +105,19 @@ const textFormat = tagged('type', [
     type: Type.Literal('json_schema'),
     name: Type.String({ minLength: 1, maxLength: 64 }),
     description: optional(Type.String()),
-    schema: Type.Union([Type.Boolean(), Type.Record(Type.String(), Type.Unknown())]),
+    schema: UserSchema,
     strict: optional(Type.Boolean()),
   }),
 ])
 
-const effort = Type.Union(
-  (['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const).map((value) => Type.Literal(value)),
-)
+const effort = Type.Enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'])
 
 /** What both endpoints read: everything that becomes part of the prompt. */
 const promptFields = {
   model: modelField,
-  input: Type.Union([Type.String(), Type.Array(inputItem)], { description: 'A user message, or a list of items.' }),
+  input: Type.Union([Type.String(), Type.Array(inputItem, { minItems: 1, maxItems: 100_000 })], {
+    description: 'A user message, or a list of items.',
+  }),
   instructions: optional(Type.String({ description: 'A system message before the input.' })),
   tools: optional(Type.Array(tool, { maxItems: 128 })),
   tool_choice: optional(toolChoice),
@@ -122,7 +125,7 @@ const promptFields = {
   reasoning: optional(Type.Object({ effort: optional(effort), summary: optional(Type.String()) })),
   text: optional(Type.Object({ format: optional(textFormat), verbosity: optional(Type.String()) })),
   truncation: optional(
-    Type.Union([Type.Literal('disabled'), Type.Literal('auto')], {
+    Type.Enum(['disabled', 'auto'], {
       description: 'Nothing is ever cut: only disabled.',
     }),
   ),

@@ -1,18 +1,9 @@
 // Writes log-probabilities in OpenAI's legacy shape: four parallel lists and character offsets. Knows no request and no stream.
+import type { LegacyLogprobs } from '../../wire/completions.ts'
 import type { ChosenLogprob, ModelEvent, TokenLogprob } from '../../wire/model.ts'
 
 /** A prompt's token: its first one follows nothing, so it has no probability. */
 export type PromptLogprob = Extract<ModelEvent, { type: 'prompt-logprobs' }>['tokens'][number]
-
-/** `choices[].logprobs` of `/v1/completions`. */
-export interface LegacyLogprobs {
-  tokens: string[]
-  token_logprobs: (number | null)[]
-  /** Token text → log-probability, `logprobs` alternatives and the token itself; null where the token has no probability. */
-  top_logprobs: (Record<string, number> | null)[]
-  /** Where each token begins in the choice's text, in characters (code points, as Python counts). */
-  text_offset: number[]
-}
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 

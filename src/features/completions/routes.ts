@@ -1,0 +1,62 @@
+// The text completion doors: POST /v1/completions here, fill-in-the-middle beside it.
+import { Completion, CompletionRequest } from '../../wire/completions.ts'
+import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
+import { callContext, type Server } from '../../wire/exchange.ts'
+import type { CompletionPrompt, Model } from '../../wire/model.ts'
+import type { Registry } from '../models/registry.ts'
+import { completionFailureFrames, completionFrames, foldCompletion } from './encode.ts'
+import { registerFim } from './fim.ts'
+import { registerInfill } from './infill.ts'
+import { mergeCalls } from './merge.ts'
+import { prepareCompletion } from './prepare.ts'
+
+/** Adds all routes that continue a text. */
+export function registerCompletions(server: Server, { registry }: { readonly registry: Registry }): void {
+  registerFim(server, { registry })
+  registerInfill(server, { registry })
+  server.post(
+    '/v1/completions',
+    {
+      schema: {
+        tags: ['completions'],
+        summary: 'Continue one or several prompts',
+        description: 'Streams server-sent events when `stream` is true.',
+        body: CompletionRequest,
+        response: { 200: Completion },
+      },
+    },
+    async (request, reply) => {
+      const { body, exchange } = request
+      const model = registry.model(body.model)
+      const { calls, shape, ignored } = prepareCompletion(body, model.card)
+      const context = callContext(request, { cacheSalt: body.cache_salt })
+      const prompts = shape.echo ? calls.map(({ prompt }) => prompt) : []
+      const answer = {
+        id: request.id,
+        created: Math.floor(exchange.clock.now() / 1000),
+        model: model.card.name,
+        shape,
+        includeUsage: body.stream_options?.include_usage === true,
+        calls: calls.length,
+        prompts: await Promise.all(prompts.map((prompt) => promptText(prompt, model, exchange.signal))),
+      }
+      const starts = calls.map((call) => (signal: AbortSignal) => model.complete({ ...call, context }, signal))
+      const events = mergeCalls(starts, model.load().streams, exchange.signal)
+      const delivery = { request, reply, ignored, events }
+      if (body.stream === true) {
+        return deliverStream({
+          ...delivery,
+          frames: (source) => completionFrames(source, answer),
+          failureFrames: (failure) => completionFailureFrames(failure, answer),
+        })
+      }
+      return deliverWhole({ ...delivery, fold: (source) => foldCompletion(source, answer) })
+    },
+  )
+}
+
+/** The prompt as `echo` repeats it. */
+async function promptText(prompt: CompletionPrompt, model: Model, signal: AbortSignal): Promise<string> {
+  if (prompt.type === 'tokens') return model.detokenize(prompt.tokens, signal)
+  return prompt.type === 'text' ? prompt.text : ''
+}

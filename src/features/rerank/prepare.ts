@@ -1,0 +1,34 @@
+// Turns a checked `/v1/rerank` body into a call of a model. Pure.
+import { fail } from '../../base/errors.ts'
+import { ignoredFields } from '../../wire/fields.ts'
+import type { ModelCard } from '../../wire/model.ts'
+import { RerankRequest } from '../../wire/rerank.ts'
+import type { RankingFormat } from './encode.ts'
+
+/** A request as a call. */
+export interface PreparedRanking {
+  readonly query: string
+  readonly documents: readonly string[]
+  readonly format: RankingFormat
+  readonly ignored: readonly string[]
+}
+
+/** Throws `unsupported_value` where the model cannot rank. */
+export function prepareRanking(body: RerankRequest, card: ModelCard): PreparedRanking {
+  if (!card.capabilities.ranking) {
+    const reason = `"${card.name}" is no reranker: it has no pooling of type "rank"`
+    throw fail('unsupported_value', { param: 'model', reason })
+  }
+  const documents = body.documents.map((document) => (typeof document === 'string' ? document : document.text))
+  return {
+    query: body.query,
+    documents,
+    format: {
+      model: card.name,
+      documents,
+      top: body.top_n ?? documents.length,
+      returnDocuments: body.return_documents === true,
+    },
+    ignored: ignoredFields(RerankRequest, body, []),
+  }
+}

@@ -1,0 +1,106 @@
+// The Responses door: POST /v1/responses and /v1/responses/input_tokens. Nothing is stored between calls.
+import type { FastifyRequest } from 'fastify'
+import { type Failure, fail } from '../../base/errors.ts'
+import { deliverStream, deliverWhole, nameIgnoredFields } from '../../wire/deliver.ts'
+import { callContext, type Server } from '../../wire/exchange.ts'
+import type { ModelEvent } from '../../wire/model.ts'
+import { InputTokensRequest, InputTokensResponse, ResponseRequest } from '../../wire/responses.ts'
+import { frame } from '../../wire/sse.ts'
+import type { Registry } from '../models/registry.ts'
+import { ResponseEncoder } from './encode.ts'
+import type { NumberedEvent } from './items.ts'
+import { prepareInputTokens, prepareResponse } from './prepare.ts'
+
+/** Adds the Responses routes. */
+export function registerResponses(server: Server, { registry }: { readonly registry: Registry }): void {
+  server.post(
+    '/v1/responses',
+    {
+      preValidation: async ({ body }) => nameMessages(body),
+      schema: {
+        tags: ['responses'],
+        summary: 'Answer a conversation, stateless',
+        description: 'Streams server-sent events when `stream` is true. Function tools only; nothing is stored.',
+        body: ResponseRequest,
+      },
+    },
+    async (request, reply) => {
+      const { body, exchange } = request
+      const model = registry.model(body.model)
+      const { call, settings, ignored } = prepareResponse(body, model.card)
+      const events = model.chat({ ...call, context: callContext(request) }, exchange.signal)
+      const seconds = (): number => Math.floor(exchange.clock.now() / 1000)
+      const encoder = new ResponseEncoder(settings, seconds())
+      const delivery = { request, reply, ignored, events }
+      if (body.stream === true) {
+        return deliverStream({
+          ...delivery,
+          frames: (source) => responseFrames(source, encoder, seconds),
+          failureFrames: (failure) => framesOf(encoder.fail(failure)),
+        })
+      }
+      return deliverWhole({ ...delivery, fold: (source) => foldResponse(source, encoder, seconds, request) })
+    },
+  )
+  server.post(
+    '/v1/responses/input_tokens',
+    {
+      preValidation: async ({ body }) => nameMessages(body),
+      schema: {
+        tags: ['responses'],
+        summary: 'Count the tokens of an input',
+        body: InputTokensRequest,
+        response: { 200: InputTokensResponse },
+      },
+    },
+    async (request, reply) => {
+      const { body, exchange } = request
+      const model = registry.model(body.model)
+      const { call, ignored } = prepareInputTokens(body, model.card)
+      const tokens = await model.tokenize({ type: 'chat', call }, exchange.signal)
+      nameIgnoredFields(reply, ignored)
+      return { object: 'response.input_tokens' as const, input_tokens: tokens.length }
+    },
+  )
+}
+
+/** `type` may be left out of a message (OpenAI's EasyInputMessage); the schema tells items apart by it. */
+function nameMessages(body: unknown): void {
+  if (typeof body !== 'object' || body === null || !('input' in body) || !Array.isArray(body.input)) return
+  for (const item of body.input) {
+    if (typeof item === 'object' && item !== null && !('type' in item) && 'role' in item) item.type = 'message'
+  }
+}
+
+async function* responseFrames(
+  events: AsyncIterable<ModelEvent>,
+  encoder: ResponseEncoder,
+  seconds: () => number,
+): AsyncGenerator<string> {
+  for await (const event of events) yield framesOf(encoder.push(event, seconds()))
+}
+
+/** With the `event:` line, which Mistral's SDK wants. */
+function framesOf(events: readonly NumberedEvent[]): string {
+  return events.map((event) => frame(event, event.type)).join('')
+}
+
+/** The response that the last event of the stream carries. A stream without it was cut off: never a short answer. */
+async function foldResponse(
+  events: AsyncIterable<ModelEvent>,
+  encoder: ResponseEncoder,
+  seconds: () => number,
+  request: FastifyRequest,
+): Promise<object> {
+  let response: object | undefined
+  for await (const event of events) {
+    const last = encoder.push(event, seconds()).at(-1)
+    if (last?.type === 'response.completed' || last?.type === 'response.incomplete') response = last.response
+  }
+  if (response === undefined) throw cutOff(request)
+  return response
+}
+
+function cutOff(request: FastifyRequest): Failure {
+  return fail('internal_error', { requestId: request.id })
+}
