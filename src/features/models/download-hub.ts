@@ -1,0 +1,97 @@
+// Asks Hugging Face, or a hub that speaks the same HTTP, where a file's bytes are and what they must be. Downloads nothing.
+
+import type { EgressResponse } from '../../base/egress.ts'
+import type { HubSource } from './catalogue.ts'
+import { header, numberHeader, statusError } from './download-answer.ts'
+import { type SourceContext, SourceError } from './download-source.ts'
+
+/** Where a file's bytes are now. Such an address may run out: ask again before every attempt. */
+export interface Located {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly bytes: number | undefined
+  readonly sha256: string | undefined
+  /** The address carries a signature that runs out. */
+  readonly signed: boolean
+}
+
+/** Which hub, and who asks. */
+export interface HubAccess {
+  readonly url: string
+  /** Sent to the hub alone: never to the storage that it points to, never logged. */
+  readonly token?: string
+}
+
+/** Moves of a repository and of the hub itself; Hugging Face makes two at most. */
+const redirectLimit = 5
+
+/**
+ * Resolves a file. The answer that redirects to storage names size and, for large files, SHA-256 (`X-Linked-Size`,
+ * `X-Linked-Etag`); the storage's own answers do not, so redirects are followed here, one by one.
+ */
+export async function locateOnHub(source: HubSource, hub: HubAccess, context: SourceContext): Promise<Located> {
+  const path = source.file.split('/').map(encodeURIComponent).join('/')
+  const home = new URL(hub.url)
+  let url = new URL(
+    `${hub.url.replace(/\/$/, '')}/${source.repository}/resolve/${encodeURIComponent(source.revision)}/${path}`,
+  )
+  for (let hop = 0; hop <= redirectLimit; hop++) {
+    const headers =
+      hub.token !== undefined && url.origin === home.origin ? { authorization: `Bearer ${hub.token}` } : {}
+    const response = await context.egress.request({
+      url: url.href,
+      method: 'HEAD',
+      purpose: 'pull',
+      headers,
+      policy: { maxRedirects: 0, allowPrivate: context.allowPrivate, idleTimeoutMs: context.patience.stallMs },
+      ...(context.signal === undefined ? {} : { signal: context.signal }),
+    })
+    await response.discard()
+    const next = header(response, 'location')
+    const linked = linkedFacts(response)
+    if (response.status === 200) {
+      const bytes = linked.bytes ?? numberHeader(response, 'content-length')
+      return { url: url.href, headers, bytes, sha256: linked.sha256, signed: false }
+    }
+    if (response.status < 300 || response.status >= 400 || next === undefined) throw refusal(response, source, hub)
+    const target = new URL(next, url)
+    if (url.protocol === 'https:' && target.protocol !== 'https:') {
+      throw new SourceError(`${url.host} leads from https to ${target.protocol}`, { final: true })
+    }
+    if (linked.bytes !== undefined) {
+      const sameHost = target.origin === home.origin
+      return { url: target.href, headers: sameHost ? headers : {}, ...linked, signed: true }
+    }
+    url = target
+  }
+  throw new SourceError(`${home.host} redirects too often`, { final: true })
+}
+
+function linkedFacts(response: EgressResponse): { bytes: number | undefined; sha256: string | undefined } {
+  const etag = /^(?:W\/)?"?([0-9a-f]{64})"?$/i.exec(header(response, 'x-linked-etag') ?? '')
+  return { bytes: numberHeader(response, 'x-linked-size'), sha256: etag?.[1]?.toLowerCase() }
+}
+
+/** Hugging Face says why in `X-Error-Code`; the status alone does not tell a gated repository from a missing one. */
+function refusal(response: EgressResponse, source: HubSource, hub: HubAccess): SourceError {
+  const host = new URL(hub.url).host
+  const where = `${host}/${source.repository}`
+  const token = hub.token === undefined ? 'and pull with a token' : 'with the account that the token belongs to'
+  switch (header(response, 'x-error-code')) {
+    case 'GatedRepo':
+      return new SourceError(`${where} is gated: accept its terms there ${token}`, { final: true })
+    case 'RepoNotFound':
+      return new SourceError(`there is no ${where}, or it is private and needs a token that may read it`, {
+        final: true,
+      })
+    case 'RevisionNotFound':
+      return new SourceError(`${where} has no revision "${source.revision}"`, { final: true })
+    case 'EntryNotFound':
+      return new SourceError(`${where} has no file "${source.file}"`, { final: true })
+  }
+  if (response.status === 401 || response.status === 403) {
+    const rejected = hub.token === undefined ? 'it wants a token' : 'the token is not valid or may not read it'
+    return new SourceError(`${where} answered ${response.status}: ${rejected}`, { final: true })
+  }
+  return statusError(response, host, false)
+}
