@@ -35,7 +35,7 @@ export const configSchema = Type.Object({
   }),
   model: Type.Array(Type.String({ minLength: 1 }), {
     description:
-      'Model to serve: a name of the catalogue, the path of a GGUF file, or name=path. Give it again for another one.',
+      'Model to serve: a name of the catalogue, the path of a GGUF file, hf:owner/repository:file.gguf, or name=any of them. Give it again for another one.',
     default: ['smollm2-135m-instruct'],
     minItems: 1,
   }),
@@ -129,7 +129,11 @@ export const configSchema = Type.Object({
     hint: 'must be an address that starts with http:// or https://',
   }),
   'hub-token': Type.Optional(
-    Type.String({ description: 'Token for gated models on the hub.', minLength: 1, secret: true }),
+    Type.String({
+      description: 'Where the token for gated models is: env:NAME or file:PATH, never the token itself.',
+      pattern: '^(env|file):.+$',
+      hint: 'must be written as env:NAME or file:PATH, never as the token itself',
+    }),
   ),
 })
 

@@ -119,6 +119,11 @@ export function packageClientEnvironment(
   return childEnvironment(pick(environment, own), environment)
 }
 
+/** The process's variables, for what a setting refers to by name (`hub-token: env:HF_TOKEN`). Never handed to a child. */
+export function processEnvironment(): Readonly<Record<string, string | undefined>> {
+  return process.env
+}
+
 /** Whether the terminal's user asked for no colours (https://no-color.org). */
 export function colorsWanted(environment: Readonly<Record<string, string | undefined>> = process.env): boolean {
   return (environment['NO_COLOR'] ?? '') === '' && environment['TERM'] !== 'dumb'

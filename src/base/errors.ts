@@ -110,6 +110,12 @@ const kinds = {
     (f) => `There is no model "${f['model']}" here. GET /v1/models lists what this server has.`,
   ),
   not_found: request(404, (f) => `There is no ${f['what']} "${f['id']}".`),
+  port_in_use: server(
+    503,
+    false,
+    (f) =>
+      `Port ${f['port']} on ${f['host']} is taken, perhaps by a Galerne that already runs. Stop it, or take another one: --port <number>, 0 for any free one.`,
+  ),
   pull_failed: server(
     502,
     true,

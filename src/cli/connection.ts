@@ -1,9 +1,9 @@
 // Finds the running server and speaks HTTP with it, as any client would. Knows the address and the key, nothing of the server's inside.
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { LoadedConfig } from '../base/config.ts'
 import { createEgress, type EgressRequest, type EgressResponse } from '../base/egress.ts'
 import { fail } from '../base/errors.ts'
+import { addressFile, keyFile } from '../base/home.ts'
 
 /** A server and a key for it. */
 export interface Connection {
@@ -14,11 +14,6 @@ export interface Connection {
   close(): Promise<void>
 }
 
-/** File in `home` that says where the running server listens. */
-export function addressFile(home: string): string {
-  return join(home, 'address')
-}
-
 /** Answers may take as long as a model thinks; a server that says nothing for this long is gone. */
 const idleTimeoutMs = 10 * 60_000
 const largestAnswer = 256 * 1024 * 1024
@@ -26,7 +21,7 @@ const largestAnswer = 256 * 1024 * 1024
 /** Opens a connection. The address is `url`, else host and port where they are set, else what the running server wrote into `home`. */
 export async function connect(loaded: LoadedConfig, url?: string): Promise<Connection> {
   const address = (url ?? (await findAddress(loaded))).replace(/\/+$/, '')
-  const key = loaded.config.apiKey ?? (await readFile(join(loaded.config.home, 'key'), 'utf8').catch(() => '')).trim()
+  const key = loaded.config.apiKey ?? (await readFile(keyFile(loaded.config.home), 'utf8').catch(() => '')).trim()
   const egress = createEgress()
   const headers = { 'content-type': 'application/json', ...(key !== '' && { authorization: `Bearer ${key}` }) }
   const policy = { allowPrivate: true, idleTimeoutMs, maxBytes: largestAnswer }

@@ -1,59 +1,67 @@
-// Shows how far a download is, its rate and the time left: a bar on a terminal, a line every tenth elsewhere.
-import type { Clock } from '../base/clock.ts'
+// Shows how far a pull is: a bar with rate and time left on a terminal, a line at each tenth elsewhere.
+import type { PullPhase, PullProgress } from '../features/models/pull-progress.ts'
 import { formatBytes, formatSeconds } from './terminal.ts'
 
-/** A running display. `total` is null while unknown. */
-export interface Progress {
-  update(received: number, total: number | null): void
+/** A running display. */
+export interface ProgressDisplay {
+  show(progress: PullProgress): void
   /** Ends the line on a terminal. */
   end(): void
 }
 
 const barWidth = 24
-const redrawMs = 100
-/** The rate is taken over this window, so that it follows a slowing line without flickering. */
-const rateWindowMs = 5_000
+
+const words: Readonly<Record<PullPhase, string>> = {
+  waiting: 'waiting for',
+  connecting: 'connecting to',
+  downloading: 'from',
+  retrying: 'trying again:',
+  unpacking: 'unpacking',
+  verifying: 'checking sha256 of',
+  done: 'done, from',
+}
 
 /** Starts a display on standard error under a label, for example a model's name. */
-export function showProgress(label: string, clock: Clock, stream: NodeJS.WriteStream = process.stderr): Progress {
-  const samples: { readonly at: number; readonly received: number }[] = []
-  let drawnAt = Number.NEGATIVE_INFINITY
-  let nextTenth = 0
+export function progressDisplay(label: string, stream: NodeJS.WriteStream = process.stderr): ProgressDisplay {
+  const onTerminal = stream.isTTY === true
+  let spokenPhase = ''
+  let spokenTenth = -1
+  let drawn = false
   return {
-    update(received, total) {
-      const at = clock.elapsed()
-      samples.push({ at, received })
-      while (samples.length > 2 && at - (samples[0]?.at ?? at) > rateWindowMs) samples.shift()
-      const done = total !== null && received >= total
-      if (stream.isTTY === true) {
-        if (at - drawnAt < redrawMs && !done) return
-        drawnAt = at
-        stream.write(`\r\u001b[K${line(label, received, total, rate(samples))}`)
-      } else if (total !== null && received >= (nextTenth * total) / 10) {
-        nextTenth = Math.floor((received / total) * 10) + 1
-        stream.write(`${line(label, received, total, rate(samples))}\n`)
+    show(progress) {
+      const text = line(label, progress)
+      if (onTerminal) {
+        stream.write(`\r\u001b[K${text.slice(0, Math.max(20, stream.columns - 1))}`)
+        drawn = true
+        return
       }
+      const phase = `${progress.phase} ${progress.source} ${progress.reason ?? ''}`
+      const tenth = Math.floor(10 * share(progress))
+      if (phase === spokenPhase && (tenth === spokenTenth || progress.phase !== 'downloading')) return
+      spokenPhase = phase
+      spokenTenth = tenth
+      stream.write(`${text}\n`)
     },
     end() {
-      if (stream.isTTY === true && samples.length > 0) stream.write('\n')
+      if (drawn) stream.write('\n')
+      drawn = false
     },
   }
 }
 
-/** Bytes a second over the window; 0 while there is only one sample. */
-function rate(samples: readonly { readonly at: number; readonly received: number }[]): number {
-  const [first, last] = [samples[0], samples.at(-1)]
-  if (first === undefined || last === undefined || last.at <= first.at) return 0
-  return ((last.received - first.received) / (last.at - first.at)) * 1000
+function share({ receivedBytes, totalBytes }: PullProgress): number {
+  return totalBytes === undefined || totalBytes === 0 ? 0 : Math.min(1, receivedBytes / totalBytes)
 }
 
-function line(label: string, received: number, total: number | null, bytesPerSecond: number): string {
+function line(label: string, progress: PullProgress): string {
+  const { phase, source, receivedBytes, totalBytes, bytesPerSecond, secondsLeft, reason } = progress
+  const what = `${words[phase]} ${reason === undefined ? source : `${source}: ${reason}`}`
+  if (phase === 'waiting' || phase === 'connecting' || phase === 'retrying') return `${label}  ${what}`
   const speed = bytesPerSecond > 0 ? `  ${formatBytes(bytesPerSecond)}/s` : ''
-  if (total === null || total === 0) return `${label}  ${formatBytes(received)}${speed}`
-  const share = Math.min(1, received / total)
-  const filled = Math.round(share * barWidth)
+  if (totalBytes === undefined) return `${label}  ${formatBytes(receivedBytes)}${speed}  ${what}`
+  const filled = Math.round(share(progress) * barWidth)
   const bar = `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)}`
-  const left = bytesPerSecond > 0 && share < 1 ? `  ${formatSeconds((total - received) / bytesPerSecond)} left` : ''
-  const percent = `${Math.floor(share * 100)}%`.padStart(4)
-  return `${label} ${bar}${percent}  ${formatBytes(received)} of ${formatBytes(total)}${speed}${left}`
+  const left = secondsLeft === undefined || secondsLeft <= 0 ? '' : `  ${formatSeconds(secondsLeft)} left`
+  const percent = `${Math.floor(share(progress) * 100)}%`.padStart(4)
+  return `${label} ${bar}${percent}  ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}${speed}${left}  ${what}`
 }

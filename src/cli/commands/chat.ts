@@ -1,9 +1,9 @@
 // `galerne chat`: talks with a model of the running server, in a terminal or through a pipe.
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { text as readAll } from 'node:stream/consumers'
 import { type Command, InvalidArgumentError } from 'commander'
 import { systemClock } from '../../base/clock.ts'
+import { historyFile } from '../../base/home.ts'
 import { runTerminal } from '../chat-terminal.ts'
 import { type Connection, connect } from '../connection.ts'
 import { type Answer, type AnswerOptions, askModel, type Turn } from '../conversation.ts'
@@ -110,7 +110,7 @@ async function converse(
       clear: () => (turns = turns.filter((turn) => turn.role === 'system')),
       setSystem: (content) => (turns = [{ role: 'system', content }]),
     },
-    home === undefined ? undefined : join(home, 'chat-history'),
+    home === undefined ? undefined : historyFile(home),
   )
 }
 

@@ -1,0 +1,65 @@
+// `galerne pull`: fetches a model's weights into home, checked, without a running server.
+import type { Command } from 'commander'
+import { processEnvironment } from '../../base/config.ts'
+import { createEgress } from '../../base/egress.ts'
+import { catalogue } from '../../features/models/catalogue.ts'
+import { pull } from '../../features/models/pull.ts'
+import { pullOptions } from '../../features/models/served.ts'
+import { progressDisplay } from '../progress.ts'
+import { addJson, addSettings, configFrom } from '../settings.ts'
+import { formatBytes, printResult, table } from '../terminal.ts'
+
+/** Adds the command. */
+export function addPullCommand(program: Command): void {
+  const command = program
+    .command('pull [model]')
+    .summary("fetch a model's weights, or list what can be fetched by name")
+    .description(
+      "Fetches a model's weights into home and checks their sha256; a broken download is resumed. <model> is a name of the\n" +
+        'catalogue, hf:owner/repository:file.gguf, or an https address. Without <model> it lists the catalogue.',
+    )
+    .action(async (model: string | undefined, options: Record<string, unknown>) => {
+      const json = options['json'] === true
+      if (model === undefined) return listCatalogue(json)
+      await pullOne(model, configFrom(options).config, json)
+    })
+  addJson(addSettings(command, ['home', 'hub-url', 'hub-token']))
+}
+
+function listCatalogue(json: boolean): void {
+  printResult(json, catalogue, () =>
+    table([
+      ['name', 'what it is', 'size', 'licence'],
+      ...catalogue.map(({ name, title, bytes, licence }) => [name, title, formatBytes(bytes), licence]),
+    ]),
+  )
+}
+
+async function pullOne(
+  reference: string,
+  config: ReturnType<typeof configFrom>['config'],
+  json: boolean,
+): Promise<void> {
+  const egress = createEgress()
+  const controller = new AbortController()
+  process.once('SIGINT', () =>
+    controller.abort(new Error('Stopped. What has arrived is kept: the same command goes on from there.')),
+  )
+  const display = progressDisplay(reference)
+  try {
+    const pulled = await pull(reference, {
+      ...(await pullOptions(config, egress, processEnvironment())),
+      signal: controller.signal,
+      ...(!json && { onProgress: (progress) => display.show(progress) }),
+    })
+    display.end()
+    printResult(
+      json,
+      pulled,
+      () => `${pulled.path}${pulled.fetched ? `, from ${pulled.source}` : ', was there already'}`,
+    )
+  } finally {
+    display.end()
+    await egress.close()
+  }
+}

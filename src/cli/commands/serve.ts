@@ -1,0 +1,89 @@
+// `galerne serve`: starts the server, says how to use it, and stops it when asked to.
+import type { Command } from 'commander'
+import { systemClock } from '../../base/clock.ts'
+import { createLog, type Log } from '../../base/log.ts'
+import { type Running, start } from '../../main.ts'
+import { greeting, type PlanLine } from '../greeting.ts'
+import { type ProgressDisplay, progressDisplay } from '../progress.ts'
+import { addJson, addSettings, configFrom } from '../settings.ts'
+
+/** Adds the command. */
+export function addServeCommand(program: Command): void {
+  const command = program
+    .command('serve')
+    .summary('serve models behind the OpenAI and Mistral APIs')
+    .description(
+      'Starts the server. The first start fetches the starter model and makes a key. Every setting can also stand in\n' +
+        'galerne.yaml (port: 7000) or in a variable (GALERNE_PORT=7000); "galerne config" shows what is in force.',
+    )
+    .action(async (options: Record<string, unknown>) => {
+      await serve(options, options['json'] === true)
+    })
+  addJson(addSettings(command))
+}
+
+async function serve(options: Readonly<Record<string, unknown>>, json: boolean): Promise<void> {
+  const { config } = configFrom(options)
+  const log = createLog({ level: config.logLevel })
+  const pulls = pullDisplay()
+  const giveUp = new AbortController()
+  const asked = stopRequests(log, () => giveUp.abort(new Error('Stopped before the server listened.')))
+  const running = await start(config, { log, signal: giveUp.signal, ...(!json && { onPull: pulls.show }) })
+  pulls.end()
+  process.stdout.write(json ? `${JSON.stringify(facts(running))}\n` : `${greeting(greetingOf(running))}\n`)
+  await asked
+  log.info({ drainTimeout: config.drainTimeout }, 'stopping: running answers may finish')
+  await running.stop()
+}
+
+/** One Ctrl-C may arrive twice: from the terminal and from the process in between. */
+const echoMs = 1_000
+
+/** Resolves at the first SIGTERM or SIGINT, and calls `early` too. A second Ctrl-C ends the process at once. */
+function stopRequests(log: Log, early: () => void): Promise<void> {
+  return new Promise((resolve) => {
+    let askedAt: number | undefined
+    const stop = (signal: NodeJS.Signals) => {
+      const now = systemClock.elapsed()
+      askedAt ??= now
+      if (signal === 'SIGINT' && now - askedAt > echoMs) {
+        log.warn('asked a second time: ending without waiting for running answers')
+        process.exit(130)
+      }
+      early()
+      resolve()
+    }
+    process.on('SIGTERM', stop)
+    process.on('SIGINT', stop)
+  })
+}
+
+/** One display per model, made when its pull first reports. */
+function pullDisplay(): { show(model: string, progress: Parameters<ProgressDisplay['show']>[0]): void; end(): void } {
+  const displays = new Map<string, ProgressDisplay>()
+  return {
+    show(model, progress) {
+      const display = displays.get(model) ?? progressDisplay(model)
+      displays.set(model, display)
+      display.show(progress)
+      if (progress.phase === 'done') display.end()
+    },
+    end() {
+      for (const display of displays.values()) display.end()
+    },
+  }
+}
+
+/** The greeting for programs. */
+function facts({ url, newKey, keyFile, models, plans }: Running) {
+  return { url, key: newKey ?? null, keyFile, models: models.map(({ name }) => name), plans }
+}
+
+function greetingOf({ url, newKey, keyFile, models, plans }: Running) {
+  const [first] = models.filter((model) => model.capabilities.chat)
+  return { url, newKey, keyFile, model: first?.name ?? models[0]?.name ?? '', plans: plans.map(planLine) }
+}
+
+function planLine(plan: Running['plans'][number]): PlanLine {
+  return plan as unknown as PlanLine
+}

@@ -1,0 +1,88 @@
+// What `galerne serve` prints once it runs: where, with which key, with what plan, and three ways to call it that work when pasted.
+import { dim, formatBytes, table } from './terminal.ts'
+
+/** What the greeting tells. */
+export interface Greeting {
+  readonly url: string
+  /** The key made by this start, shown now and never again. */
+  readonly newKey: string | undefined
+  readonly keyFile: string
+  /** Name of the model in the examples. */
+  readonly model: string
+  readonly plans: readonly PlanLine[]
+}
+
+/** One model's plan as people read it. */
+export interface PlanLine {
+  readonly model: string
+  readonly streams: number
+  readonly contextLength: number
+  /** Bytes of weights, key-value cache and buffers together. */
+  readonly bytes: number
+  readonly notes: string
+}
+
+/** The greeting's text. */
+export function greeting(facts: Greeting): string {
+  return [
+    `Galerne listens on ${facts.url}`,
+    '',
+    planTable(facts.plans),
+    '',
+    keyLines(facts),
+    '',
+    ...examples(facts),
+    dim('Ctrl-C stops it. Another terminal: npx galerne chat'),
+  ].join('\n')
+}
+
+function planTable(plans: readonly PlanLine[]): string {
+  const rows = plans.map((plan) => [
+    plan.model,
+    `${plan.streams} ${plan.streams === 1 ? 'stream' : 'streams'}`,
+    `${plan.contextLength} tokens each`,
+    formatBytes(plan.bytes),
+    plan.notes,
+  ])
+  return table([['model', 'plan', 'context', 'memory', ''], ...rows])
+}
+
+function keyLines({ newKey, keyFile }: Greeting): string {
+  if (newKey === undefined) return `Key: the one in ${keyFile}`
+  return `Key: ${newKey}\n${dim(`Shown this once; kept for the command line in ${keyFile}.`)}`
+}
+
+/** Each works as it is pasted: the first start's key stands in it, later starts read the key file. */
+function examples({ url, newKey, keyFile, model }: Greeting): readonly string[] {
+  const shell = newKey ?? `$(cat ${quoted(keyFile)})`
+  const python = newKey === undefined ? `open(${JSON.stringify(keyFile)}).read().strip()` : JSON.stringify(newKey)
+  const script = newKey === undefined ? `readFileSync(${JSON.stringify(keyFile)}, 'utf8').trim()` : `'${newKey}'`
+  const fileImport = newKey === undefined ? ["import { readFileSync } from 'node:fs'"] : []
+  return [
+    dim('curl'),
+    `curl ${url}/v1/chat/completions -H "Authorization: Bearer ${shell}" -H "Content-Type: application/json" -d '{"model": "${model}", "messages": [{"role": "user", "content": "Hello!"}]}'`,
+    '',
+    dim('Python, after: pip install openai'),
+    'from openai import OpenAI',
+    `client = OpenAI(base_url="${url}/v1", api_key=${python})`,
+    'messages = [{"role": "user", "content": "Hello!"}]',
+    `stream = client.chat.completions.create(model="${model}", messages=messages, stream=True)`,
+    'for chunk in stream:',
+    '    print(chunk.choices[0].delta.content or "", end="", flush=True)',
+    '',
+    dim('TypeScript, after: npm install openai'),
+    "import OpenAI from 'openai'",
+    ...fileImport,
+    `const client = new OpenAI({ baseURL: '${url}/v1', apiKey: ${script} })`,
+    "const messages = [{ role: 'user' as const, content: 'Hello!' }]",
+    `const stream = await client.chat.completions.create({ model: '${model}', messages, stream: true })`,
+    "for await (const chunk of stream) process.stdout.write(chunk.choices[0]?.delta.content ?? '')",
+    ...(fileImport.length === 0 ? ["process.stdout.write('\\n')"] : []),
+    '',
+  ]
+}
+
+/** For a shell: a path without blanks stays as it is. */
+function quoted(path: string): string {
+  return /^[\w./~-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
+}

@@ -1,0 +1,77 @@
+// Turns the `model` setting into files on disk with the names they are served under, fetching what is not there yet.
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { Config } from '../../base/config.ts'
+import type { Egress } from '../../base/egress.ts'
+import { fail } from '../../base/errors.ts'
+import { findInCatalogue } from './catalogue.ts'
+import { type PullOptions, pull } from './pull.ts'
+import type { PullProgress } from './pull-progress.ts'
+import { readHubToken } from './pull-token.ts'
+
+/** One model to serve. */
+export interface ServedModel {
+  readonly name: string
+  readonly aliases: readonly string[]
+  readonly path: string
+  /** sha256 of the weights, where known. */
+  readonly digest: string | undefined
+}
+
+/** The part of a pull's options that the settings decide. */
+export async function pullOptions(
+  config: Config,
+  egress: Egress,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<PullOptions> {
+  const token = config.hubToken === undefined ? undefined : await readHubToken(config.hubToken, environment)
+  // Only another hub is handed on: naming one is what lets a pull reach a private network.
+  const isUsual = config.hubUrl === 'https://huggingface.co'
+  return {
+    home: config.home,
+    egress,
+    ...(!isUsual && { hubUrl: config.hubUrl }),
+    ...(token !== undefined && { hubToken: token }),
+  }
+}
+
+/**
+ * The models of the setting, in order, with their weights on disk. `name=reference` serves under another name. Throws as `pull` does, and
+ * `invalid_value` where two models would have one name.
+ */
+export async function servedModels(
+  config: Config,
+  options: PullOptions,
+  onProgress: (model: string, progress: PullProgress) => void,
+): Promise<readonly ServedModel[]> {
+  const served: ServedModel[] = []
+  for (const setting of config.model) {
+    const { name, reference } = splitName(setting)
+    const pulled = await pull(reference, {
+      ...options,
+      onProgress: (progress) => onProgress(name ?? reference, progress),
+    })
+    const known = findInCatalogue(reference)
+    const model: ServedModel = {
+      name: name ?? pulled.name,
+      aliases: name === undefined ? (known?.aliases ?? []) : [],
+      path: pulled.path,
+      digest: pulled.sha256,
+    }
+    if (served.some((other) => other.name === model.name)) {
+      throw fail('invalid_value', {
+        param: 'model',
+        reason: `two models are named "${model.name}"; write name=${setting} for one`,
+      })
+    }
+    served.push(model)
+  }
+  return served
+}
+
+/** `mine=~/weights/model.gguf` → the name and the reference, with the user's home in place of `~`. */
+function splitName(setting: string): { readonly name: string | undefined; readonly reference: string } {
+  const match = /^([\w][\w.:-]*)=(.+)$/.exec(setting)
+  const reference = match?.[2] ?? setting
+  return { name: match?.[1], reference: reference.startsWith('~/') ? join(homedir(), reference.slice(2)) : reference }
+}

@@ -1,0 +1,150 @@
+// Starts the product in five calls, config → database → engine → registry → http, and stops it in reverse. Knows no terminal.
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { type Clock, systemClock } from './base/clock.ts'
+import { type Config, processEnvironment } from './base/config.ts'
+import { createEgress } from './base/egress.ts'
+import { fail } from './base/errors.ts'
+import { addressFile, databaseFile } from './base/home.ts'
+import type { Log } from './base/log.ts'
+import { version } from './base/version.ts'
+import { connect } from './database/connect.ts'
+import { type Pool, startPool } from './engine/pool.ts'
+import { firstKey } from './features/keys/create.ts'
+import { keyStore } from './features/keys/store.ts'
+import { keyVerifier } from './features/keys/verify.ts'
+import type { PullProgress } from './features/models/pull-progress.ts'
+import { createRegistry } from './features/models/registry.ts'
+import { pullOptions, servedModels } from './features/models/served.ts'
+import { createServer } from './http/server.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+import type { ModelCard } from './wire/model.ts'
+
+/** What a start needs besides the settings. */
+export interface StartOptions {
+  readonly log: Log
+  readonly clock?: Clock
+  /** Told of weights being fetched, with the model as the user named it. */
+  readonly onPull?: (model: string, progress: PullProgress) => void
+  /** Aborting gives the start up; what was opened is closed again. */
+  readonly signal?: AbortSignal
+}
+
+/** A running server. */
+export interface Running {
+  /** Where it listens: `http://127.0.0.1:6420`. */
+  readonly url: string
+  /** The secret made by this start; undefined where the database already had a key. */
+  readonly newKey: string | undefined
+  /** File that keeps a working key for the CLI. */
+  readonly keyFile: string
+  readonly models: readonly ModelCard[]
+  readonly plans: Pool['plans']
+  /** Lets running answers finish within `drain-timeout`, then closes everything. A second call waits for the first. */
+  stop(): Promise<void>
+}
+
+/** Starts everything; throws with what went wrong, after closing what was open. */
+export async function start(config: Config, options: StartOptions): Promise<Running> {
+  const { log, clock = systemClock } = options
+  const opened: (() => Promise<unknown>)[] = []
+  const stop = once(() => closeAll(opened, log))
+  try {
+    await prepareHome(config)
+    const database = await connect(config.databaseUrl ?? `sqlite:${databaseFile(config.home)}`)
+    opened.push(() => database.close())
+    const store = keyStore(database)
+    const key = await firstKey(store, clock, {
+      home: config.home,
+      ...(config.apiKey !== undefined && { given: config.apiKey }),
+    })
+    const pool = await startEngine(config, options, clock)
+    opened.push(() => pool.stop())
+    const metrics = createMetrics()
+    const registry = createRegistry({ models: pool.models, clock, log, metrics, queueLength: config.queueLength })
+    const server = await createServer({
+      config,
+      registry,
+      keys: keyVerifier(store, clock),
+      log,
+      clock,
+      metrics,
+      version,
+    })
+    opened.push(() => server.drain.stop(config.drainTimeout))
+    const url = await listen(server, config)
+    await writeFile(addressFile(config.home), `${url}\n`, { mode: 0o600 })
+    opened.push(() => rm(addressFile(config.home), { force: true }))
+    return { url, newKey: key.secret, keyFile: key.file, models: registry.list(), plans: pool.plans, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Weights first, then a process per model. */
+async function startEngine(config: Config, options: StartOptions, clock: Clock): Promise<Pool> {
+  const egress = createEgress({ clock })
+  try {
+    const pulling = await pullOptions(config, egress, processEnvironment())
+    const models = await servedModels(
+      config,
+      { ...pulling, ...(options.signal !== undefined && { signal: options.signal }) },
+      options.onPull ?? (() => {}),
+    )
+    return await startPool({
+      models: models.map((model) => ({ ...model, ...engineSettings(config) })),
+      log: options.log,
+      clock,
+    })
+  } finally {
+    await egress.close()
+  }
+}
+
+/** What the settings say of every model's engine; what is absent the plan decides. */
+function engineSettings({ streams, contextLength, pooling, kvType, layout }: Config) {
+  return {
+    ...(streams !== undefined && { streams }),
+    ...(contextLength !== undefined && { contextLength }),
+    ...(pooling !== undefined && { pooling }),
+    ...(kvType !== undefined && { kvType }),
+    ...(layout !== undefined && { layout }),
+  }
+}
+
+async function prepareHome({ home }: Config): Promise<void> {
+  try {
+    await mkdir(home, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw fail('invalid_value', { param: 'home', reason: `${home} cannot be made: ${(error as Error).message}` }, error)
+  }
+}
+
+async function listen(server: Awaited<ReturnType<typeof createServer>>, config: Config): Promise<string> {
+  try {
+    return await server.listen({ host: config.host, port: config.port })
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'EADDRINUSE') throw fail('port_in_use', { host: config.host, port: config.port }, error)
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+      throw fail(
+        'invalid_value',
+        { param: 'host', reason: `${config.host}:${config.port} cannot be opened (${code})` },
+        error,
+      )
+    }
+    throw error
+  }
+}
+
+/** The last opened closes first; one that fails to close does not keep the others open. */
+async function closeAll(opened: readonly (() => Promise<unknown>)[], log: Log): Promise<void> {
+  for (const close of [...opened].reverse()) {
+    await close().catch((error: unknown) => log.error({ error }, 'could not be closed'))
+  }
+}
+
+function once(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  return () => (running ??= run())
+}
