@@ -35,6 +35,8 @@ export interface Exchange {
 declare module 'fastify' {
   interface FastifyRequest {
     exchange: Exchange
+    /** Length of the body as it was read; 0 before. */
+    bodyBytes: number
   }
   interface FastifyContextConfig {
     /** The route answers without a key. Only health, and later static files, sign-in and signed URLs. */

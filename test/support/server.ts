@@ -1,68 +1,50 @@
-// Starts the real product as a user would, in a process of its own, and stops it again.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+// Starts a real server over real sockets with given models, for tests. The key is a fixed one; lines of the log are kept.
+import { systemClock } from '../../src/base/clock.ts'
+import { createLog } from '../../src/base/log.ts'
+import { createRegistry } from '../../src/features/models/registry.ts'
+import { createServer, type ServerParts } from '../../src/http/server.ts'
+import { createMetrics } from '../../src/telemetry/metrics.ts'
+import type { Server } from '../../src/wire/exchange.ts'
+import type { Model } from '../../src/wire/model.ts'
 
-const launcher = fileURLToPath(new URL('../../bin/galerne.js', import.meta.url))
+/** The key that may use, and the one that may administer. */
+export const testKey = 'test-key-00000000000000000000000000'
+export const adminKey = 'admin-key-0000000000000000000000000'
 
-/** A key for scripted starts: long enough for the server's rule of 32 characters. */
-export const testKey = 'gal_test_0123456789abcdef0123456789abcdef'
-
-/** A running server: its address without a path, its key, its process. */
+/** A running server. */
 export interface RunningServer {
+  readonly server: Server
+  /** `http://127.0.0.1:<port>`. */
   readonly url: string
-  readonly key: string
-  readonly home: string
-  readonly process: ChildProcess
-  /** Everything printed so far, both streams. */
-  output(): string
-  /** SIGTERM, then waits; resolves to the exit code. */
-  stop(): Promise<number | null>
+  readonly port: number
+  /** Every line of the log, parsed. */
+  readonly lines: Record<string, unknown>[]
+  stop(): Promise<void>
 }
 
-/**
- * Runs `galerne serve` on an ephemeral port with a fresh home and waits until it says where it listens.
- * `flags` are appended as they are, for example `['--model', path, '--streams', '8']`.
- * Throws with the server's own output when it exits first.
- */
+/** Starts a server on any free port of the loopback. */
 export async function startServer(
-  flags: readonly string[],
-  environment: Record<string, string> = {},
+  models: readonly Model[],
+  options: Partial<ServerParts['config']> & { readonly queueLength?: number } = {},
 ): Promise<RunningServer> {
-  const home = await mkdtemp(join(tmpdir(), 'galerne-test-'))
-  const args = [launcher, 'serve', '--port', '0', '--home', home, '--api-key', testKey, ...flags]
-  const child = spawn(process.execPath, args, {
-    env: { ...process.env, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const { queueLength = 64, ...config } = options
+  const lines: Record<string, unknown>[] = []
+  const log = createLog({ level: 'debug', destination: { write: (line) => lines.push(JSON.parse(line)) } })
+  const metrics = createMetrics()
+  const registry = createRegistry({ models, clock: systemClock, log, metrics, queueLength })
+  const callers = new Map([
+    [testKey, { id: 'key_use', workspace: 'default', scope: 'use' }],
+    [adminKey, { id: 'key_admin', workspace: 'default', scope: 'admin' }],
+  ] as const)
+  const server = await createServer({
+    config: { bodyLimit: 33_554_432, keepAlive: 15_000, trustProxy: [], ...config } as ServerParts['config'],
+    registry,
+    keys: { verify: async (secret) => callers.get(secret as typeof testKey) },
+    log,
+    clock: systemClock,
+    metrics,
+    version: '0.0.0',
   })
-  let printed = ''
-  const exited = once(child, 'exit')
-  const url = await new Promise<string>((resolve, reject) => {
-    const read = (chunk: Buffer): void => {
-      printed += chunk.toString()
-      const address = /https?:\/\/127\.0\.0\.1:\d+/.exec(printed)
-      if (address) resolve(address[0])
-    }
-    child.stdout.on('data', read)
-    child.stderr.on('data', read)
-    child.once('exit', (code) =>
-      reject(new Error(`The server ended with code ${code} before it listened:\n${printed}`)),
-    )
-  })
-  return {
-    url,
-    key: testKey,
-    home,
-    process: child,
-    output: () => printed,
-    async stop() {
-      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
-      const [code] = (await exited) as [number | null]
-      await rm(home, { recursive: true, force: true })
-      return code
-    },
-  }
+  const url = await server.listen({ host: '127.0.0.1', port: 0 })
+  return { server, url, port: Number(new URL(url).port), lines, stop: () => server.drain.stop(0) }
 }

@@ -7,11 +7,13 @@
 // - Errors are thrown: `throw fail('invalid_value', { param: 'messages[0].content', reason: 'it is empty' })`. The server writes the body.
 // - `deliverStream` and `deliverWhole` (wire/deliver.ts) send the answer: status, headers, keep-alive, padding, late failures.
 // - `ignoredFields` (wire/fields.ts) names what had no effect; `samplingFields` and `readSampling` (wire/sampling.ts) are shared by all doors.
-import { callContext, isMistralClient, type Server } from '../../wire/exchange.ts'
+
 import { ChatCompletion, ChatRequest } from '../../wire/chat.ts'
 import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
+import { callContext, isMistralClient, type Server } from '../../wire/exchange.ts'
 import type { Registry } from '../models/registry.ts'
-import { chunkFrames, failureFrames, foldAnswer } from './encode.ts'
+import { chunkFrames, failureFrames } from './encode.ts'
+import { foldAnswer } from './fold.ts'
 import { prepareChat } from './prepare.ts'
 
 /** Adds the chat route. */

@@ -1,0 +1,27 @@
+// GET /v1/models and GET /v1/models/{id}: what this server has, in a card that both vendors' clients read.
+import { Type } from 'typebox'
+import type { Server } from '../../wire/exchange.ts'
+import { ModelList, ModelObject, modelList, modelObject } from '../../wire/models.ts'
+import type { Registry } from './registry.ts'
+
+/** Adds both routes. */
+export function registerModels(server: Server, { registry }: { readonly registry: Registry }): void {
+  server.get(
+    '/v1/models',
+    { schema: { tags: ['models'], summary: 'List the models', response: { 200: ModelList } } },
+    async () => modelList(registry.list()),
+  )
+  // A name may hold a slash, which clients send as %2F and people as it is: so the rest of the path, not one step of it.
+  server.get(
+    '/v1/models/*',
+    {
+      schema: {
+        tags: ['models'],
+        summary: 'One model',
+        params: Type.Object({ '*': Type.String({ description: 'Name or alias.' }) }),
+        response: { 200: ModelObject },
+      },
+    },
+    async ({ params }) => modelObject(registry.model(params['*']).card),
+  )
+}

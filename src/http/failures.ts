@@ -1,0 +1,84 @@
+// Everything that can go wrong at the edge as a failure with a code: the validator's errors, Fastify's own, unknown routes, broken HTTP.
+
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type Failure, fail } from '../base/errors.ts'
+import { errorBody, errorHeaders, toFailure } from '../wire/failure.ts'
+import { explain, type ValidatorError } from './explain.ts'
+
+/** Sets the server's handlers so that every error answer has the union body. */
+export function handleFailures(server: FastifyInstance, bodyLimit: number): void {
+  const routes: { pattern: RegExp; path: string; methods: string[] }[] = []
+  server.addHook('onRoute', ({ url, method }) => {
+    const pattern = new RegExp(`^${url.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*|:[^/]+/g, '.+')}$`)
+    routes.push({ pattern, path: url, methods: [method].flat() })
+  })
+  server.setNotFoundHandler(async (request) => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const methods = routes.filter(({ pattern }) => pattern.test(path)).flatMap((route) => route.methods)
+    if (methods.length > 0) {
+      const allowed = [...new Set(methods)].join(', ')
+      throw fail('method_not_allowed', { method: request.method, path: path.slice(0, 200), allowed })
+    }
+    throw fail('unsupported_endpoint', { method: request.method, path: path.slice(0, 200) })
+  })
+  server.setErrorHandler((error, request, reply) => sendFailure(readError(error, request, bodyLimit), request, reply))
+}
+
+/** Sends the union body. What nobody foresaw is logged with its cause. */
+export function sendFailure(failure: Failure, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (failure.status >= 500) {
+    const level = failure.code === 'internal_error' ? 'error' : 'warn'
+    request.log[level]({ requestId: request.id, code: failure.code, err: failure.cause }, failure.message)
+  }
+  return reply.code(failure.status).headers(errorHeaders(failure)).type('application/json').send(errorBody(failure))
+}
+
+/** Any thrown value as a failure of our table. */
+export function readError(error: unknown, request: FastifyRequest, bodyLimit: number): Failure {
+  const known = error as Partial<FastifyError>
+  if (Array.isArray(known.validation)) {
+    const errors = known.validation as unknown as readonly ValidatorError[]
+    return fail('invalid_value', { ...explain(errors, known.validationContext) })
+  }
+  switch (known.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return fail('request_too_large', { limit: bodyLimit })
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return fail('unsupported_media_type', { contentType: (request.headers['content-type'] ?? '').slice(0, 100) })
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return fail('invalid_json', { reason: 'its length is not what Content-Length says' })
+    case 'FST_ERR_BAD_URL':
+      return fail('invalid_value', { param: 'path', reason: 'it is not a valid URL' })
+    default:
+      return isRefusal(known)
+        ? fail('invalid_value', { param: 'request', reason: `it is refused with ${known.code}` })
+        : toFailure(error, request.id)
+  }
+}
+
+/** Fastify's other refusals of a request (bad headers, a connection that ended): 4xx of its own. */
+function isRefusal({ code, statusCode }: Partial<FastifyError>): boolean {
+  return code?.startsWith('FST_') === true && statusCode !== undefined && statusCode >= 400 && statusCode < 500
+}
+
+/** Answers what is not HTTP at all, with the union body too. */
+export function refuseBrokenHttp(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.destroyed) return void socket.destroy()
+  const [status, reason] = brokenHttp[error.code ?? ''] ?? [400, 'it is not valid HTTP']
+  const failure = fail('invalid_value', { param: 'request', reason })
+  const body = JSON.stringify({ ...errorBody(failure), raw_status_code: status })
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+const brokenHttp: Readonly<Record<string, readonly [status: number, reason: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'its headers are larger than 16 KiB'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'it did not arrive in time'],
+}

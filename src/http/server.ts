@@ -1,0 +1,106 @@
+// The HTTP server: limits, identity, keys, errors, and every feature's routes. Knows no model and no wire shape.
+import { readFileSync } from 'node:fs'
+import fastify, { type FastifyServerOptions } from 'fastify'
+import type { Clock } from '../base/clock.ts'
+import type { Config } from '../base/config.ts'
+import { hexId } from '../base/ids.ts'
+import type { Log } from '../base/log.ts'
+import { registerChat } from '../features/chat/routes.ts'
+import { registerCompletions } from '../features/completions/routes.ts'
+import { registerEmbeddings } from '../features/embeddings/routes.ts'
+import { registerHealth } from '../features/health/routes.ts'
+import { registerMetrics } from '../features/metrics/routes.ts'
+import type { Registry } from '../features/models/registry.ts'
+import { registerModels } from '../features/models/routes.ts'
+import { registerRerank } from '../features/rerank/routes.ts'
+import { registerResponses } from '../features/responses/routes.ts'
+import { registerTokenize } from '../features/tokenize/routes.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { Server } from '../wire/exchange.ts'
+import { authenticate, type Keys } from './authenticate.ts'
+import { readJson } from './body.ts'
+import { addDrain } from './drain.ts'
+import { openExchanges } from './exchanges.ts'
+import { handleFailures, readError, refuseBrokenHttp, sendFailure } from './failures.ts'
+import { collectSchemas, registerOpenapi } from './openapi.ts'
+import { throttle } from './throttle.ts'
+
+/** What a server is made of. */
+export interface ServerParts {
+  readonly config: Pick<Config, 'tlsCert' | 'tlsKey' | 'trustProxy' | 'bodyLimit' | 'keepAlive'>
+  readonly registry: Registry
+  readonly keys: Keys
+  readonly log: Log
+  readonly clock: Clock
+  /** The metrics that the registry counts into. */
+  readonly metrics: Metrics
+  /** Galerne's version, for the reference. */
+  readonly version: string
+}
+
+/** The server, ready to listen; `server.drain.stop(timeout)` ends it. */
+export async function createServer(parts: ServerParts): Promise<Server> {
+  const { config, registry, keys, clock, metrics } = parts
+  const server = createBare(parts)
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, readJson)
+  // Answers are written once, as they are: that they keep their schemas is proved by tests, not forced by a serializer.
+  server.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  handleFailures(server, config.bodyLimit)
+  const exchanges = openExchanges(server, { clock, keepAlive: config.keepAlive })
+  const drain = addDrain(server, exchanges)
+  authenticate(server, keys)
+  throttle(server, { clock })
+  await collectSchemas(server, parts.version)
+
+  registerChat(server, { registry })
+  registerCompletions(server, { registry })
+  registerEmbeddings(server, { registry })
+  registerRerank(server, { registry })
+  registerResponses(server, { registry })
+  registerModels(server, { registry })
+  registerTokenize(server, { registry })
+  registerHealth(server, { ready: () => !drain.stopping })
+  registerMetrics(server, { registry, metrics })
+  registerOpenapi(server)
+  return server
+}
+
+function createBare({ config, log }: ServerParts): Server {
+  const options: FastifyServerOptions = {
+    loggerInstance: log,
+    disableRequestLogging: true,
+    genReqId: hexId,
+    requestIdHeader: false,
+    trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
+    bodyLimit: config.bodyLimit,
+    // Time to send a request whole, and time a socket may be silent both ways: a stream sends comments long before.
+    requestTimeout: 300_000,
+    connectionTimeout: 600_000,
+    // While stopping, `drain` answers in our own shape.
+    return503OnClosing: false,
+    clientErrorHandler: refuseBrokenHttp,
+    frameworkErrors: (error, request, reply) =>
+      void sendFailure(readError(error, request, config.bodyLimit), request, reply),
+    // A Mistral client that was given an address with /v1 asks for /v1/v1 (api-surface §3).
+    rewriteUrl: ({ url = '/' }) => (url.startsWith('/v1/v1/') ? url.slice(3) : url),
+    routerOptions: { maxParamLength: 1024 },
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+        allErrors: false,
+        discriminator: true,
+        allowUnionTypes: true,
+        // Errors carry the schema's branch, which `explain` reads; the data never reaches a log.
+        verbose: true,
+      },
+    },
+  }
+  const { tlsCert, tlsKey } = config
+  if (tlsCert === undefined || tlsKey === undefined) return fastify(options) as unknown as Server
+  const https = { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) }
+  // Routes are the same over TLS; only the type of the socket's server differs.
+  return fastify({ ...options, https } as FastifyServerOptions) as unknown as Server
+}
