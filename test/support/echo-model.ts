@@ -29,6 +29,8 @@ export interface EchoOptions {
   readonly reasoning?: string
   /** Fails with this after so many tokens. */
   readonly failAfter?: number
+  /** What the card says instead of "everything but vision". */
+  readonly capabilities?: Partial<ModelCard['capabilities']>
 }
 
 /** The model, and what it saw. */
@@ -76,6 +78,7 @@ export function createEchoModel(options: EchoOptions = {}): EchoModel {
       ranking: true,
       vision: false,
       reasoning: options.reasoning !== undefined,
+      ...options.capabilities,
     },
     embeddingLength: 8,
     digest: null,
@@ -91,6 +94,7 @@ export function createEchoModel(options: EchoOptions = {}): EchoModel {
     running += 1
     try {
       yield { type: 'started', promptTokens, cachedTokens: 0, queueMs: 0, ranOn: `${card.name}@test` }
+      if (speech.promptLogprobs !== undefined) yield promptLogprobs(prompt, speech.promptLogprobs)
       let completionTokens = 0
       let reasoningTokens = 0
       for (let choice = 0; choice < (sampling.choices ?? 1); choice++) {
@@ -171,6 +175,7 @@ interface Speech {
   readonly answer: string
   readonly calls: readonly ToolCall[]
   readonly sampling: Sampling
+  readonly promptLogprobs?: number
 }
 
 /** Answers with the last user's words; with tools that may be called, calls those whose name the user says, or all of a required choice. */
@@ -204,14 +209,16 @@ function chatSpeech(call: ChatCall): Speech {
   }
 }
 
-function completionSpeech({ context, sampling, prompt }: CompletionCall, known: ReadonlyMap<number, string>): Speech {
+function completionSpeech(call: CompletionCall, known: ReadonlyMap<number, string>): Speech {
+  const { context, sampling, prompt, promptLogprobs } = call
   const text =
     prompt.type === 'text'
       ? prompt.text
       : prompt.type === 'tokens'
         ? prompt.tokens.map((token) => known.get(token) ?? `<${token}>`).join('')
         : `${prompt.prefix}${prompt.suffix}`
-  return { context, sampling, prompt: text, answer: text, calls: [] }
+  const speech = { context, sampling, prompt: text, answer: text, calls: [] }
+  return promptLogprobs === undefined ? speech : { ...speech, promptLogprobs }
 }
 
 function tokenizeText(input: TokenizeInput): string {
@@ -230,9 +237,19 @@ function cutAtStop(answer: string, stop: readonly string[] = []): string[] {
 }
 
 function logprobsOf(text: string, alternatives: number | undefined): { logprobs?: readonly ChosenLogprob[] } {
-  if (alternatives === undefined) return {}
+  return alternatives === undefined ? {} : { logprobs: [logprobOf(text, alternatives)] }
+}
+
+function logprobOf(text: string, alternatives: number): ChosenLogprob {
   const entry = { token: text, tokenId: idOf(text), logprob: -0.5, bytes: [...Buffer.from(text)] }
-  return { logprobs: [{ ...entry, top: Array.from({ length: alternatives }, () => entry) }] }
+  return { ...entry, top: Array.from({ length: alternatives }, () => entry) }
+}
+
+/** Each token of the prompt; the first follows nothing. */
+function promptLogprobs(prompt: string, alternatives: number): ModelEvent {
+  const [first, ...rest] = words(prompt).map((text) => logprobOf(text, alternatives))
+  const tokens = first === undefined ? [] : [{ ...first, logprob: null, top: [] }, ...rest]
+  return { type: 'prompt-logprobs', tokens }
 }
 
 /** A unit vector that depends on the tokens alone. */
