@@ -28,7 +28,6 @@ const featureImports: readonly string[] = [
   'tokenize → models',
   'tokenize → chat',
   'metrics → models',
-  'health → models',
   'models → usage',
 ]
 

@@ -60,12 +60,13 @@ export function openExchanges(
 }
 
 /** One id under the names that both vendors' clients and tools look for (api-surface §7). */
-function setIdentity({ id }: FastifyRequest, reply: FastifyReply): void {
+export function setIdentity({ id }: FastifyRequest, reply: FastifyReply): FastifyReply {
   reply.header('x-request-id', id)
   reply.header('mistral-correlation-id', id)
   reply.header('x-kong-request-id', id)
   reply.header('openai-version', '2020-10-01')
   reply.header('x-content-type-options', 'nosniff')
+  return reply
 }
 
 /** A Host that is no host name and port is an attack or a broken proxy. */

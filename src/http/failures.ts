@@ -1,6 +1,5 @@
 // Everything that can go wrong at the edge as a failure with a code: the validator's errors, Fastify's own, unknown routes, broken HTTP.
 
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Failure, fail } from '../base/errors.ts'
@@ -66,11 +65,11 @@ function isRefusal({ code, statusCode }: Partial<FastifyError>): boolean {
 /** Answers what is not HTTP at all, with the union body too. */
 export function refuseBrokenHttp(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable || socket.destroyed) return void socket.destroy()
-  const [status, reason] = brokenHttp[error.code ?? ''] ?? [400, 'it is not valid HTTP']
+  const [status, reason] = brokenHttp[error.code ?? ''] ?? ['400 Bad Request', 'it is not valid HTTP']
   const failure = fail('invalid_value', { param: 'request', reason })
-  const body = JSON.stringify({ ...errorBody(failure), raw_status_code: status })
+  const body = JSON.stringify({ ...errorBody(failure), raw_status_code: Number.parseInt(status, 10) })
   const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `HTTP/1.1 ${status}`,
     'content-type: application/json',
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',
@@ -78,7 +77,7 @@ export function refuseBrokenHttp(error: NodeJS.ErrnoException, socket: Socket): 
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
-const brokenHttp: Readonly<Record<string, readonly [status: number, reason: string]>> = {
-  HPE_HEADER_OVERFLOW: [431, 'its headers are larger than 16 KiB'],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'it did not arrive in time'],
+const brokenHttp: Readonly<Record<string, readonly [status: string, reason: string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'its headers are larger than 16 KiB'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'it did not arrive in time'],
 }

@@ -1,6 +1,6 @@
 // The HTTP server: limits, identity, keys, errors, and every feature's routes. Knows no model and no wire shape.
 import { readFileSync } from 'node:fs'
-import fastify, { type FastifyServerOptions } from 'fastify'
+import fastify, { type FastifyServerOptions, LogController } from 'fastify'
 import type { Clock } from '../base/clock.ts'
 import type { Config } from '../base/config.ts'
 import { hexId } from '../base/ids.ts'
@@ -20,7 +20,7 @@ import type { Server } from '../wire/exchange.ts'
 import { authenticate, type Keys } from './authenticate.ts'
 import { readJson } from './body.ts'
 import { addDrain } from './drain.ts'
-import { openExchanges } from './exchanges.ts'
+import { openExchanges, setIdentity } from './exchanges.ts'
 import { handleFailures, readError, refuseBrokenHttp, sendFailure } from './failures.ts'
 import { collectSchemas, registerOpenapi } from './openapi.ts'
 import { throttle } from './throttle.ts'
@@ -69,7 +69,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
 function createBare({ config, log }: ServerParts): Server {
   const options: FastifyServerOptions = {
     loggerInstance: log,
-    disableRequestLogging: true,
+    // `meter` writes one line per call; a second one per request would tell less.
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: hexId,
     requestIdHeader: false,
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
@@ -81,7 +82,7 @@ function createBare({ config, log }: ServerParts): Server {
     return503OnClosing: false,
     clientErrorHandler: refuseBrokenHttp,
     frameworkErrors: (error, request, reply) =>
-      void sendFailure(readError(error, request, config.bodyLimit), request, reply),
+      void sendFailure(readError(error, request, config.bodyLimit), request, setIdentity(request, reply)),
     // A Mistral client that was given an address with /v1 asks for /v1/v1 (api-surface §3).
     rewriteUrl: ({ url = '/' }) => (url.startsWith('/v1/v1/') ? url.slice(3) : url),
     routerOptions: { maxParamLength: 1024 },
