@@ -7,7 +7,12 @@ import type { ChatCall } from '../wire/model.ts'
  * `control` is one special token, named by its text; only a format emits it.
  */
 export type Segment =
-  | { readonly type: 'text'; readonly text: string }
+  | {
+      readonly type: 'text'
+      readonly text: string
+      /** The vocabulary's own leading space (SentencePiece) is not added. */
+      readonly bare?: true
+    }
   | { readonly type: 'control'; readonly token: string }
 
 /** A chat call without the facts of who asks: all that a format may look at. */
@@ -41,6 +46,8 @@ export interface ChatFormat {
   readonly name: string
   /** Special tokens, by text, that end an answer besides the vocabulary's own end-of-generation tokens. */
   readonly stopTokens: readonly string[]
+  /** Texts that end an answer: only where a format has no token for it. */
+  readonly stopStrings: readonly string[]
   /** Whether this format can tell reasoning from answer text. */
   readonly reasoning: boolean
   /**

@@ -1,0 +1,136 @@
+// A chat format made of a Jinja template and a way of writing calls. Knows neither a model nor a vendor: `detect.ts` chooses the parts.
+
+import { Failure } from '../base/errors.ts'
+import type { Message } from '../wire/model.ts'
+import { answerParser } from './answer-parser.ts'
+import type { CallSyntax } from './call-syntax.ts'
+import { checkCall, mayCallTools, prefixMessage, textOf } from './content.ts'
+import { ControlTokens } from './control-text.ts'
+import { describeTools } from './described-tools.ts'
+import type { ChatFormat, FormatCall, Segment, VocabularyFacts } from './format.ts'
+import { answerGrammar } from './grammar.ts'
+import type { ChatTemplate } from './jinja.ts'
+import { rulesOf } from './mistral.ts'
+import { SegmentList } from './segments.ts'
+import { templateMessages, templateTools } from './template-messages.ts'
+import { repairs } from './template-repair.ts'
+
+/** The parts of a templated format. */
+export interface TemplatedParts {
+  readonly name: string
+  readonly template: ChatTemplate
+  readonly syntax: CallSyntax
+  /** The template prints tools, calls and results itself; otherwise they are told in text. */
+  readonly nativeTools: boolean
+  /** Markers of reasoning, for models that reason. */
+  readonly reasoning: { readonly open: string; readonly close: string } | undefined
+  readonly stopTokens: readonly string[]
+  readonly stopStrings: readonly string[]
+}
+
+/** Binds the parts to a vocabulary. */
+export function templatedFormat(parts: TemplatedParts, facts: VocabularyFacts): ChatFormat {
+  const { template, syntax, reasoning: markers } = parts
+  const control = new ControlTokens(facts.tokens.keys())
+  /** Whether a call's prompt ends inside reasoning; kept, since rendering is needed to know. */
+  const opened = new WeakMap<FormatCall, boolean>()
+
+  const render = (call: FormatCall): Segment[] => {
+    checkCall(call)
+    const prompt = renderRepaired(call, parts, facts, control)
+    const open = markers !== undefined && endsWith(prompt, markers.open)
+    opened.set(call, open && prefixMessage(call) === undefined)
+    return continued(call, prompt, open ? markers?.close : undefined)
+  }
+  const reasoningOf = (call: FormatCall) => {
+    if (markers === undefined) return undefined
+    if (!opened.has(call) && template.source.includes(markers.open)) render(call)
+    return {
+      ...markers,
+      openToken: facts.tokens.get(markers.open),
+      closeToken: facts.tokens.get(markers.close),
+      startsOpen: opened.get(call) ?? false,
+    }
+  }
+  return {
+    name: parts.name,
+    stopTokens: parts.stopTokens,
+    stopStrings: parts.stopStrings,
+    reasoning: markers !== undefined,
+    render,
+    grammar: (call) => answerGrammar(call, syntax.layout, reasoningOf(call)),
+    parser: (call) => answerParser({ ...rulesOf(call, syntax), reasoning: reasoningOf(call), dropsFirstSpace: false }),
+  }
+}
+
+/** The prompt up to where the answer starts. The first order of the conversation that the template takes. */
+function renderRepaired(
+  call: FormatCall,
+  parts: TemplatedParts,
+  facts: VocabularyFacts,
+  control: ControlTokens,
+): SegmentList {
+  const asked = prefixMessage(call) === undefined ? call : { ...call, messages: call.messages.slice(0, -1) }
+  const told = parts.nativeTools ? asked : describeTools(asked)
+  let refusal: unknown
+  for (const messages of repairs(told.messages)) {
+    try {
+      return renderOnce({ ...told, messages }, parts, facts, control)
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'template_rejected') throw error
+      refusal ??= error
+    }
+  }
+  throw refusal
+}
+
+function renderOnce(
+  call: FormatCall,
+  parts: TemplatedParts,
+  facts: VocabularyFacts,
+  control: ControlTokens,
+): SegmentList {
+  const inputs = JSON.stringify([call.messages, call.tools])
+  const { guard, split } = control.guardFor(inputs)
+  const shown = parts.nativeTools && mayCallTools(call)
+  const rendered = parts.template.render(
+    {
+      messages: templateMessages(call.messages satisfies readonly Message[], guard),
+      tools: shown ? templateTools(call.tools, guard) : null,
+      add_generation_prompt: true,
+      bos_token: facts.beginOfSequence ?? '',
+      eos_token: facts.endOfSequence ?? '',
+      ...reasoningVariables(call),
+    },
+    inputs.length,
+  )
+  const list = new SegmentList()
+  for (const segment of split(rendered)) {
+    if (segment.type === 'control') list.control(segment.token)
+    else list.text(segment.text)
+  }
+  return list
+}
+
+/** The two names that templates of reasoning models read. Only set when the caller chose. */
+function reasoningVariables(call: FormatCall): Record<string, unknown> {
+  const effort = call.reasoningEffort
+  return effort === undefined ? {} : { reasoning_effort: effort, enable_thinking: effort !== 'none' }
+}
+
+/** Adds the prefix that the answer continues; reasoning that the template opened is closed first. */
+function continued(call: FormatCall, prompt: SegmentList, close: string | undefined): Segment[] {
+  const prefix = prefixMessage(call)
+  if (prefix === undefined) return prompt.segments
+  if (close !== undefined) prompt.text(`\n${close}\n\n`)
+  prompt.text(textOf(prefix.content, call.messages.length - 1, '\n'))
+  return prompt.segments
+}
+
+function endsWith(prompt: SegmentList, marker: string): boolean {
+  const [before, last] = prompt.segments.slice(-2)
+  if (last === undefined) return false
+  if (last.type === 'control') return last.token === marker
+  const text = last.text.trimEnd()
+  return text === '' ? before?.type === 'control' && before.token === marker : text.endsWith(marker)
+}
