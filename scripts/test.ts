@@ -1,5 +1,5 @@
 // Runs every test of the repository with Node's own runner, the real model included, and says what a bare machine leaves out.
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { starterModel } from '../test/support/weights.ts'
@@ -13,14 +13,15 @@ const fileTimeoutMs = 15 * 60_000
 
 /** Things that some tests need and that a bare machine may lack; such tests skip themselves and say so. */
 const extras = [
-  { name: 'Python clients (npm run test:python brings them)', present: existsSync(join(root, '.venv')) },
-  { name: 'PostgreSQL', present: process.env['GALERNE_TEST_POSTGRES'] !== undefined },
-  { name: 'a browser', present: has('chromium') },
+  {
+    name: 'the official Python clients, lm-eval and llama-server (bash scripts/prepare-python.sh brings them)',
+    present: existsSync(join(root, '.cache/python/openai-3')),
+  },
+  {
+    name: 'the schemas of JSONSchemaBench (../shared/data/evals/jsonschemabench)',
+    present: existsSync(join(root, '../shared/data/evals/jsonschemabench')),
+  },
 ]
-
-function has(command: string): boolean {
-  return spawnSync(command, ['--version'], { stdio: 'ignore' }).error === undefined
-}
 
 /** Test files under src/, test/, bench/ and scripts/, or those of them whose path contains one of `words`. */
 function testFiles(words: readonly string[]): string[] {
@@ -58,6 +59,7 @@ if (files.length === 0) {
   process.exitCode = 1
 } else {
   process.stdout.write(`${files.length} test files on Node ${process.versions.node}.\n`)
-  if (absent.length > 0) process.stdout.write(`Left out, because this machine lacks it: ${absent.join(', ')}.\n`)
+  for (const name of absent) process.stdout.write(`Left out, because this machine lacks it: ${name}.\n`)
+  process.stdout.write('PostgreSQL and a browser are needed by no test of this version.\n')
   process.exitCode = await run(files, await fetchWeights())
 }

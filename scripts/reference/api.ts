@@ -11,6 +11,7 @@ interface Operation {
   readonly tags?: readonly string[]
   readonly summary?: string
   readonly description?: string
+  readonly security?: readonly unknown[]
   readonly requestBody?: { readonly content?: Readonly<Record<string, { readonly schema?: Schema }>> }
 }
 
@@ -74,7 +75,8 @@ function section(document: Document, title: string, operation: Operation): strin
   })
   const table =
     fields.length === 0 ? '' : `\n| field | type | required | |\n| --- | --- | --- | --- |\n${fields.join('\n')}\n`
-  const words = [operation.summary, operation.description].filter((text) => text !== undefined).join('. ')
+  const open = operation.security?.length === 0 ? 'Wants no key' : undefined
+  const words = [operation.summary, operation.description, open].filter((text) => text !== undefined).join('. ')
   return `## \`${title}\`\n\n${words}\n${table}`
 }
 

@@ -31,7 +31,7 @@ export function progressDisplay(label: string, stream: NodeJS.WriteStream = proc
     show(progress) {
       const text = line(label, progress)
       if (onTerminal) {
-        stream.write(`\r\u001b[K${text.slice(0, Math.max(20, stream.columns - 1))}`)
+        stream.write(`\r\u001b[K${text.slice(0, stream.columns > 1 ? stream.columns - 1 : undefined)}`)
         drawn = true
         return
       }

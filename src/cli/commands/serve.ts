@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { systemClock } from '../../base/clock.ts'
 import { createLog, type Log } from '../../base/log.ts'
-import { type Running, start } from '../../main.ts'
+import type { Running } from '../../main.ts'
 import { greeting, type PlanLine } from '../greeting.ts'
 import { type ProgressDisplay, progressDisplay } from '../progress.ts'
 import { addJson, addSettings, configFrom } from '../settings.ts'
@@ -24,6 +24,8 @@ export function addServeCommand(program: Command): void {
 
 async function serve(options: Readonly<Record<string, unknown>>, json: boolean): Promise<void> {
   const { config } = configFrom(options)
+  // Loaded here, so that the other commands start without the server's modules.
+  const { start } = await import('../../main.ts')
   const log = createLog({ level: config.logLevel })
   const pulls = pullDisplay()
   const giveUp = new AbortController()
