@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { systemClock } from '../src/base/clock.ts'
 import { createLog } from '../src/base/log.ts'
 import { startPool } from '../src/engine/pool.ts'
-import { startServer } from '../test/support/server.ts'
+import { startProduct } from '../test/support/product.ts'
 import { starterModel } from '../test/support/weights.ts'
 import { quantile, type Target } from './load.ts'
 import { type PeerOptions, startLlamaServer } from './peers/llama-server.ts'
@@ -50,7 +50,7 @@ function alike(contextLength: number, slots = Number(flags.slots)): PeerOptions 
 async function startUs(options: PeerOptions): Promise<{ target: Target; stop: () => Promise<unknown> }> {
   const { slots, contextLength, threads } = options
   const plan = ['--streams', `${slots}`, '--context-length', `${contextLength}`, '--threads', `${threads}`]
-  const server = await startServer(['--model', `starter=${modelPath}`, ...plan, '--log-level', 'error'])
+  const server = await startProduct(['--model', `starter=${modelPath}`, ...plan, '--log-level', 'error'])
   return { target: { name: 'Galerne', url: server.url, key: server.key, model: 'starter' }, stop: () => server.stop() }
 }
 

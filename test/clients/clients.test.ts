@@ -10,7 +10,7 @@ import { Mistral as Mistral2 } from 'mistralai-2'
 import OpenAI4 from 'openai-4'
 import OpenAI6 from 'openai-6'
 import OpenAI7 from 'openai-7'
-import { type RunningServer, startServer } from '../support/server.ts'
+import { type RunningProduct, startProduct } from '../support/product.ts'
 import { starterModel } from '../support/weights.ts'
 import { type MistralVersion, runMistralSuite } from './mistralai.ts'
 import { type Connection, type OpenAIVersion, runOpenAISuite } from './openai.ts'
@@ -54,13 +54,13 @@ const pythonVersions = [
   { name: 'mistralai 3.x (PyPI)', environment: 'mistralai-3', suite: 'mistralai_suite.py' },
 ] as const
 
-let server: RunningServer
+let server: RunningProduct
 let connection: Connection
 
 before(async () => {
   const embeddingModel = await writeTinyBert()
   const flags = ['--model', await starterModel(), '--model', embeddingModel.path, '--pooling', 'mean']
-  server = await startServer(flags)
+  server = await startProduct(flags)
   const answer = await fetch(`${server.url}/v1/models`, { headers: { authorization: `Bearer ${server.key}` } })
   const names = ((await answer.json()) as { data: { id: string }[] }).data.map((card) => card.id)
   const named = (pattern: RegExp): string => names.find((name) => pattern.test(name)) ?? `${pattern} of ${names}`

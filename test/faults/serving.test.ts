@@ -3,19 +3,19 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
-import { type RunningServer, startServer } from '../support/server.ts'
+import { type RunningProduct, startProduct } from '../support/product.ts'
 import { starterModel } from '../support/weights.ts'
 
 const onLinux = process.platform === 'linux' ? false : 'finds engine processes through /proc'
 
-let server: RunningServer
+let server: RunningProduct
 let models: readonly string[]
 
 before(async () => {
   const path = await starterModel()
   // Served twice under two names: two engine processes, so that one can be killed while the other works.
   const flags = ['--model', `first=${path}`, '--model', `second=${path}`, '--streams', '8', '--context-length', '1024']
-  server = await startServer([...flags, '--drain-timeout', '2s'])
+  server = await startProduct([...flags, '--drain-timeout', '2s'])
   const answer = await ask('GET', '/v1/models')
   models = ((await answer.json()) as { data: { id: string }[] }).data.map((card) => card.id)
 })

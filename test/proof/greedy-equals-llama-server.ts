@@ -1,7 +1,7 @@
 // Proves that greedy output equals llama-server's token for token on 50 prompts, or that both engines saw a near-tie where they part.
 import { startLlamaServer } from '../../bench/peers/llama-server.ts'
 import { randomFrom } from '../../bench/prompts.ts'
-import { type RunningServer, startServer } from '../support/server.ts'
+import { type RunningProduct, startProduct } from '../support/product.ts'
 import { starterModel } from '../support/weights.ts'
 
 /** A greedy step: the chosen token and the best alternatives, natural logarithms. */
@@ -46,7 +46,7 @@ export function prompts(): readonly string[] {
 /** Runs the comparison; returns a Markdown table. Throws when a difference is not a near-tie in both engines. */
 export async function run({ whole }: { whole: boolean }): Promise<string> {
   const modelPath = await starterModel()
-  const ours = await startServer(['--model', modelPath, '--streams', '4', '--context-length', '1024', '--threads', '1'])
+  const ours = await startProduct(['--model', modelPath, '--streams', '4', '--context-length', '1024', '--threads', '1'])
   const peer = await startLlamaServer({ modelPath, threads: 1, slots: 1, contextLength: 1024 })
   try {
     return await compare(ours, peer.target.url, whole ? prompts() : sample(prompts(), 6))
@@ -60,7 +60,7 @@ function sample(all: readonly string[], count: number): readonly string[] {
   return all.toSorted(() => random() - 0.5).slice(0, count)
 }
 
-async function compare(ours: RunningServer, peerUrl: string, list: readonly string[]): Promise<string> {
+async function compare(ours: RunningProduct, peerUrl: string, list: readonly string[]): Promise<string> {
   let equal = 0
   const rows: string[] = []
   for (const prompt of list) {
@@ -91,7 +91,7 @@ function gapAt(left: Step | undefined, right: Step | undefined): number {
   return Math.max(...gaps)
 }
 
-async function askUs(server: RunningServer, prompt: string): Promise<readonly Step[]> {
+async function askUs(server: RunningProduct, prompt: string): Promise<readonly Step[]> {
   const model = await firstModel(server)
   const answer = (await post(`${server.url}/v1/completions`, server.key, {
     model,
@@ -118,7 +118,7 @@ async function askPeer(url: string, prompt: string): Promise<readonly Step[]> {
   }))
 }
 
-async function firstModel(server: RunningServer): Promise<string> {
+async function firstModel(server: RunningProduct): Promise<string> {
   const answer = await fetch(`${server.url}/v1/models`, { headers: { authorization: `Bearer ${server.key}` } })
   return ((await answer.json()) as { data: [{ id: string }] }).data[0].id
 }

@@ -8,7 +8,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { createLog } from '../../src/base/log.ts'
 import { startPool } from '../../src/engine/pool.ts'
 import type { Model } from '../../src/wire/model.ts'
-import { type RunningServer, startServer } from '../support/server.ts'
+import { type RunningProduct, startProduct } from '../support/product.ts'
 import { starterModel } from '../support/weights.ts'
 
 const python = fileURLToPath(new URL('../../.cache/python/lm-eval/bin/python', import.meta.url))
@@ -43,7 +43,7 @@ export async function run({ whole }: { whole: boolean }): Promise<string> {
     .trim()
     .split('\n')
     .slice(0, whole ? 100 : 10)
-  const server = await startServer(['--model', modelPath, '--streams', '4', '--context-length', '1024'])
+  const server = await startProduct(['--model', modelPath, '--streams', '4', '--context-length', '1024'])
   try {
     const theirs = runLmEval(server, folder, rows)
     await server.stop()
@@ -59,7 +59,7 @@ export async function run({ whole }: { whole: boolean }): Promise<string> {
 }
 
 function runLmEval(
-  server: RunningServer,
+  server: RunningProduct,
   folder: string,
   rows: readonly string[],
 ): { accuracy: number; scored: readonly Scored[] } {
