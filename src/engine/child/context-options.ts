@@ -30,8 +30,6 @@ export interface ContextOptions {
   readonly pooling?: NativePooling
   /** Start with hidden states on. */
   readonly embeddings?: boolean
-  /** False for models that attend in both directions (BERT); their input must fit one micro-batch. */
-  readonly causal?: boolean
 }
 
 const ggmlTypes = { f16: 1, q8_0: 8 } as const

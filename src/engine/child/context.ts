@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import koffi from 'koffi'
 import { Batch } from './context-batch.ts'
 import { type ContextOptions, toParams } from './context-options.ts'
+import { NativeRows } from './context-rows.ts'
 import { createSoftMax, type SoftMax } from './context-softmax.ts'
 import { ContextStreams } from './context-streams.ts'
 import { attachStopFlag, createThreadPool, type StopFlag, type ThreadPool } from './context-threads.ts'
@@ -42,14 +43,16 @@ export class Context {
   readonly #llama: Llama
   readonly #pointer: Pointer
   readonly #streams: ContextStreams
+  readonly #logits: NativeRows
+  readonly #hidden: NativeRows
   readonly #threads: ThreadPool
   readonly #stop: StopFlag
   readonly #softMax: SoftMax
   readonly #decodeAsync: (context: Pointer, batch: Record<string, unknown>) => Promise<number>
-  #rows: { readonly base: Pointer; readonly floats: Float32Array } | undefined
-  #rowsFresh = false
   #adapters: readonly AppliedAdapter[] = []
   #embeddings: boolean
+  /** Attention in both directions sees a batch only as a whole. */
+  readonly #wholeBatch: boolean
   #busy = false
 
   constructor(llama: Llama, model: LoadedModel, options: ContextOptions) {
@@ -60,6 +63,8 @@ export class Context {
     this.#pointer = pointer
     this.memory = memory
     this.#streams = new ContextStreams(llama, model, pointer)
+    this.#logits = new NativeRows(() => llama.logits(pointer))
+    this.#hidden = new NativeRows(() => llama.embeddings(pointer))
     this.streams = llama.contextSequences(pointer)
     this.contextLength = llama.contextCellsPerSequence(pointer)
     this.batch = new Batch(llama.contextBatch(pointer), Math.min(options.outputs, llama.contextBatch(pointer)))
@@ -70,6 +75,7 @@ export class Context {
     this.#softMax = createSoftMax(llama, model.vocabulary.size)
     this.#decodeAsync = promisify(llama.decode.async)
     this.#embeddings = options.embeddings ?? false
+    this.#wholeBatch = !model.causal || llama.contextMemory(pointer) === null
   }
 
   /** Decodes the batch off the event loop. Throws when the library refuses the batch or fails. */
@@ -104,21 +110,22 @@ export class Context {
   logits(row: number): Float32Array {
     const place = this.#place(row)
     const { size } = this.model.vocabulary
-    return this.#allRows().floats.subarray(place * size, (place + 1) * size)
+    return this.#allLogits().subarray(place * size, (place + 1) * size)
   }
 
   /** Logarithm of the sum of exponentials over a row's logits: `logit − logSumExp` is a log-probability. */
   logSumExp(row: number): number {
     const place = this.#place(row)
     const { size } = this.model.vocabulary
-    const rows = this.#allRows()
-    return this.#softMax.logSumExp(rows.floats.subarray(place * size, (place + 1) * size))
+    return this.#softMax.logSumExp(this.#allLogits().subarray(place * size, (place + 1) * size))
   }
 
-  /** Hidden state of a row after the last layer, copied. Only after a decode with embeddings on. */
+  /** Hidden state of a row after the last layer: a view, valid until the next decode. Only after a decode with embeddings on. */
   embedding(row: number): Float32Array {
-    this.#place(row)
-    return this.#floats(this.#llama.embeddingOfRow(this.#pointer, row), this.model.embeddingLength)
+    const place = this.#place(row)
+    const length = this.model.embeddingLength
+    if (!this.#embeddings) throw new Error('Embeddings were off in the last decode.')
+    return this.#hidden.rows(this.batch.length * length).subarray(place * length, (place + 1) * length)
   }
 
   /** Pooled output of a sequence, `length` floats copied: classifier scores with pooling `rank`. */
@@ -228,16 +235,17 @@ export class Context {
 
   #begin(): void {
     this.#idle()
-    const { batch, options } = this
+    const { batch } = this
     if (batch.length === 0) throw new RangeError('An empty batch was given to decode.')
     if (this.#embeddings && batch.length > batch.outputCapacity)
       throw new RangeError(
         `With embeddings every token is an output, and a batch gives at most ${batch.outputCapacity}.`,
       )
-    if (!(options.causal ?? true) && batch.length > this.#llama.contextMicroBatch(this.#pointer))
+    if (this.#wholeBatch && batch.length > this.#llama.contextMicroBatch(this.#pointer))
       throw new RangeError('Attention in both directions needs the whole batch in one micro-batch.')
     this.#stop.lower()
-    this.#rowsFresh = false
+    this.#logits.stale()
+    this.#hidden.stale()
     this.#busy = true
   }
 
@@ -266,17 +274,9 @@ export class Context {
     return place
   }
 
-  /** One view over all outputs of the last decode, made anew only when the library moved or grew its buffer. */
-  #allRows(): { readonly base: Pointer; readonly floats: Float32Array } {
-    if (this.#rows !== undefined && this.#rowsFresh) return this.#rows
-    const base = this.#llama.logits(this.#pointer)
-    if (base === null) throw new Error('The engine holds no logits: nothing was decoded yet.')
+  #allLogits(): Float32Array {
     const count = this.#embeddings ? this.batch.length : this.batch.outputCount
-    const length = count * this.model.vocabulary.size
-    if (this.#rows === undefined || this.#rows.base !== base || this.#rows.floats.length < length)
-      this.#rows = { base, floats: new Float32Array(koffi.view(base, length * 4)) }
-    this.#rowsFresh = true
-    return this.#rows
+    return this.#logits.rows(count * this.model.vocabulary.size)
   }
 
   #floats(pointer: Pointer | null, length: number): Float32Array {

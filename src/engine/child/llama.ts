@@ -94,7 +94,7 @@ export interface Llama {
   readonly encode: KoffiFunc<(context: Pointer, batch: StructValue) => number>
   readonly synchronize: (context: Pointer) => void
   readonly logits: (context: Pointer) => Pointer | null
-  readonly embeddingOfRow: (context: Pointer, row: number) => Pointer | null
+  readonly embeddings: (context: Pointer) => Pointer | null
   readonly embeddingOfSequence: (context: Pointer, sequence: number) => Pointer | null
 
   readonly memoryClear: (memory: Pointer, data: boolean) => void
@@ -239,7 +239,7 @@ function contextFunctions(llama: LibraryHandle) {
     encode: llama.func('llama_encode', 'int32_t', ['void *', batch]),
     synchronize: llama.func('void llama_synchronize(void *context)'),
     logits: llama.func('void *llama_get_logits(void *context)'),
-    embeddingOfRow: llama.func('void *llama_get_embeddings_ith(void *context, int32_t row)'),
+    embeddings: llama.func('void *llama_get_embeddings(void *context)'),
     embeddingOfSequence: llama.func('void *llama_get_embeddings_seq(void *context, int32_t sequence)'),
     setAdapters: llama.func(
       'int32_t llama_set_adapters_lora(void *context, void *adapters, size_t count, void *scales)',
