@@ -24,7 +24,7 @@ export interface Answer {
 export type EventOf<Type extends ModelEvent['type']> = Extract<ModelEvent, { type: Type }>
 
 /** The fields that every object of an answer begins with; the fingerprint is known once the model has started. */
-export function answerHead(answer: Answer, ranOn: string) {
+export function answerHead(answer: Pick<Answer, 'id' | 'created' | 'model'>, ranOn: string) {
   const { id, created, model } = answer
   return { id, created, model, system_fingerprint: fingerprint(ranOn) }
 }

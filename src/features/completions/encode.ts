@@ -5,6 +5,7 @@ import { errorObject } from '../../wire/failure.ts'
 import type { FinishReason, Usage } from '../../wire/model.ts'
 import { doneFrame, frame } from '../../wire/sse.ts'
 import { usageObject } from '../../wire/usage.ts'
+import { answerHead } from '../chat/answer.ts'
 import { appendLogprobs, noLogprobs, OffsetCounter, type PromptLogprob } from './logprobs.ts'
 import type { PromptEvent } from './merge.ts'
 import type { CompletionShape } from './prepare.ts'
@@ -54,8 +55,7 @@ export class CompletionEncoder {
 
   /** The body around choices: the whole answer, or one event of a stream. */
   body(choices: CompletionChoice[]): Completion {
-    const { id, created, model } = this.#answer
-    return { id, object: 'text_completion', created, model, system_fingerprint: this.#ranOn, choices }
+    return { ...answerHead(this.#answer, this.#ranOn), object: 'text_completion', choices }
   }
 
   /** How likely a choice's tokens were on average; what was generated without any token comes last. */

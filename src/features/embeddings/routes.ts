@@ -25,8 +25,6 @@ export function registerEmbeddings(server: Server, { registry }: { readonly regi
       const { inputs, format, ignored } = prepareEmbedding(body, model.card)
       const result = await model.embed({ inputs, context: callContext(request) }, exchange.signal)
       nameIgnoredFields(reply, ignored)
-      // The schema's serialiser would try every vector as each branch of list-or-string; its shape is ours already.
-      reply.serializer(JSON.stringify)
       return encodeEmbeddings({ id: request.id, model: model.card.name, format }, result)
     },
   )

@@ -1,6 +1,7 @@
 // Turns a model's events into the events of a Responses stream; the answer of a call that does not stream is the last one's `response`.
 import type { Failure } from '../../base/errors.ts'
 import { hexId } from '../../base/ids.ts'
+import { errorObject } from '../../wire/failure.ts'
 import type { FinishReason, ModelEvent, ToolCall, Usage } from '../../wire/model.ts'
 import {
   type MessageItem,
@@ -51,7 +52,7 @@ export class ResponseEncoder {
     const response = this.#resource('failed', null, null, { code: 'server_error', message })
     return this.#number([
       { type: 'response.failed', response },
-      { type: 'error', code, message, param },
+      { type: 'error', code, message, param, error: errorObject(failure) },
     ])
   }
 

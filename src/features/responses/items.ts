@@ -1,4 +1,6 @@
 // The parts of a Response's output and of its stream, as OpenAI's SDKs and Mistral's read them. Shapes only.
+import type { Static } from 'typebox'
+import type { ErrorObject } from '../../wire/failure.ts'
 import type { ChosenLogprob } from '../../wire/model.ts'
 
 /** A token's log-probability inside `output_text`. */
@@ -108,7 +110,14 @@ export type ResponseEvent =
       name: string
       arguments: string
     }
-  | { type: 'error'; code: string; message: string; param: string | null }
+  | {
+      type: 'error'
+      code: string
+      message: string
+      param: string | null
+      /** The same once more: OpenAI's JavaScript SDKs before 7 raise only what has an `error`. */
+      error: Static<typeof ErrorObject>
+    }
 
 /** A sent event. */
 export type NumberedEvent = ResponseEvent & { sequence_number: number }
