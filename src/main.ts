@@ -65,6 +65,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       config,
       registry,
       keys: keyVerifier(store, clock),
+      keyStore: store,
       log,
       clock,
       metrics,

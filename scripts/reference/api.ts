@@ -3,6 +3,8 @@ import { systemClock } from '../../src/base/clock.ts'
 import { loadConfig } from '../../src/base/config.ts'
 import { createLog } from '../../src/base/log.ts'
 import { version } from '../../src/base/version.ts'
+import { connect } from '../../src/database/connect.ts'
+import { keyStore } from '../../src/features/keys/store.ts'
 import { createRegistry } from '../../src/features/models/registry.ts'
 import { createServer } from '../../src/http/server.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
@@ -46,10 +48,21 @@ async function readDocument(): Promise<Document> {
   const metrics = createMetrics()
   const registry = createRegistry({ models: [], clock: systemClock, log, metrics, queueLength: 0 })
   const keys = { verify: async () => undefined }
-  const server = await createServer({ config, registry, keys, log, clock: systemClock, metrics, version })
+  const database = await connect('sqlite::memory:')
+  const server = await createServer({
+    config,
+    registry,
+    keys,
+    keyStore: keyStore(database),
+    log,
+    clock: systemClock,
+    metrics,
+    version,
+  })
   await server.ready()
   const document = server.swagger() as unknown as Document
   await server.close()
+  await database.close()
   return document
 }
 

@@ -9,6 +9,8 @@ import { registerChat } from '../features/chat/routes.ts'
 import { registerCompletions } from '../features/completions/routes.ts'
 import { registerEmbeddings } from '../features/embeddings/routes.ts'
 import { registerHealth } from '../features/health/routes.ts'
+import { registerKeys } from '../features/keys/routes.ts'
+import type { KeyStore } from '../features/keys/store.ts'
 import { registerMetrics } from '../features/metrics/routes.ts'
 import type { Registry } from '../features/models/registry.ts'
 import { registerModels } from '../features/models/routes.ts'
@@ -30,6 +32,8 @@ export interface ServerParts {
   readonly config: Pick<Config, 'tlsCert' | 'tlsKey' | 'trustProxy' | 'bodyLimit' | 'keepAlive'>
   readonly registry: Registry
   readonly keys: Keys
+  /** Where keys are made and revoked; without it those routes are not there. */
+  readonly keyStore?: KeyStore
   readonly log: Log
   readonly clock: Clock
   /** The metrics that the registry counts into. */
@@ -60,6 +64,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   registerResponses(server, { registry })
   registerModels(server, { registry })
   registerTokenize(server, { registry })
+  if (parts.keyStore !== undefined) registerKeys(server, { store: parts.keyStore })
   registerHealth(server, { ready: () => !drain.stopping })
   registerMetrics(server, { registry, metrics })
   registerOpenapi(server)

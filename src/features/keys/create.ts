@@ -66,10 +66,7 @@ export async function firstKey(
   const secret = secretFor(options.given, 'api-key')
   const wanted: NewKey = { name: options.given === undefined ? 'first start' : 'api-key setting', scope: 'admin' }
   const row = rowOf(wanted, secret, options.given === undefined ? 'generated' : 'setting', clock)
-  if (await store.insertFirst(row)) {
-    await keep(file, secret)
-    return { secret, file }
-  }
+  if (await store.insertFirst(row, () => keep(file, secret))) return { secret, file }
   if (options.given !== undefined) await adoptSetting(store, clock, row, file, secret)
   return { secret: undefined, file }
 }

@@ -29,15 +29,21 @@ export interface StoredKey extends KeyCard {
 /** The queries on the table `keys`. */
 export interface KeyStore {
   insert(key: NewRow<'keys'>): Promise<void>
-  /** Inserts only where there is no key at all, in one statement; says whether it did. */
-  insertFirst(key: NewRow<'keys'>): Promise<boolean>
+  /**
+   * Inserts only where there is no key at all, and says whether it did. `keep` runs before the key counts, while no other process can
+   * get here: a crash never leaves a key whose secret nobody holds.
+   */
+  insertFirst(key: NewRow<'keys'>, keep: () => Promise<void>): Promise<boolean>
   /** Inserts the value of the `api-key` setting and revokes the value it had before, in one transaction. */
   replaceSetting(key: NewRow<'keys'>): Promise<void>
   byHash(hash: string): Promise<StoredKey | undefined>
   /** Every key of the workspace, the newest first, revoked ones too. */
   list(workspace: string): Promise<readonly KeyCard[]>
-  /** Revokes a key; undefined where the workspace has none with this id. A second time changes nothing. */
-  revoke(workspace: string, id: string, now: number): Promise<KeyCard | undefined>
+  /**
+   * Revokes a key; undefined where the workspace has none with this id. A second time changes nothing. The last working key with scope
+   * `admin` stays, or nobody could ever make one again.
+   */
+  revoke(workspace: string, id: string, now: number): Promise<KeyCard | 'last-admin' | undefined>
   /** Notes a use; the time never goes back. */
   touch(id: string, now: number): Promise<void>
 }
@@ -48,11 +54,12 @@ export function keyStore({ query }: Database): KeyStore {
     async insert(key) {
       await query.insertInto('keys').values(key).execute()
     },
-    async insertFirst(key) {
+    async insertFirst(key, keep) {
       return await query.transaction().execute(async (transaction) => {
         const any = await transaction.selectFrom('keys').select('id').limit(1).executeTakeFirst()
         if (any !== undefined) return false
         await transaction.insertInto('keys').values(key).execute()
+        await keep()
         return true
       })
     },
@@ -82,14 +89,27 @@ export function keyStore({ query }: Database): KeyStore {
       return rows.map(card)
     },
     async revoke(workspace, id, now) {
-      const row = await query
-        .updateTable('keys')
-        .set(({ fn, val }) => ({ revoked_at: fn.coalesce('revoked_at', val(now)) }))
-        .where('id', '=', id)
-        .where('workspace', '=', workspace)
-        .returningAll()
-        .executeTakeFirst()
-      return row === undefined ? undefined : card(row)
+      return await query.transaction().execute(async (transaction) => {
+        const row = await transaction
+          .selectFrom('keys')
+          .selectAll()
+          .where('id', '=', id)
+          .where('workspace', '=', workspace)
+          .executeTakeFirst()
+        if (row === undefined || row.revoked_at !== null) return row === undefined ? undefined : card(row)
+        const otherAdmin = await transaction
+          .selectFrom('keys')
+          .select('id')
+          .where('id', '!=', id)
+          .where('scope', '=', 'admin')
+          .where('revoked_at', 'is', null)
+          .where(({ or, eb }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
+          .limit(1)
+          .executeTakeFirst()
+        if (row.scope === 'admin' && otherAdmin === undefined) return 'last-admin'
+        await transaction.updateTable('keys').set({ revoked_at: now }).where('id', '=', id).execute()
+        return { ...card(row), revokedAt: now }
+      })
     },
     async touch(id, now) {
       await query

@@ -1,0 +1,114 @@
+// Keys over HTTP on the real server: what an administrator does, and what nobody else can.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { describeOnDatabases } from '../../../test/support/databases.ts'
+import { systemClock } from '../../base/clock.ts'
+import { createLog } from '../../base/log.ts'
+import { createServer, type ServerParts } from '../../http/server.ts'
+import { createMetrics } from '../../telemetry/metrics.ts'
+import type { Server } from '../../wire/exchange.ts'
+import { createRegistry } from '../models/registry.ts'
+import { createKey } from './create.ts'
+import { keyStore } from './store.ts'
+import { keyVerifier } from './verify.ts'
+
+describeOnDatabases('the keys routes', (get) => {
+  async function open(): Promise<{ server: Server; admin: string; adminId: string }> {
+    const store = keyStore(get().database)
+    const log = createLog({ level: 'silent' })
+    const metrics = createMetrics()
+    const server = await createServer({
+      config: { trustProxy: [], bodyLimit: 1_048_576, keepAlive: 0 } as unknown as ServerParts['config'],
+      registry: createRegistry({ models: [], clock: systemClock, log, metrics, queueLength: 1 }),
+      keys: keyVerifier(store, systemClock),
+      keyStore: store,
+      log,
+      clock: systemClock,
+      metrics,
+      version: '0.0.0',
+    })
+    const { key, secret } = await createKey(store, systemClock, { name: 'admin', scope: 'admin' })
+    return { server, admin: secret, adminId: key.id }
+  }
+
+  async function call(
+    server: Server,
+    secret: string,
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    payload?: object,
+  ) {
+    const headers = { authorization: `Bearer ${secret}`, host: 'localhost' }
+    const answer = await server.inject({ method, url: path, headers, ...(payload && { payload }) })
+    return { status: answer.statusCode, body: answer.json(), text: answer.body }
+  }
+
+  test('an administrator makes, lists and revokes keys; the secret is shown once', async () => {
+    const { server, admin, adminId } = await open()
+    const made = await call(server, admin, 'POST', '/galerne/v1/keys', { name: 'laptop' })
+    assert.equal(made.status, 200)
+    assert.match(made.body.secret, /^gal_/)
+    assert.deepEqual([made.body.object, made.body.scope, made.body.workspace], ['key', 'use', 'default'])
+    assert.equal((await call(server, made.body.secret, 'GET', '/v1/models')).status, 200)
+
+    const listed = await call(server, admin, 'GET', '/galerne/v1/keys')
+    assert.deepEqual(listed.body.data.map((key: { id: string }) => key.id).slice(0, 2), [made.body.id, adminId])
+    assert.ok(!listed.text.includes(made.body.secret.slice(4, -4)) && !listed.text.includes('hash'))
+
+    const revoked = await call(server, admin, 'DELETE', `/galerne/v1/keys/${made.body.id}`)
+    assert.ok(revoked.body.revoked_at >= made.body.created_at)
+    assert.equal((await call(server, made.body.secret, 'GET', '/v1/models')).status, 401)
+    await server.close()
+  })
+
+  test('a key with scope use is told which scope it lacks, on each of the three', async () => {
+    const { server, admin } = await open()
+    const { body } = await call(server, admin, 'POST', '/galerne/v1/keys', { name: 'user' })
+    for (const [method, path] of [
+      ['GET', '/galerne/v1/keys'],
+      ['POST', '/galerne/v1/keys'],
+      ['DELETE', `/galerne/v1/keys/${body.id}`],
+    ] as const) {
+      const answer = await call(server, body.secret, method, path, method === 'POST' ? { name: 'more' } : undefined)
+      assert.deepEqual([answer.status, answer.body.error.code], [403, 'forbidden'])
+    }
+    await server.close()
+  })
+
+  test('what is wrong is named: the field, the unknown id, the last admin key', async () => {
+    const { server, admin, adminId } = await open()
+    const wrong: [object, string][] = [
+      [{}, 'name'],
+      [{ name: '' }, 'name'],
+      [{ name: 'x', scope: 'root' }, 'scope'],
+      [{ name: 'x', expires_at: 1 }, 'expires_at'],
+      [{ name: 'x', secret: 'short' }, 'secret'],
+      [{ name: 'x', secret: 'with space '.repeat(5) }, 'secret'],
+      [{ name: 'x', color: 'red' }, 'color'],
+    ]
+    for (const [payload, param] of wrong) {
+      const { status, body } = await call(server, admin, 'POST', '/galerne/v1/keys', payload)
+      assert.deepEqual([status, body.error.param], [400, param], JSON.stringify(payload))
+    }
+    assert.equal((await call(server, admin, 'DELETE', '/galerne/v1/keys/key_none')).status, 404)
+    const { body: list } = await call(server, admin, 'GET', '/galerne/v1/keys')
+    for (const key of list.data as { id: string; scope: string }[]) {
+      if (key.id !== adminId) await call(server, admin, 'DELETE', `/galerne/v1/keys/${key.id}`)
+    }
+    const last = await call(server, admin, 'DELETE', `/galerne/v1/keys/${adminId}`)
+    assert.deepEqual([last.status, last.body.error.param], [400, 'id'])
+    assert.equal((await call(server, admin, 'GET', '/v1/models')).status, 200)
+    await server.close()
+  })
+
+  test('an expiry in seconds is kept, and a key of the caller’s own choosing works', async () => {
+    const { server, admin } = await open()
+    const expires = Math.floor(systemClock.now() / 1000) + 3600
+    const secret = `own-${'k'.repeat(30)}${expires}`
+    const { body } = await call(server, admin, 'POST', '/galerne/v1/keys', { name: 'own', secret, expires_at: expires })
+    assert.deepEqual([body.expires_at, body.secret, body.hint], [expires, secret, secret.slice(-4)])
+    assert.equal((await call(server, secret, 'GET', '/v1/models')).status, 200)
+    await server.close()
+  })
+})
