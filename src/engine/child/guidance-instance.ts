@@ -23,9 +23,16 @@ export class GuidanceTrap extends Error {
   override readonly name = 'GuidanceTrap'
 }
 
-/** The module said no and is still sound; the message is llguidance's. */
+/** The rule is refused; the message says why, mostly in llguidance's words. */
 export class GuidanceRefusal extends Error {
   override readonly name = 'GuidanceRefusal'
+  /** It cost too much: a variant of the rule is not worth a try. */
+  readonly tooCostly: boolean
+
+  constructor(message: string, tooCostly = false) {
+    super(message)
+    this.tooCostly = tooCostly
+  }
 }
 
 interface Exports {

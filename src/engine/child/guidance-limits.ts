@@ -25,6 +25,10 @@ export const guidanceLimits = {
   schemaReferences: 5_000,
   /** Milliseconds of one compile in the thread where it may be stopped. */
   compileMs: 2_000,
+  /** Milliseconds of reading a schema with Ajv, and of one answer's validation. */
+  validationMs: 1_000,
+  /** Megabytes of the heap that Ajv may fill. */
+  validationHeapMegabytes: 256,
   /** Compiled grammars kept for the next request with the same rule. */
   cachedGrammars: 64,
   /** An instance that grew by this much is replaced, because WebAssembly memory never shrinks. */

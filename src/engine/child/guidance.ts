@@ -9,17 +9,9 @@
 // - The end-of-sequence token is allowed where the grammar may end; it needs no mention.
 
 import { createHash } from 'node:crypto'
-import { fail } from '../../base/errors.ts'
-import {
-  acceptingBit,
-  GuidanceInstance,
-  GuidanceRefusal,
-  type GuidanceRule,
-  GuidanceTrap,
-  type PackedVocabulary,
-  stoppedBit,
-} from './guidance-instance.ts'
+import { GuidanceInstance, GuidanceRefusal, type GuidanceRule, type PackedVocabulary } from './guidance-instance.ts'
 import { guidanceLimits } from './guidance-limits.ts'
+import { Grammar } from './guidance-matcher.ts'
 import { guidanceModule } from './guidance-module.ts'
 import { GuidanceProbe } from './guidance-probe.ts'
 
@@ -85,8 +77,8 @@ export class Guidance {
     return grammar
   }
 
-  /** The living instance; a fresh one where the last trapped. Only `Grammar` and `Matcher` call this. */
-  instance(): GuidanceInstance {
+  /** The living instance; a fresh one where the last trapped. */
+  #living(): GuidanceInstance {
     if (this.#instance === undefined || this.#instance.dead) this.#instance = this.#restore()
     return this.#instance
   }
@@ -99,12 +91,12 @@ export class Guidance {
   async #compile(rule: GuidanceRule): Promise<Grammar> {
     const bytes = Buffer.byteLength(rule.text)
     if (bytes > guidanceLimits.ruleBytes) {
-      throw new GuidanceRefusal(`it has ${bytes} bytes, and ${guidanceLimits.ruleBytes} are the limit`)
+      throw new GuidanceRefusal(`it has ${bytes} bytes, and ${guidanceLimits.ruleBytes} are the limit`, true)
     }
     const result = await this.#probe.probe(rule)
     if (result.type === 'trapped')
-      throw new GuidanceRefusal('it is nested too deeply or takes too much memory to compile')
-    if (result.type !== 'compiled') throw new GuidanceRefusal(result.reason)
+      throw new GuidanceRefusal('it is nested too deeply or takes too much memory to compile', true)
+    if (result.type !== 'compiled') throw new GuidanceRefusal(result.reason, result.type === 'overran')
     this.#module ??= await guidanceModule()
     this.#image ??= await this.#probe.image()
     if (
@@ -114,7 +106,7 @@ export class Guidance {
       // Running matchers keep the old one alive until they are done.
       this.#instance = undefined
     }
-    return new Grammar(this, rule, result.warnings)
+    return new Grammar({ maskWords: this.maskWords, instance: () => this.#living() }, rule, result.warnings)
   }
 
   #forgetOldest(): void {
@@ -131,123 +123,5 @@ export class Guidance {
   #restore(): GuidanceInstance {
     if (this.#module === undefined || this.#image === undefined) throw new Error('no rule was compiled yet')
     return GuidanceInstance.restore(this.#module, this.#image)
-  }
-}
-
-/** A compiled rule. Stays usable whatever happens to the instance it was compiled in: it is compiled again where needed. */
-export class Grammar {
-  /** What llguidance leaves out or approximates, in its words; empty when the grammar is exact. */
-  readonly warnings: readonly string[]
-  readonly #guidance: Guidance
-  readonly #rule: GuidanceRule
-  #instance: GuidanceInstance | undefined
-  #root = 0
-
-  constructor(guidance: Guidance, rule: GuidanceRule, warnings: readonly string[]) {
-    this.#guidance = guidance
-    this.#rule = rule
-    this.warnings = warnings
-  }
-
-  /** A matcher at the start of an answer; `free()` it when the answer ends. */
-  matcher(): Matcher {
-    return new Matcher(this.#guidance, this)
-  }
-
-  /** A handle of its own to the start, in `instance`. Only `Matcher` calls this. */
-  handle(instance: GuidanceInstance): number {
-    if (this.#instance !== instance) {
-      this.#root = instance.compile(this.#rule).handle
-      this.#instance = instance
-    }
-    return instance.clone(this.#root)
-  }
-
-  /** Gives the memory back; the next matcher compiles again. */
-  release(): void {
-    const instance = this.#instance
-    this.#instance = undefined
-    instance?.free(this.#root)
-  }
-}
-
-/**
- * Follows one answer. Where the instance traps, it is replaced, and every matcher finds its place again by taking its tokens once more:
- * one answer's bad luck is never another's.
- */
-export class Matcher {
-  readonly #guidance: Guidance
-  readonly #grammar: Grammar
-  readonly #tokens: number[] = []
-  readonly #mask: Uint32Array
-  #instance: GuidanceInstance | undefined
-  #handle = 0
-
-  constructor(guidance: Guidance, grammar: Grammar) {
-    this.#guidance = guidance
-    this.#grammar = grammar
-    this.#mask = new Uint32Array(guidance.maskWords)
-  }
-
-  /** Whether the token may come next: much cheaper than `mask`. */
-  allows(token: number): boolean {
-    return this.#run((instance, handle) => instance.allows(handle, token))
-  }
-
-  /** One bit a token, token t is bit t % 32 of word t / 32. The array is reused by the next call. */
-  mask(): Uint32Array {
-    this.#run((instance, handle) => instance.mask(handle, this.#mask))
-    return this.#mask
-  }
-
-  /** Takes a token that `allows` or `mask` allowed. @throws Failure `grammar_failed` on any other */
-  accept(token: number): void {
-    this.#run((instance, handle) => instance.accept(handle, token))
-    this.#tokens.push(token)
-  }
-
-  /** The answer is complete: nothing may follow but its end. */
-  get stopped(): boolean {
-    return this.#run((instance, handle) => (instance.status(handle) & stoppedBit) !== 0)
-  }
-
-  /** The answer may end here. */
-  get accepting(): boolean {
-    return this.#run((instance, handle) => (instance.status(handle) & acceptingBit) !== 0)
-  }
-
-  /** The bytes that must come next, empty where there is a choice: a draft that is always right. */
-  forced(): Uint8Array {
-    return this.#run((instance, handle) => instance.forced(handle))
-  }
-
-  free(): void {
-    this.#instance?.free(this.#handle)
-    this.#instance = undefined
-  }
-
-  /** Tries twice, because the first trap may be due to memory that others filled. */
-  #run<T>(work: (instance: GuidanceInstance, handle: number) => T): T {
-    let trap: unknown
-    for (let attempt = 0; attempt < 2; attempt++) {
-      try {
-        return work(this.#placed(), this.#handle)
-      } catch (error) {
-        if (error instanceof GuidanceRefusal) throw fail('grammar_failed', { reason: error.message }, error)
-        if (!(error instanceof GuidanceTrap)) throw error
-        trap = error
-      }
-    }
-    throw fail('grammar_failed', { reason: 'it became too complex to follow' }, trap)
-  }
-
-  #placed(): GuidanceInstance {
-    if (this.#instance !== undefined && !this.#instance.dead) return this.#instance
-    const instance = this.#guidance.instance()
-    const handle = this.#grammar.handle(instance)
-    for (const token of this.#tokens) instance.accept(handle, token)
-    this.#handle = handle
-    this.#instance = instance
-    return instance
   }
 }

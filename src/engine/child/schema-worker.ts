@@ -1,0 +1,187 @@
+// The thread where callers' schemas meet Ajv: compiles them, checks answers against them. A pattern that never ends is ended with the thread. Talks to schema-validator.ts.
+
+import { parentPort } from 'node:worker_threads'
+import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
+import { Ajv2019 } from 'ajv/dist/2019.js'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import type { JsonSchema } from '../../wire/model.ts'
+import { readDialect, type SchemaDialect } from './schema-draft.ts'
+import { isObject, subschemas } from './schema-walk.ts'
+
+/** Without `answer`: is the schema one that can be enforced? With it: does this JSON text satisfy the schema? */
+export interface SchemaQuestion {
+  /** JSON text. */
+  readonly schema: string
+  readonly answer?: string
+}
+
+/** `path` is a JSON pointer into the schema, or into the answer. */
+export type SchemaAnswer =
+  | { readonly type: 'good' }
+  | { readonly type: 'invalid' | 'unsupported' | 'unsatisfied'; readonly path: string; readonly reason: string }
+
+const classes = { 'draft-07': Ajv, '2019-09': Ajv2019, '2020-12': Ajv2020 } as const
+
+/** Schemas compiled last, by text. */
+const kept = new Map<string, ValidateFunction>()
+const keptAtMost = 64
+
+const port = parentPort
+if (port === null) throw new Error('schema-worker.ts is started as a worker thread')
+port.on('message', (question: SchemaQuestion) => port.postMessage(answerTo(question)))
+
+function answerTo({ schema, answer }: SchemaQuestion): SchemaAnswer {
+  const validate = kept.get(schema) ?? compile(JSON.parse(schema))
+  if (typeof validate !== 'function') return validate
+  kept.delete(schema)
+  kept.set(schema, validate)
+  for (const oldest of kept.keys()) if (kept.size > keptAtMost) kept.delete(oldest)
+  return answer === undefined ? { type: 'good' } : check(validate, answer)
+}
+
+function check(validate: ValidateFunction, answer: string): SchemaAnswer {
+  let value: unknown
+  try {
+    value = JSON.parse(answer)
+  } catch {
+    return { type: 'unsatisfied', path: '', reason: 'it is not JSON' }
+  }
+  return validate(value) ? { type: 'good' } : { type: 'unsatisfied', ...firstError(validate.errors) }
+}
+
+function firstError(errors: readonly ErrorObject[] | null | undefined): { path: string; reason: string } {
+  const error = errors?.[0]
+  return { path: error?.instancePath ?? '', reason: error?.message ?? 'it does not match' }
+}
+
+function compile(original: JsonSchema): ValidateFunction | SchemaAnswer {
+  const read = readDialect(original)
+  if (read === undefined)
+    return { type: 'unsupported', path: '/$schema', reason: 'drafts 4, 6, 7, 2019-09 and 2020-12 are' }
+  const { dialect, schema } = read
+  const checker = newAjv(dialect, new Set())
+  if (isObject(schema) && !checker.validateSchema(schema)) return { type: 'invalid', ...firstError(checker.errors) }
+  const fault = patternFault(schema) ?? formatFault(schema, checker) ?? referenceFault(schema)
+  if (fault !== undefined) return fault
+  try {
+    return newAjv(dialect, legacyPatterns(schema)).compile(schema)
+  } catch (error) {
+    return compileFault(schema, error)
+  }
+}
+
+type AjvLike = Ajv | Ajv2019 | Ajv2020
+
+/** Patterns are Unicode expressions, as the drafts advise; `legacy` ones are valid only as the older kind. */
+function newAjv(dialect: SchemaDialect, legacy: ReadonlySet<string>): AjvLike {
+  const regExp = Object.assign(
+    (source: string, flags: string) => new RegExp(source, legacy.has(source) ? flags.replace('u', '') : flags),
+    // Any name but Ajv's default, which would bypass this function.
+    { code: 'patternRegExp' },
+  )
+  const options: Options = { strict: false, logger: false, allErrors: false, code: { regExp } }
+  const ajv = new classes[dialect](options)
+  addFormats.default(ajv)
+  return ajv
+}
+
+function* patterns(schema: JsonSchema): Generator<{ readonly pattern: string; readonly path: string }> {
+  for (const { schema: node, path } of subschemas(schema)) {
+    if (typeof node['pattern'] === 'string') yield { pattern: node['pattern'], path: `${path}/pattern` }
+    if (!isObject(node['patternProperties'])) continue
+    for (const pattern of Object.keys(node['patternProperties'])) yield { pattern, path: `${path}/patternProperties` }
+  }
+}
+
+function isRegExp(source: string, flags: string): boolean {
+  try {
+    return new RegExp(source, flags) instanceof RegExp
+  } catch {
+    return false
+  }
+}
+
+function legacyPatterns(schema: JsonSchema): ReadonlySet<string> {
+  return new Set([...patterns(schema)].map(({ pattern }) => pattern).filter((pattern) => !isRegExp(pattern, 'u')))
+}
+
+function patternFault(schema: JsonSchema): SchemaAnswer | undefined {
+  for (const { pattern, path } of patterns(schema)) {
+    if (!isRegExp(pattern, 'u') && !isRegExp(pattern, '')) {
+      return { type: 'invalid', path, reason: `${JSON.stringify(pattern)} is not a regular expression` }
+    }
+  }
+  return undefined
+}
+
+function formatFault(schema: JsonSchema, ajv: AjvLike): SchemaAnswer | undefined {
+  for (const { schema: node, path } of subschemas(schema)) {
+    const format = node['format']
+    if (typeof format === 'string' && !Object.hasOwn(ajv.formats, format)) {
+      return {
+        type: 'unsupported',
+        path: `${path}/format`,
+        reason: `the format "${format}" cannot be enforced; leave it out`,
+      }
+    }
+  }
+  return undefined
+}
+
+/** A reference to a place that is no schema's would be followed by Ajv and seen by nobody else. */
+function referenceFault(schema: JsonSchema): SchemaAnswer | undefined {
+  const nodes = [...subschemas(schema)]
+  // With resources of their own inside, pointers count from those.
+  if (nodes.some(({ schema: node, path }) => path !== '' && typeof node['$id'] === 'string')) return undefined
+  const places = new Set(nodes.map(({ path }) => path))
+  for (const { schema: node, path } of nodes) {
+    const reference = node['$ref']
+    if (typeof reference !== 'string' || !reference.startsWith('#/')) continue
+    const place = decodePointer(reference.slice(1))
+    if (place === undefined || !(places.has(place) || isBoolean(schema, place))) {
+      return {
+        type: 'unsupported',
+        path: `${path}/$ref`,
+        reason: 'it names no schema here, and nothing is fetched; put what it names under "$defs"',
+      }
+    }
+  }
+  return undefined
+}
+
+function decodePointer(pointer: string): string | undefined {
+  try {
+    return decodeURIComponent(pointer)
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether the pointer names `true` or `false`, which are schemas too. */
+function isBoolean(schema: JsonSchema, pointer: string): boolean {
+  let value: unknown = schema
+  for (const step of pointer.split('/').slice(1)) {
+    const key = step.replaceAll('~1', '/').replaceAll('~0', '~')
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return false
+    value = Reflect.get(value, key)
+  }
+  return typeof value === 'boolean'
+}
+
+function compileFault(schema: JsonSchema, error: unknown): SchemaAnswer {
+  const reason = error instanceof Error ? error.message : String(error)
+  if (error instanceof Error && 'missingRef' in error) {
+    for (const { schema: node, path } of subschemas(schema)) {
+      const reference = node['$ref'] ?? node['$dynamicRef']
+      if (typeof reference === 'string' && reason.includes(reference)) {
+        return {
+          type: 'unsupported',
+          path: `${path}/$ref`,
+          reason: 'it is not found in the schema, and nothing is fetched; put what it names under "$defs"',
+        }
+      }
+    }
+  }
+  return { type: 'invalid', path: '', reason }
+}
