@@ -1,31 +1,44 @@
-// Log-probabilities from a row of logits over the full vocabulary, before any sampler touched it. Knows tokens only as ids.
+// Log-probabilities from a row of logits over the full vocabulary, before any sampler touched it.
 
-/** A chosen token's natural logarithm of probability, and the likeliest tokens, best first. */
-export interface RowLogprobs {
-  readonly logprob: number
-  readonly top: readonly { readonly token: number; readonly logprob: number }[]
+import type { ChosenLogprob, TokenLogprob } from '../../wire/model.ts'
+
+/** What is shown of a token. */
+export interface TokenPieces {
+  piece(token: number): Uint8Array
 }
 
-/** Log-probability of `token` and of the `count` likeliest tokens (0 gives none). Costs one pass of `exp` over the vocabulary (0.5 ms at 49,152). */
-export function rowLogprobs(row: Float32Array, token: number, count: number): RowLogprobs {
-  const normalizer = logSumExp(row)
-  const top = likeliestTokens(row, count)
-  return {
-    logprob: (row[token] ?? -Infinity) - normalizer,
-    top: top.map((likely) => ({ token: likely, logprob: (row[likely] ?? -Infinity) - normalizer })),
-  }
+/** The chosen token with its `count` likeliest alternatives. `normalizer` is the row's log-sum-exp. */
+export function chosenLogprob(
+  row: Float32Array,
+  normalizer: number,
+  token: number,
+  count: number,
+  vocabulary: TokenPieces,
+): ChosenLogprob {
+  return { ...describe(row, normalizer, token, vocabulary), top: topLogprobs(row, normalizer, count, vocabulary) }
 }
 
-/** Natural logarithm of the sum of `exp` over the row, without overflow. */
-export function logSumExp(row: Float32Array): number {
-  let most = -Infinity
-  for (const logit of row) if (logit > most) most = logit
-  let sum = 0
-  for (const logit of row) sum += Math.exp(logit - most)
-  return most + Math.log(sum)
+/** The `count` likeliest tokens, best first. */
+export function topLogprobs(
+  row: Float32Array,
+  normalizer: number,
+  count: number,
+  vocabulary: TokenPieces,
+): TokenLogprob[] {
+  return likeliestTokens(row, count).map((token) => describe(row, normalizer, token, vocabulary))
 }
 
-/** The `count` tokens with the largest logits, best first, the lower id first among equals. */
+/** A token's text and bytes as they are shown; bytes that are no UTF-8 by themselves become U+FFFD in the text. */
+export function showToken(token: number, vocabulary: TokenPieces): Omit<TokenLogprob, 'logprob'> {
+  const bytes = vocabulary.piece(token)
+  return { token: Buffer.from(bytes).toString('utf8'), tokenId: token, bytes: Array.from(bytes) }
+}
+
+function describe(row: Float32Array, normalizer: number, token: number, vocabulary: TokenPieces): TokenLogprob {
+  return { ...showToken(token, vocabulary), logprob: (row[token] ?? -Infinity) - normalizer }
+}
+
+/** The tokens with the largest logits, best first, the lower id first among equals. */
 function likeliestTokens(row: Float32Array, count: number): number[] {
   const best: number[] = []
   if (count === 0) return best

@@ -95,6 +95,6 @@ test('a row of NaN is an engine failure, not a token', () => {
   const broken = new Float32Array(6).fill(Number.NaN)
   for (const temperature of [0, 1]) {
     const sampler = new Sampler({ temperature }, 0, [], vocabulary)
-    assert.throws(() => sampler.sample(broken), { name: 'Failure', code: 'engine_failed' })
+    assert.throws(() => sampler.sample(broken), { name: 'Failure', code: 'engine_output_invalid' })
   }
 })

@@ -36,12 +36,12 @@ export class Sampler {
     if (this.#repetition !== 1) for (const token of prompt) this.#seen.add(token)
   }
 
-  /** The next token. With `mask`, only among the tokens it allows. Throws `engine_failed` when every logit is NaN. */
+  /** The next token. With `mask`, only among the tokens it allows. Throws `engine_output_invalid` when every logit is NaN. */
   sample(row: Float32Array, mask?: TokenMask): number {
     const logits = this.#needsCopy || mask !== undefined ? this.#adjusted(row, mask) : row
     const temperature = this.#sampling.temperature ?? 1
     const token = temperature <= 0 ? largest(logits) : drawToken(logits, temperature, this.#sampling, this.#random)
-    if (token < 0) throw fail('engine_failed', { reason: 'the model gave no finite logits' })
+    if (token < 0) throw fail('engine_output_invalid')
     return token
   }
 

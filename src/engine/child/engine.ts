@@ -1,0 +1,104 @@
+// Loads one model and everything that belongs to it: context, vocabulary, format, grammars, model card. Knows no request.
+
+import { detectFormat } from '../../formats/detect.ts'
+import { fillInTheMiddle } from '../../formats/fill-in-the-middle.ts'
+import type { ChatFormat, FillInTheMiddle } from '../../formats/format.ts'
+import type { ModelCard } from '../../wire/model.ts'
+import type { EngineSettings } from '../messages.ts'
+import { Context } from './context.ts'
+import { Guidance } from './guidance.ts'
+import { type EngineLog, openLibrary } from './library.ts'
+import { declareFunctions } from './llama.ts'
+import { type LoadedModel, loadModel } from './llama-model.ts'
+import { Schemas } from './schema.ts'
+import { vocabularyFacts } from './template.ts'
+import type { Vocabulary } from './vocabulary.ts'
+
+/** A loaded model. */
+export interface Engine {
+  readonly settings: EngineSettings
+  readonly model: LoadedModel
+  readonly context: Context
+  readonly vocabulary: Vocabulary
+  readonly format: ChatFormat
+  readonly fillInTheMiddle: FillInTheMiddle | undefined
+  readonly guidance: Guidance
+  readonly schemas: Schemas
+  readonly card: ModelCard
+  /** Build of the engine, as `ranOn` shows it. */
+  readonly build: string
+}
+
+/** Loads. @throws Failure `model_load_failed` */
+export async function startEngine(
+  settings: EngineSettings,
+  log: EngineLog,
+  progress: (fraction: number) => void,
+): Promise<Engine> {
+  const library = openLibrary(log)
+  const llama = declareFunctions(library)
+  const model = await loadModel(llama, settings.path, { progress })
+  const context = new Context(llama, model, settings.context)
+  const { vocabulary } = model
+  const facts = vocabularyFacts(vocabulary, (key) => model.metadata(key))
+  const format = detectFormat(facts)
+  const family = fillInTheMiddle(facts.tokens)
+  const guidance = Guidance.start(guidanceVocabulary(vocabulary, format))
+  return {
+    settings,
+    model,
+    context,
+    vocabulary,
+    format,
+    fillInTheMiddle: family,
+    guidance,
+    schemas: new Schemas(guidance),
+    card: cardOf(settings, model, context, format, family !== undefined),
+    build: `llama.cpp-${library.version}`,
+  }
+}
+
+function guidanceVocabulary(vocabulary: Vocabulary, format: ChatFormat) {
+  const ids = Array.from({ length: vocabulary.size }, (_, id) => id)
+  const stops = format.stopTokens.map((text) => vocabulary.control(text)).filter((id) => id !== undefined)
+  return {
+    tokens: ids.map((id) => vocabulary.piece(id)),
+    control: new Set(ids.filter((id) => vocabulary.isControl(id))),
+    endOfSequence: [...new Set([...vocabulary.endTokens, ...stops])],
+  }
+}
+
+function cardOf(
+  settings: EngineSettings,
+  model: LoadedModel,
+  context: Context,
+  format: ChatFormat,
+  fills: boolean,
+): ModelCard {
+  const generates = model.causal
+  const ranks = (settings.pooling ?? (model.classifierOutputs > 0 ? 'rank' : 'none')) === 'rank'
+  const embeds = !ranks && ((settings.pooling ?? 'none') !== 'none' || !generates)
+  const temperature = Number(model.metadata('general.sampling.temp') ?? Number.NaN)
+  return {
+    name: settings.name,
+    aliases: settings.aliases,
+    description: model.metadata('general.name') ?? model.description,
+    ownedBy: model.metadata('general.organization') ?? 'galerne',
+    createdAt: settings.createdAt,
+    contextLength: context.contextLength,
+    vocabularySize: model.vocabulary.size,
+    defaultTemperature: Number.isFinite(temperature) ? temperature : null,
+    capabilities: {
+      chat: generates,
+      completion: generates,
+      tools: generates,
+      fillInTheMiddle: generates && fills,
+      embeddings: embeds,
+      ranking: ranks,
+      vision: false,
+      reasoning: generates && format.reasoning,
+    },
+    embeddingLength: embeds ? model.embeddingLength : null,
+    digest: settings.digest,
+  }
+}

@@ -1,0 +1,71 @@
+// An engine process: takes messages from its server, runs the scheduler, and ends with its server. Holds no policy of its own.
+
+import { systemClock } from '../../base/clock.ts'
+import { Failure, fail } from '../../base/errors.ts'
+import type { EngineSettings, FromEngine, ToEngine } from '../messages.ts'
+import { startEngine } from './engine.ts'
+import { Outbox } from './outbox.ts'
+import { Requests } from './requests.ts'
+
+const pulseMs = 1_000
+
+function send(message: FromEngine): void {
+  // A server that is gone needs no news; `disconnect` ends this process.
+  if (process.connected) process.send?.(message, () => {})
+}
+
+let requests: Requests | undefined
+
+async function load(settings: EngineSettings): Promise<void> {
+  let shown = -1
+  const progress = (fraction: number) => {
+    const percent = Math.floor(fraction * 100)
+    if (percent !== shown) send({ type: 'loading', fraction })
+    shown = percent
+  }
+  const log = (level: 'debug' | 'info' | 'warn' | 'error', line: string) => {
+    if (level === 'warn' || level === 'error') send({ type: 'log', level, line })
+  }
+  const engine = await startEngine(settings, log, progress)
+  requests = new Requests(engine, new Outbox(send), systemClock)
+  send({ type: 'ready', card: engine.card, engine: engine.build })
+  setInterval(() => pulse(), pulseMs)
+  await requests.run()
+}
+
+function pulse(): void {
+  if (requests === undefined) return
+  requests.wake()
+  send({ type: 'pulse', load: requests.load })
+}
+
+/** The weights cannot be loaded, or the engine failed: the reason is told before the end. */
+function end(error: unknown, model: string): void {
+  const known = requests === undefined && error instanceof Failure ? error : undefined
+  const reason = error instanceof Error ? error.message : String(error)
+  const failure = known ?? fail(requests === undefined ? 'model_load_failed' : 'engine_failed', { model, reason })
+  const line = error instanceof Error ? (error.stack ?? reason) : reason
+  send({ type: 'log', level: 'error', line })
+  process.send?.({ type: 'load-failed', failure: failure.toJSON() } satisfies FromEngine, () => process.exit(1))
+}
+
+function receive(message: ToEngine): void {
+  if (message.type === 'load') {
+    const { settings } = message
+    load(settings).catch((error: unknown) => end(error, settings.name))
+  } else if (message.type === 'stop') {
+    process.exit(0)
+  } else if (message.type === 'request') {
+    requests?.start(message.id, message.request)
+  } else if (message.type === 'cancel') {
+    requests?.cancel(message.id)
+  } else {
+    requests?.setPaused(message.id, message.type === 'pause')
+  }
+}
+
+process.on('message', (message) => receive(message as ToEngine))
+process.on('disconnect', () => process.exit(0))
+// A terminal sends its signals to the whole group; when to end is the server's decision.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})

@@ -1,0 +1,162 @@
+// What each request to this process becomes, and the loop that works on them all. Knows no batch and no tokens.
+
+import type { Clock } from '../../base/clock.ts'
+import { fail } from '../../base/errors.ts'
+import type { TokenizerInfo } from '../../wire/model.ts'
+import type { EngineLoad, EngineRequest } from '../messages.ts'
+import type { Engine } from './engine.ts'
+import { Generation, type GenerationHost } from './generate.ts'
+import type { Outbox } from './outbox.ts'
+import { type Preparation, prepareChat, prepareCompletion, tokenizeInput } from './prepare.ts'
+import { Scheduler } from './scheduler.ts'
+
+/** Requests beyond the streams: the server's waiting line admits the free streams and two more. */
+const waitingRequests = 2
+
+/** The requests of one engine. */
+export class Requests {
+  readonly #engine: Engine
+  readonly #outbox: Outbox
+  readonly #scheduler: Scheduler
+  readonly #host: GenerationHost
+  /** Requests that are being prepared; false once they were cancelled. */
+  readonly #preparing = new Map<number, boolean>()
+  #wake = Promise.withResolvers<void>()
+
+  constructor(engine: Engine, outbox: Outbox, clock: Clock) {
+    this.#engine = engine
+    this.#outbox = outbox
+    const { context, settings, vocabulary } = engine
+    this.#scheduler = new Scheduler({
+      context,
+      clock,
+      outbox,
+      spillBytes: settings.spillBytes,
+      limits: {
+        capacity: context.batch.capacity,
+        outputRows: Math.min(64, context.batch.outputCapacity - context.streams),
+        aloneRows: Math.min(aloneRows, context.batch.capacity),
+      },
+    })
+    this.#host = {
+      clock,
+      vocabulary,
+      contextLength: context.contextLength,
+      ranOn: `${settings.name}@${engine.build}`,
+      send: (id, events) => outbox.events(id, events),
+      repeat: (generation, choice) => {
+        this.#scheduler.enqueue(generation, choice)
+        this.wake()
+      },
+      failed: (generation, error) => {
+        this.#scheduler.fail(generation, error)
+        this.wake()
+      },
+      over: () => this.wake(),
+    }
+  }
+
+  get load(): EngineLoad {
+    return this.#scheduler.load
+  }
+
+  start(id: number, request: EngineRequest): void {
+    if (request.type === 'chat') this.#generate(id, () => prepareChat(this.#engine, request.call))
+    else if (request.type === 'complete') this.#generate(id, () => prepareCompletion(this.#engine, request.call))
+    else this.#answer(id, async () => this.#direct(request))
+  }
+
+  cancel(id: number): void {
+    if (this.#preparing.has(id)) this.#preparing.set(id, false)
+    this.#scheduler.cancel(id)
+    this.wake()
+  }
+
+  setPaused(id: number, paused: boolean): void {
+    this.#scheduler.setPaused(id, paused)
+    this.wake()
+  }
+
+  /** Lets the loop look again. */
+  wake(): void {
+    this.#wake.resolve()
+  }
+
+  /** Works until the engine fails, which it throws. */
+  async run(): Promise<never> {
+    for (;;) {
+      this.#wake = Promise.withResolvers()
+      const worked = await this.#scheduler.step()
+      this.#outbox.flush(this.load)
+      if (!worked) await this.#wake.promise
+    }
+  }
+
+  #generate(id: number, prepare: () => Promise<Preparation>): void {
+    this.#preparing.set(id, true)
+    this.#answer(id, async () => {
+      try {
+        if (!this.#engine.model.causal) throw unable('model', 'this model gives vectors, not text')
+        if (this.#scheduler.open + this.#preparing.size > this.#engine.context.streams * 2 + waitingRequests) {
+          throw this.#full()
+        }
+        const preparation = await prepare()
+        if (this.#preparing.get(id)) this.#scheduler.add(new Generation(id, preparation, this.#host))
+        else this.#outbox.close(id)
+      } finally {
+        this.#preparing.delete(id)
+      }
+      return undefined
+    })
+  }
+
+  /** Runs the work; what it resolves to is the result, what it throws the failure. */
+  #answer(id: number, work: () => Promise<unknown>): void {
+    work()
+      .then((result) => {
+        if (result !== undefined) this.#outbox.result(id, result)
+      })
+      .catch((error: unknown) => {
+        this.#outbox.failure(id, error)
+        this.#outbox.close(id)
+      })
+      .finally(() => this.wake())
+  }
+
+  #direct(request: Exclude<EngineRequest, { type: 'chat' | 'complete' }>): unknown {
+    const { vocabulary } = this.#engine
+    if (request.type === 'tokenize') return tokenizeInput(this.#engine, request.input)
+    if (request.type === 'tokenizer') return this.#describeTokenizer()
+    if (request.type === 'detokenize') {
+      const wrong = request.tokens.find((token) => !vocabulary.has(token))
+      if (wrong === undefined) return vocabulary.detokenize(request.tokens)
+      const reason = `${wrong} is not one of this model's ${vocabulary.size} token ids`
+      throw fail('invalid_value', { param: 'tokens', reason })
+    }
+    throw unable('model', 'embeddings')
+  }
+
+  #describeTokenizer(): TokenizerInfo {
+    const { vocabulary } = this.#engine
+    return {
+      type: vocabulary.kind,
+      vocabularySize: vocabulary.size,
+      beginOfSequence: vocabulary.beginOfSequence ?? null,
+      endOfSequence: vocabulary.endOfSequence ?? null,
+      addsBeginOfSequence: vocabulary.addsBeginOfSequence,
+      chatTemplate: vocabulary.chatTemplate ?? null,
+    }
+  }
+
+  #full() {
+    const model = this.#engine.settings.name
+    return fail('queue_full', { model, waiting: this.#scheduler.load.waiting, retryAfter: 1 })
+  }
+}
+
+/** Rows of a prompt that runs alone: see `step-plan.ts`. */
+const aloneRows = 128
+
+function unable(param: string, reason: string) {
+  return fail('unsupported_value', { param, reason })
+}

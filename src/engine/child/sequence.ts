@@ -1,0 +1,41 @@
+// One choice of one generation as the scheduler sees it.
+
+import type { Choice } from './choice.ts'
+import type { Generation } from './generate.ts'
+import type { Runnable } from './step-plan.ts'
+
+/** A choice with the request it belongs to. */
+export class Sequence implements Runnable {
+  readonly generation: Generation
+  readonly choice: Choice
+  /** When it got its stream; milliseconds of the monotonic clock. */
+  admittedAt = 0
+
+  constructor(generation: Generation, choice: Choice) {
+    this.generation = generation
+    this.choice = choice
+  }
+
+  get pending(): number {
+    return this.choice.pending
+  }
+
+  get interactive(): boolean {
+    return this.generation.preparation.context.class === 'interactive'
+  }
+
+  get allRows(): boolean {
+    return this.generation.promptLogprobs !== undefined && this.choice.index === 0 && this.choice.generated === 0
+  }
+
+  /** Whether its prompt is still being decoded. */
+  get prefilling(): boolean {
+    return (this.choice.stream?.tokens.length ?? 0) < this.generation.preparation.prompt.length
+  }
+
+  /** Prefixes are shared inside one of these: never across workspaces or adapters. */
+  get scope(): string {
+    const { workspace, cacheScope, adapter } = this.generation.preparation.context
+    return JSON.stringify([workspace, cacheScope, adapter ?? null])
+  }
+}

@@ -1,0 +1,219 @@
+// Who holds which stream, what each stream's KV contains, and where a new prompt's longest known beginning can be taken from.
+// Knows no request: a stream is taken for tokens and given back.
+
+import type { Clock } from '../../base/clock.ts'
+import type { Context } from './context.ts'
+import { PrefixTree } from './prefix-tree.ts'
+import { type SpilledLine, SpillStore } from './spill.ts'
+
+/** Reusing fewer tokens than this is not worth a copy. */
+const leastReuse = 4
+/** Streams with fewer tokens than this are prefilled again rather than kept. */
+const leastSpill = 32
+
+/** One of the context's sequences. Ended streams keep their KV until another request needs the place. */
+export interface Stream {
+  readonly id: number
+  /** Tokens whose KV it holds, position by position. Read-only outside this file. */
+  readonly tokens: number[]
+  scope: string
+  taken: boolean
+  usedAt: number
+}
+
+/** Whether moving `bytes` out and back in beats computing `tokens` again. */
+export type SpillPolicy = (bytes: number, tokens: number) => boolean
+
+/** The table of streams with its prefix cache. Not to be called while a decode runs. */
+export class Streams {
+  readonly #context: Context
+  readonly #clock: Clock
+  readonly #worthSpilling: SpillPolicy
+  readonly #streams: readonly Stream[]
+  readonly #tree = new PrefixTree<Stream | SpilledLine>()
+  readonly #spill: SpillStore
+  /** Targets of copies that may run only with the next decode: their bytes are not there yet. */
+  readonly #moving = new Set<Stream>()
+  /** Sources and targets of such copies: their state can be neither saved nor replaced before that. */
+  readonly #locked = new Set<Stream>()
+
+  constructor(context: Context, clock: Clock, spillBytes: number, worthSpilling: SpillPolicy) {
+    this.#context = context
+    this.#clock = clock
+    this.#worthSpilling = worthSpilling
+    this.#spill = new SpillStore(spillBytes, (line) => this.#tree.remove(line))
+    this.#streams = Array.from({ length: context.streams }, (_, id) => {
+      return { id, tokens: [], scope: '', taken: false, usedAt: 0 }
+    })
+    for (const stream of this.#streams) this.#tree.add(stream, '')
+  }
+
+  /** Streams that nobody holds. */
+  get free(): number {
+    return this.#streams.reduce((count, stream) => count + (stream.taken ? 0 : 1), 0)
+  }
+
+  get spilledBytes(): number {
+    return this.#spill.bytes
+  }
+
+  /** Fraction of all cells that held streams use, 0–1. */
+  get use(): number {
+    const cells = this.#streams.reduce((sum, stream) => sum + (stream.taken ? stream.tokens.length : 0), 0)
+    return cells / (this.#context.streams * this.#context.contextLength)
+  }
+
+  /**
+   * Takes a free stream for `tokens` and puts the longest known beginning into it, at most all but the last token, because one must be
+   * decoded to get logits. Undefined when no stream is free. `reuse` false: starts from nothing (prompt log-probabilities need every row).
+   */
+  take(scope: string, tokens: readonly number[], reuse: boolean): Stream | undefined {
+    const free = this.#streams.filter((stream) => !stream.taken)
+    if (free.length === 0) return undefined
+    const stream = (reuse ? this.#reuse(scope, tokens, free) : undefined) ?? this.#fresh(scope, free)
+    if (stream === undefined) return undefined
+    stream.taken = true
+    stream.usedAt = this.#clock.elapsed()
+    return stream
+  }
+
+  /** How many tokens `take` would find now. */
+  known(scope: string, tokens: readonly number[]): number {
+    for (const { holder, length } of this.#tree.matches(scope, tokens)) {
+      const kept = Math.min(length, tokens.length - 1)
+      if (this.#keeps(holder, kept)) return kept
+    }
+    return 0
+  }
+
+  /** Notes that `tokens` were decoded into the stream. */
+  append(stream: Stream, tokens: readonly number[]): void {
+    for (const token of tokens) stream.tokens.push(token)
+    this.#tree.extend(stream, tokens)
+  }
+
+  /** Keeps the first `length` tokens; false when the engine cannot, and the stream is then empty. */
+  trim(stream: Stream, length: number): boolean {
+    if (length >= stream.tokens.length && this.#context.lastPosition(stream.id) === length - 1) return true
+    const kept = this.#context.trim(stream.id, length)
+    this.#settle(stream, stream.scope, stream.tokens.slice(0, kept ? length : 0))
+    return kept
+  }
+
+  /** Gives the stream back. Its KV stays for whoever shares its beginning. */
+  release(stream: Stream): void {
+    stream.taken = false
+    stream.usedAt = this.#clock.elapsed()
+  }
+
+  /** To be called after each decode: queued copies have run. */
+  decoded(): void {
+    this.#moving.clear()
+    this.#locked.clear()
+  }
+
+  #settle(stream: Stream, scope: string, tokens: readonly number[]): void {
+    this.#tree.remove(stream)
+    this.#tree.add(stream, scope)
+    stream.scope = scope
+    stream.tokens.length = 0
+    this.append(stream, tokens)
+  }
+
+  #fresh(scope: string, free: readonly Stream[]): Stream | undefined {
+    const stream = this.#makeRoom(free)
+    if (stream === undefined) return undefined
+    this.#context.clear(stream.id)
+    this.#settle(stream, scope, [])
+    return stream
+  }
+
+  #reuse(scope: string, tokens: readonly number[], free: readonly Stream[]): Stream | undefined {
+    const matches = [...this.#tree.matches(scope, tokens)]
+      .map((match) => ({ ...match, length: Math.min(match.length, tokens.length - 1) }))
+      .filter((match) => match.length >= leastReuse && this.#keeps(match.holder, match.length))
+    const best = matches[0]?.length ?? 0
+    const longest = matches.filter((match) => match.length === best).map((match) => match.holder)
+    const own = longest.find((holder) => 'id' in holder && this.#inPlace(holder, best, free))
+    const running = longest.find((holder) => 'id' in holder && !this.#moving.has(holder))
+    for (const holder of [own, running, ...longest]) {
+      if (holder === undefined) continue
+      const stream =
+        'id' in holder ? this.#adopt(holder, best, holder === own, free) : this.#restore(holder, best, free)
+      if (stream === undefined) continue
+      this.#settle(stream, scope, tokens.slice(0, best))
+      return stream
+    }
+    return undefined
+  }
+
+  /** A free stream is taken over itself when little beyond the shared part is lost, or when there is no other place. */
+  #inPlace(holder: Stream, length: number, free: readonly Stream[]): boolean {
+    if (holder.taken) return false
+    const lost = holder.tokens.length - length
+    return free.length === 1 || lost <= Math.max(16, length * 0.1)
+  }
+
+  #adopt(holder: Stream, length: number, inPlace: boolean, free: readonly Stream[]): Stream | undefined {
+    if (this.#moving.has(holder)) return undefined
+    const target = inPlace ? holder : this.#makeRoom(free.filter((stream) => stream !== holder))
+    if (target === undefined) return undefined
+    if (!inPlace) {
+      this.#moving.add(target)
+      this.#locked.add(holder).add(target)
+    }
+    return this.#context.copyPrefix(holder.id, target.id, length) ? target : this.#emptied(target)
+  }
+
+  #restore(line: SpilledLine, length: number, free: readonly Stream[]): Stream | undefined {
+    const target = this.#makeRoom(free.filter((stream) => !this.#locked.has(stream)))
+    if (target === undefined) return undefined
+    if (!this.#context.restoreState(target.id, line.state)) return this.#emptied(target)
+    if (!this.#context.trim(target.id, length)) return this.#emptied(target)
+    this.#spill.touch(line)
+    if (length === line.tokens.length) {
+      this.#spill.remove(line)
+      this.#tree.remove(line)
+    }
+    return target
+  }
+
+  /** A failed move leaves its target empty. */
+  #emptied(target: Stream): undefined {
+    this.#settle(target, '', [])
+  }
+
+  /** Whether the first `length` tokens of a holder are still there to be used: see `engine-ffi` §1 and §2 on windows and recurrent state. */
+  #keeps(holder: Stream | SpilledLine, length: number): boolean {
+    if (length === holder.tokens.length) return true
+    const { recurrent, hybrid, slidingWindow } = this.#context.model
+    if (recurrent || hybrid) return false
+    if (slidingWindow === 0 || this.#context.options.fullWindow === true) return true
+    return 'id' in holder && this.#context.firstPosition(holder.id) <= Math.max(0, length - slidingWindow)
+  }
+
+  /** Chooses the free stream whose content is missed least and saves the content where that pays. */
+  #makeRoom(free: readonly Stream[]): Stream | undefined {
+    const rank = (stream: Stream): number => (stream.tokens.length === 0 ? 0 : this.#tree.covered(stream) ? 1 : 2)
+    const [victim] = free.toSorted((left, right) => rank(left) - rank(right) || left.usedAt - right.usedAt)
+    if (victim !== undefined && rank(victim) === 2 && !this.#locked.has(victim)) this.#save(victim)
+    return victim
+  }
+
+  #save(stream: Stream): void {
+    const { length } = stream.tokens
+    if (length < leastSpill || !this.#spill.fits(1)) return
+    const bytes = length * this.#bytesPerToken
+    if (!this.#spill.fits(bytes) || !this.#worthSpilling(bytes, length)) return
+    const state = this.#context.saveState(stream.id)
+    this.#bytesPerToken = state.length / length
+    if (!this.#spill.fits(state.length)) return
+    const line: SpilledLine = { scope: stream.scope, tokens: stream.tokens.slice(), state }
+    this.#tree.add(line, line.scope)
+    this.#tree.extend(line, line.tokens)
+    this.#spill.put(line)
+  }
+
+  /** Measured at the last save. */
+  #bytesPerToken = 0
+}

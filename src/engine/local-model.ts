@@ -1,0 +1,214 @@
+// A model whose engine process runs on this machine: keeps the Model contract over messages. Knows neither HTTP nor the engine's library.
+
+import { type Failure, fail, reviveFailure } from '../base/errors.ts'
+import type {
+  ChatCall,
+  CompletionCall,
+  EmbeddingCall,
+  EmbeddingResult,
+  Model,
+  ModelCard,
+  ModelEvent,
+  ModelLoad,
+  RankingCall,
+  RankingResult,
+  TokenizeInput,
+  TokenizerInfo,
+} from '../wire/model.ts'
+import { EventBuffer } from './event-buffer.ts'
+import { type Delivery, type EngineLoad, type EngineRequest, idleLoad } from './messages.ts'
+import type { EngineProcess } from './process.ts'
+
+/** A request whose process died before anything was sent to its reader is sent again this often. More would let one bad request end process after process. */
+const retries = 1
+
+/** A request on its way: what to do with what the engine says of it. */
+interface Pending {
+  readonly request: EngineRequest
+  readonly events?: EventBuffer
+  resolve?(result: unknown): void
+  fail(error: unknown): void
+  /** Id in the living child; undefined while it waits for one. */
+  id: number | undefined
+  /** Something reached the reader, so it cannot be started over. */
+  begun: boolean
+  over: boolean
+  attempts: number
+}
+
+/** Implements `Model` for one engine process. Made by the pool, which also feeds it the process's news. */
+export class LocalModel implements Model {
+  readonly card: ModelCard
+  readonly #process: EngineProcess
+  readonly #streams: number
+  /** By id in the living child: until the child says `closed`. */
+  readonly #sent = new Map<number, Pending>()
+  #lastId = 0
+  #load: EngineLoad = idleLoad
+  #tokenizer: Promise<TokenizerInfo> | undefined
+
+  constructor(card: ModelCard, streams: number, process: EngineProcess) {
+    this.card = card
+    this.#streams = streams
+    this.#process = process
+  }
+
+  /** `running` is what the engine holds plus what it was sent and has not answered yet, so that admission never counts a stream twice as free. */
+  load(): ModelLoad {
+    return { streams: this.#streams, running: Math.max(this.#load.running, this.#sequences()), kvUse: this.#load.kvUse }
+  }
+
+  /** The engine's own counts, for `/metrics`. */
+  get counts(): EngineLoad {
+    return this.#load
+  }
+
+  chat(call: ChatCall, signal: AbortSignal): AsyncIterable<ModelEvent> {
+    return this.#stream({ type: 'chat', call }, signal)
+  }
+
+  complete(call: CompletionCall, signal: AbortSignal): AsyncIterable<ModelEvent> {
+    return this.#stream({ type: 'complete', call }, signal)
+  }
+
+  embed(call: EmbeddingCall, signal: AbortSignal): Promise<EmbeddingResult> {
+    return this.#ask({ type: 'embed', call }, signal) as Promise<EmbeddingResult>
+  }
+
+  rank(call: RankingCall, signal: AbortSignal): Promise<RankingResult> {
+    return this.#ask({ type: 'rank', call }, signal) as Promise<RankingResult>
+  }
+
+  tokenize(input: TokenizeInput, signal: AbortSignal): Promise<readonly number[]> {
+    return this.#ask({ type: 'tokenize', input }, signal) as Promise<readonly number[]>
+  }
+
+  detokenize(tokens: readonly number[], signal: AbortSignal): Promise<string> {
+    return this.#ask({ type: 'detokenize', tokens }, signal) as Promise<string>
+  }
+
+  tokenizer(): Promise<TokenizerInfo> {
+    this.#tokenizer ??= (
+      this.#ask({ type: 'tokenizer' }, new AbortController().signal) as Promise<TokenizerInfo>
+    ).catch((error: unknown) => {
+      this.#tokenizer = undefined
+      throw error
+    })
+    return this.#tokenizer
+  }
+
+  /** News from the living child. */
+  news(deliveries: readonly Delivery[], load: EngineLoad): void {
+    this.#load = load
+    for (const delivery of deliveries) {
+      const pending = this.#sent.get(delivery.id)
+      if (pending !== undefined) this.#deliver(pending, delivery)
+    }
+  }
+
+  pulse(load: EngineLoad): void {
+    this.#load = load
+  }
+
+  /** The child died: what nobody has seen anything of starts over in the next one, the rest fails. */
+  lost(): void {
+    this.#load = idleLoad
+    const lost = [...this.#sent.values()]
+    this.#sent.clear()
+    for (const pending of lost) {
+      pending.id = undefined
+      if (pending.over) continue
+      if (pending.begun || pending.attempts > retries) pending.fail(this.#failure())
+      else this.#send(pending)
+    }
+  }
+
+  #failure(): Failure {
+    return fail('engine_failed', { model: this.card.name })
+  }
+
+  #sequences(): number {
+    let count = 0
+    for (const { request } of this.#sent.values()) {
+      if (request.type === 'chat' || request.type === 'complete') count += request.call.sampling.choices ?? 1
+    }
+    return count
+  }
+
+  #stream(request: EngineRequest, signal: AbortSignal): EventBuffer {
+    const control = (type: 'pause' | 'resume') => {
+      if (pending.id !== undefined) this.#process.send({ type, id: pending.id })
+    }
+    const events: EventBuffer = new EventBuffer(
+      {
+        begin: () => this.#send(pending),
+        pause: () => control('pause'),
+        resume: () => control('resume'),
+        cancel: () => this.#cancel(pending),
+      },
+      signal,
+    )
+    const pending: Pending = {
+      request,
+      events,
+      fail: (error) => events.end(error),
+      id: undefined,
+      begun: false,
+      over: false,
+      attempts: 0,
+    }
+    return events
+  }
+
+  #ask(request: EngineRequest, signal: AbortSignal): Promise<unknown> {
+    if (signal.aborted) return Promise.reject(signal.reason)
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    const pending: Pending = { request, resolve, fail: reject, id: undefined, begun: false, over: false, attempts: 0 }
+    const abort = () => {
+      reject(signal.reason)
+      this.#cancel(pending)
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    this.#send(pending)
+    return promise.finally(() => signal.removeEventListener('abort', abort))
+  }
+
+  /** Sends at once to a living child, else as soon as there is one. */
+  #send(pending: Pending): void {
+    this.#process.ready().then(
+      () => {
+        if (pending.over) return
+        this.#lastId += 1
+        pending.id = this.#lastId
+        pending.attempts += 1
+        this.#sent.set(pending.id, pending)
+        this.#process.send({ type: 'request', id: pending.id, request: pending.request })
+      },
+      (error: unknown) => {
+        pending.over = true
+        pending.fail(error)
+      },
+    )
+  }
+
+  /** The entry stays until the child says `closed`: until then its stream is not free. */
+  #cancel(pending: Pending): void {
+    if (pending.over) return
+    pending.over = true
+    if (pending.id !== undefined) this.#process.send({ type: 'cancel', id: pending.id })
+  }
+
+  #deliver(pending: Pending, { id, events, result, failure, closed }: Delivery): void {
+    if (!pending.over) {
+      if (events !== undefined && events.length > 0) {
+        pending.begun = true
+        pending.events?.push(events)
+      }
+      if (failure !== undefined) pending.fail(reviveFailure(failure))
+      else if (result !== undefined) pending.resolve?.(result)
+      else if (closed) pending.events?.end()
+      if (failure !== undefined || closed) pending.over = true
+    }
+    if (closed) this.#sent.delete(id)
+  }
+}

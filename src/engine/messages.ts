@@ -1,0 +1,109 @@
+// What the server and an engine process say to each other: the types of both directions. Everything here survives structured cloning.
+
+import type { FailureCode, FailureFields } from '../base/errors.ts'
+import type {
+  ChatCall,
+  CompletionCall,
+  EmbeddingCall,
+  ModelCard,
+  ModelEvent,
+  RankingCall,
+  TokenizeInput,
+} from '../wire/model.ts'
+import type { ContextOptions } from './child/context-options.ts'
+
+/** How token vectors become one embedding; `rank`: the model has a classifier head that scores a pair of texts. */
+export type Pooling = 'none' | 'mean' | 'cls' | 'last' | 'rank'
+
+/** All that a child needs to load its model. */
+export interface EngineSettings {
+  readonly name: string
+  readonly aliases: readonly string[]
+  readonly path: string
+  readonly digest: string | null
+  /** Milliseconds since 1970, for the model card. */
+  readonly createdAt: number
+  /** Streams, lengths, threads and types, as planned. */
+  readonly context: Omit<ContextOptions, 'pooling' | 'embeddings'>
+  /** Absent: what the file says. */
+  readonly pooling?: Pooling
+  /** Host memory for the KV of streams that had to make room, bytes. */
+  readonly spillBytes: number
+}
+
+/** One request to a child. */
+export type EngineRequest =
+  | { readonly type: 'chat'; readonly call: ChatCall }
+  | { readonly type: 'complete'; readonly call: CompletionCall }
+  | { readonly type: 'embed'; readonly call: EmbeddingCall }
+  | { readonly type: 'rank'; readonly call: RankingCall }
+  | { readonly type: 'tokenize'; readonly input: TokenizeInput }
+  | { readonly type: 'detokenize'; readonly tokens: readonly number[] }
+  | { readonly type: 'tokenizer' }
+
+/** Server → child. Ids are chosen by the server and never used twice in one child. */
+export type ToEngine =
+  | { readonly type: 'load'; readonly settings: EngineSettings }
+  | { readonly type: 'request'; readonly id: number; readonly request: EngineRequest }
+  | { readonly type: 'cancel'; readonly id: number }
+  /** The reader is behind: decode nothing more of this request until `resume`. */
+  | { readonly type: 'pause'; readonly id: number }
+  | { readonly type: 'resume'; readonly id: number }
+  | { readonly type: 'stop' }
+
+/** A failure as it crosses: `Failure.toJSON`, read back by `reviveFailure`. */
+export interface EngineFailure {
+  readonly code: FailureCode
+  readonly fields: FailureFields
+}
+
+/** News of one request. `closed` comes once, last, when its streams are free again. */
+export interface Delivery {
+  readonly id: number
+  readonly events?: readonly ModelEvent[]
+  /** What a request without a stream of events resolves to. */
+  readonly result?: unknown
+  readonly failure?: EngineFailure
+  readonly closed?: boolean
+}
+
+/** Counts since the child started, and what is so now. For `load()` and `/metrics`. */
+export interface EngineLoad {
+  /** Sequences that hold a stream. */
+  readonly running: number
+  /** Sequences admitted that wait for a stream. */
+  readonly waiting: number
+  /** Fraction of KV cells in use, 0–1. */
+  readonly kvUse: number
+  readonly spilledBytes: number
+  readonly steps: number
+  readonly promptTokens: number
+  readonly cachedTokens: number
+  readonly generatedTokens: number
+  readonly acceptedTokens: number
+  readonly displaced: number
+}
+
+/** Child → server. All news of one step travels in one `news` message. */
+export type FromEngine =
+  | { readonly type: 'loading'; readonly fraction: number }
+  | { readonly type: 'ready'; readonly card: ModelCard; readonly engine: string }
+  | { readonly type: 'load-failed'; readonly failure: EngineFailure }
+  | { readonly type: 'news'; readonly deliveries: readonly Delivery[]; readonly load: EngineLoad }
+  /** Once a second, so that a child that hangs is noticed. */
+  | { readonly type: 'pulse'; readonly load: EngineLoad }
+  | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly line: string }
+
+/** The load of a child that has not spoken yet. */
+export const idleLoad: EngineLoad = {
+  running: 0,
+  waiting: 0,
+  kvUse: 0,
+  spilledBytes: 0,
+  steps: 0,
+  promptTokens: 0,
+  cachedTokens: 0,
+  generatedTokens: 0,
+  acceptedTokens: 0,
+  displaced: 0,
+}

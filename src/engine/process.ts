@@ -1,0 +1,172 @@
+// One model's engine process: starts it, notices its end at once, starts it again with back-off, stops it. Knows no request.
+
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { Clock } from '../base/clock.ts'
+import { type Failure, fail, reviveFailure } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { ModelCard } from '../wire/model.ts'
+import type { Delivery, EngineLoad, EngineSettings, FromEngine, ToEngine } from './messages.ts'
+
+/** A child that says nothing for this long hangs: its event loop is free even while it decodes. */
+const silenceLimitMs = 30_000
+const firstDelayMs = 100
+const longestDelayMs = 30_000
+/** A child that lived this long starts the back-off anew. */
+const healthyMs = 60_000
+/** After `stop`, a child may finish its step for this long. */
+const stopLimitMs = 5_000
+
+/** What the owner of a process is told. */
+export interface EngineListener {
+  news(deliveries: readonly Delivery[], load: EngineLoad): void
+  pulse(load: EngineLoad): void
+  /** The process ended; what it worked on is lost. */
+  lost(): void
+  /** 0–1 while the weights load. */
+  loading?(fraction: number): void
+}
+
+/** What a started engine says of itself. */
+export interface EngineIdentity {
+  readonly card: ModelCard
+  /** Build of the engine, for `ranOn`. */
+  readonly engine: string
+}
+
+// Run from source in development and compiled when published.
+const childFile = import.meta.url.endsWith('.ts') ? './child/main.ts' : './child/main.js'
+
+/** Keeps one child alive until it is stopped. */
+export class EngineProcess {
+  readonly #settings: EngineSettings
+  readonly #listener: EngineListener
+  readonly #log: Log
+  readonly #clock: Clock
+  readonly #environment: Readonly<Record<string, string>>
+  #child: ChildProcess | undefined
+  #ready = Promise.withResolvers<EngineIdentity>()
+  #failure: Failure | undefined
+  #failures = 0
+  #startedAt = 0
+  #heardAt = 0
+  #stopping = false
+  #watch: NodeJS.Timeout | undefined
+  #retry: NodeJS.Timeout | undefined
+
+  constructor(options: {
+    settings: EngineSettings
+    listener: EngineListener
+    log: Log
+    clock: Clock
+    /** The whole environment of the child. It holds no secrets because nothing is inherited. */
+    environment: Readonly<Record<string, string>>
+  }) {
+    this.#settings = options.settings
+    this.#listener = options.listener
+    this.#log = options.log.child({ model: options.settings.name })
+    this.#clock = options.clock
+    this.#environment = options.environment
+    this.#start()
+  }
+
+  /** Resolves when the child can take requests; rejects with `model_load_failed` or `engine_failed` when this attempt to start fails. */
+  ready(): Promise<EngineIdentity> {
+    return this.#ready.promise
+  }
+
+  /** Process id, undefined between two lives. */
+  get processId(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Starts after the first. */
+  get restarts(): number {
+    return this.#starts - 1
+  }
+
+  #starts = 0
+
+  /** Sends to the living child; a message to a dead one is dropped, because `lost` told of all its requests. */
+  send(message: ToEngine): void {
+    if (this.#child?.connected) this.#child.send(message, () => {})
+  }
+
+  /** Ends the child and does not start it again. Resolves when it is gone. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    clearTimeout(this.#retry)
+    clearInterval(this.#watch)
+    const child = this.#child
+    if (child === undefined) return
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+    this.send({ type: 'stop' })
+    const killer = setTimeout(() => child.kill('SIGKILL'), stopLimitMs)
+    await gone
+    clearTimeout(killer)
+  }
+
+  #start(): void {
+    this.#starts += 1
+    this.#startedAt = this.#heardAt = this.#clock.elapsed()
+    this.#failure = undefined
+    const child = fork(fileURLToPath(new URL(childFile, import.meta.url)), [], {
+      env: { ...this.#environment },
+      execArgv: [],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    this.#child = child
+    // Nobody may be waiting yet when the attempt fails; those who ask later get the same promise.
+    this.#ready.promise.catch(() => {})
+    child.on('message', (message) => this.#hear(message as FromEngine))
+    child.once('exit', (code, signal) => this.#exited(code, signal))
+    child.once('error', (error) => this.#log.error({ error }, 'engine process could not be started'))
+    let words = ''
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      words = (words + text).slice(-4000)
+    })
+    child.stderr?.once('close', () => {
+      if (words !== '' && !this.#stopping) this.#log.error({ words }, 'last words of the engine process')
+    })
+    this.#watch = setInterval(() => this.#checkSilence(), 1_000)
+    this.#watch.unref()
+    this.send({ type: 'load', settings: this.#settings })
+  }
+
+  #hear(message: FromEngine): void {
+    this.#heardAt = this.#clock.elapsed()
+    if (message.type === 'news') this.#listener.news(message.deliveries, message.load)
+    else if (message.type === 'pulse') this.#listener.pulse(message.load)
+    else if (message.type === 'loading') this.#listener.loading?.(message.fraction)
+    else if (message.type === 'log') this.#log[message.level]({ engine: message.line }, 'engine')
+    else if (message.type === 'load-failed') this.#failure = reviveFailure(message.failure)
+    else this.#ready.resolve({ card: message.card, engine: message.engine })
+  }
+
+  #checkSilence(): void {
+    if (this.#clock.elapsed() - this.#heardAt < silenceLimitMs) return
+    this.#log.error({ silentMs: silenceLimitMs }, 'engine process does not answer; it is ended')
+    this.#child?.kill('SIGKILL')
+  }
+
+  #exited(code: number | null, signal: NodeJS.Signals | null): void {
+    clearInterval(this.#watch)
+    this.#child = undefined
+    const lived = this.#clock.elapsed() - this.#startedAt
+    const failure = this.#failure ?? fail('engine_failed', { model: this.#settings.name })
+    this.#ready.reject(failure)
+    this.#ready = Promise.withResolvers()
+    this.#ready.promise.catch(() => {})
+    if (this.#stopping) {
+      this.#ready.reject(fail('server_stopping'))
+      this.#listener.lost()
+      return
+    }
+    this.#failures = lived > healthyMs ? 0 : this.#failures + 1
+    const delayMs = Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(this.#failures - 1, 20))
+    this.#log.error({ code, signal, livedMs: Math.round(lived), restartInMs: delayMs }, 'engine process ended')
+    this.#retry = setTimeout(() => this.#start(), delayMs)
+    this.#listener.lost()
+  }
+}
