@@ -1,7 +1,7 @@
 // Starts the product in five calls, config → database → engine → registry → http, and stops it in reverse. Knows no terminal.
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { type Clock, systemClock } from './base/clock.ts'
-import { type Config, processEnvironment } from './base/config.ts'
+import { type Config, childEnvironment, processEnvironment } from './base/config.ts'
 import { createEgress } from './base/egress.ts'
 import { fail } from './base/errors.ts'
 import { addressFile, databaseFile } from './base/home.ts'
@@ -94,8 +94,10 @@ async function startEngine(config: Config, options: StartOptions, clock: Clock):
     )
     return await startPool({
       models: models.map((model) => ({ ...model, ...engineSettings(config) })),
+      threads: config.threads,
       log: options.log,
       clock,
+      environment: childEnvironment(),
     })
   } finally {
     await egress.close()
@@ -104,13 +106,7 @@ async function startEngine(config: Config, options: StartOptions, clock: Clock):
 
 /** What the settings say of every model's engine; what is absent the plan decides. */
 function engineSettings({ streams, contextLength, pooling, kvType, layout }: Config) {
-  return {
-    ...(streams !== undefined && { streams }),
-    ...(contextLength !== undefined && { contextLength }),
-    ...(pooling !== undefined && { pooling }),
-    ...(kvType !== undefined && { kvType }),
-    ...(layout !== undefined && { layout }),
-  }
+  return { streams, contextLength, pooling, kvType, layout }
 }
 
 async function prepareHome({ home }: Config): Promise<void> {

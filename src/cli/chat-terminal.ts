@@ -34,13 +34,16 @@ export async function runTerminal(partner: ChatPartner, historyFile: string | un
     historySize,
     removeHistoryDuplicates: true,
   })
-  const session: Session = { reader, screen, partner, historyFile, running: undefined }
+  const session: Session = { reader, screen, partner, historyFile, turn: new AbortController(), busy: false }
   reader.on('SIGINT', () => interrupt(session))
-  reader.prompt()
-  for await (const message of messages(reader)) {
+  reader.on('line', () => {
+    session.busy = true
+  })
+  prompt(session)
+  for await (const message of messages(session)) {
     if (message === '/exit') break
     await handle(session, message)
-    reader.prompt()
+    prompt(session)
   }
   reader.close()
 }
@@ -50,7 +53,16 @@ interface Session {
   readonly screen: MutableScreen
   readonly partner: ChatPartner
   readonly historyFile: string | undefined
-  running: AbortController | undefined
+  /** Stops the answer to the lines entered since the last prompt. */
+  turn: AbortController
+  /** Lines were entered and the next prompt has not come: Ctrl-C means the answer, also before its first word. */
+  busy: boolean
+}
+
+function prompt(session: Session): void {
+  session.busy = false
+  session.turn = new AbortController()
+  session.reader.prompt()
 }
 
 /** Readline draws what is typed; while an answer is written it must not draw into it. */
@@ -65,16 +77,17 @@ class MutableScreen extends Writable {
   }
 }
 
-function interrupt({ reader, running }: Session): void {
-  if (running !== undefined) {
-    running.abort()
+function interrupt(session: Session): void {
+  const { reader, busy, turn } = session
+  if (busy) {
+    turn.abort()
     return
   }
   process.stdout.write(reader.line === '' ? `\n${dim('Ctrl-D or /exit leaves.')}\n` : '\n')
   // Ctrl-U: what was typed is dropped, as in a shell.
   reader.write(null, { ctrl: true, name: 'e' })
   reader.write(null, { ctrl: true, name: 'u' })
-  reader.prompt()
+  prompt(session)
 }
 
 async function handle(session: Session, message: string): Promise<void> {
@@ -91,17 +104,14 @@ async function handle(session: Session, message: string): Promise<void> {
     return print(dim('The system message is set; the conversation starts anew.'))
   }
   if (/^\/[a-z]+$/.test(message)) return print(`There is no command ${message}; /help lists them.`)
-  const controller = new AbortController()
-  session.running = controller
   screen.muted = true
   try {
-    const figures = await partner.answer(message, controller.signal, (text) => process.stdout.write(text))
+    const figures = await partner.answer(message, session.turn.signal, (text) => process.stdout.write(text))
     print(`\n${dim(figures)}\n`)
   } catch (error) {
     print(`\n${error instanceof Error ? error.message : String(error)}\n`)
   } finally {
     screen.muted = false
-    session.running = undefined
   }
 }
 
@@ -110,7 +120,8 @@ function print(text: string): void {
 }
 
 /** Joins lines into messages: continued by \, fenced by """, or pasted at once. Ends with the input. */
-async function* messages(reader: Interface): AsyncGenerator<string> {
+async function* messages(session: Session): AsyncGenerator<string> {
+  const { reader } = session
   const gathered: string[] = []
   let fenced = false
   for await (const block of blocks(reader)) {
@@ -122,14 +133,14 @@ async function* messages(reader: Interface): AsyncGenerator<string> {
     const last = gathered.at(-1) ?? ''
     const continued = fenced || last.endsWith('\\')
     reader.setPrompt(continued ? prompts.next : prompts.first)
-    if (continued) reader.prompt()
+    if (continued) prompt(session)
     else if (gathered.length > 0)
       yield gathered
         .splice(0)
-        .map((line) => line.replace(/\\$/, ''))
+        .map((line) => line.replace(/\s*\\$/, ''))
         .join('\n')
         .trim()
-    else reader.prompt()
+    else prompt(session)
   }
 }
 

@@ -86,6 +86,7 @@ function greetingOf({ url, newKey, keyFile, models, plans }: Running) {
   return { url, newKey, keyFile, model: first?.name ?? models[0]?.name ?? '', plans: plans.map(planLine) }
 }
 
-function planLine(plan: Running['plans'][number]): PlanLine {
-  return plan as unknown as PlanLine
+function planLine({ model, streams, contextLength, memory, threads, kvType }: Running['plans'][number]): PlanLine {
+  const notes = `${threads} ${threads === 1 ? 'thread' : 'threads'}, ${kvType}`
+  return { model, streams, contextLength, bytes: memory.total, notes }
 }
