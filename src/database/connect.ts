@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { Kysely } from 'kysely'
 import { Failure, fail } from '../base/errors.ts'
-import type { DatabaseKind } from './dialect.ts'
+import { type Dialect, sqlite } from './dialect.ts'
 import { migrate } from './migrate.ts'
 import { sqliteDialect } from './sqlite.ts'
 import type { Tables } from './tables.ts'
@@ -12,7 +12,7 @@ import type { Tables } from './tables.ts'
 export interface Database {
   /** Builds and runs queries. No transaction may stay open across an await on the engine or the network. */
   readonly query: Kysely<Tables>
-  readonly kind: DatabaseKind
+  readonly dialect: Dialect
   /** Names of the migrations that this start ran. */
   readonly migrated: readonly string[]
   /** Waits for running queries and closes. */
@@ -30,7 +30,7 @@ export async function connect(url: string): Promise<Database> {
     query = new Kysely<Tables>({ dialect: sqliteDialect(path) })
     const migrated = await migrate(query, path)
     const opened = query
-    return { query: opened, kind: 'sqlite', migrated, close: () => opened.destroy() }
+    return { query: opened, dialect: sqlite, migrated, close: () => opened.destroy() }
   } catch (error) {
     await query?.destroy()
     if (error instanceof Failure && error.code === 'database_newer') throw error

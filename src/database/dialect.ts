@@ -1,17 +1,14 @@
-// All that differs between the databases, in one place. Knows no table but by the queries it is handed.
+// All that differs between the databases, in one place. Machines that may not know a database are handed these facts.
 
-import type { SelectQueryBuilder } from 'kysely'
-
-/** Which database is behind the connection. */
-export type DatabaseKind = 'sqlite' | 'postgres'
-
-/**
- * Locks the rows a claim selects and passes over those that another worker holds. SQLite has one writer at a time, so
- * there the statement itself is the lock.
- */
-export function lockForClaim<Tables, Name extends keyof Tables, Output>(
-  kind: DatabaseKind,
-  query: SelectQueryBuilder<Tables, Name, Output>,
-): SelectQueryBuilder<Tables, Name, Output> {
-  return kind === 'postgres' ? query.forUpdate().skipLocked() : query
+/** Which database is behind the connection, and what it can do. */
+export interface Dialect {
+  readonly name: 'sqlite' | 'postgres'
+  /**
+   * Rows can be locked one by one, and others passed over (`for update skip locked`). Without it there is one writer at a time, and the
+   * statement that writes is itself the lock.
+   */
+  readonly rowLocks: boolean
 }
+
+/** SQLite through node:sqlite. */
+export const sqlite: Dialect = { name: 'sqlite', rowLocks: false }

@@ -21,32 +21,9 @@ export interface KeysTable {
   last_used_at: number | null
 }
 
-/** Work to be done once, by whichever process claims it. The truth about the subject stays in its own table. */
-export interface JobsTable {
-  id: string
-  /** Which handler takes it. */
-  kind: string
-  /** Id of the row the work is about: the only payload. */
-  subject: string
-  state: 'ready' | 'running' | 'done' | 'failed'
-  /** Claims so far. */
-  attempts: number
-  max_attempts: number
-  /** When it may be claimed, at the earliest. */
-  run_at: number
-  /** Set by each claim anew, so that a worker that lost its lease cannot write. */
-  lease: string | null
-  lease_until: number | null
-  /** Why the last attempt failed. */
-  error: string | null
-  created_at: number
-  finished_at: number | null
-}
-
-/** Every table. */
+/** Every table but `jobs`, which belongs to the queue (`queue/table.ts`). */
 export interface Tables {
   keys: KeysTable
-  jobs: JobsTable
 }
 
 /** A row as read. */

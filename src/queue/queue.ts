@@ -1,0 +1,170 @@
+// Jobs with leases over a database that it is handed: each is done once, and one whose worker died is claimed again. Knows no handler.
+
+import { randomUUID } from 'node:crypto'
+import type { Kysely } from 'kysely'
+import type { Clock } from '../base/clock.ts'
+import { newId } from '../base/ids.ts'
+import type { JobTables } from './table.ts'
+
+/** What the queue runs on: `database.query.$extendTables<JobTables>().$pickTables<'jobs'>()` and the database's dialect. */
+export interface QueueParts {
+  readonly query: Kysely<JobTables>
+  readonly dialect: { readonly rowLocks: boolean }
+  /** Leases are compared with this clock: clocks of several machines must agree better than a lease is long. */
+  readonly clock: Clock
+}
+
+/** A job that this process holds. */
+export interface ClaimedJob {
+  readonly id: string
+  readonly kind: string
+  readonly subject: string
+  /** 1 for the first attempt. */
+  readonly attempt: number
+  readonly maxAttempts: number
+  /** Proof of the claim. */
+  readonly lease: string
+}
+
+/** How a job stands, for those who wait for it. */
+export interface JobStatus {
+  readonly id: string
+  readonly subject: string
+  readonly state: 'ready' | 'running' | 'done' | 'failed'
+  readonly attempts: number
+  readonly error: string | null
+}
+
+/** The queue. The four that end or extend a claim say whether it was still held; false means that another worker has the job. */
+export interface Queue {
+  /** Adds a job and returns its id. With `within`, it exists only if that transaction commits. */
+  enqueue(kind: string, subject: string, options?: EnqueueOptions): Promise<string>
+  /** The longest-waiting job of the kind that may run now, held for `leaseMs`. */
+  claim(kind: string, leaseMs: number): Promise<ClaimedJob | undefined>
+  extend(job: ClaimedJob, leaseMs: number): Promise<boolean>
+  complete(job: ClaimedJob): Promise<boolean>
+  /** Ends the attempt: with `retryAt` the job waits until then, without it the job has failed for good. */
+  fail(job: ClaimedJob, error: string, retryAt?: number): Promise<boolean>
+  /** Gives the job back as if it had not been claimed: the worker is stopping. */
+  release(job: ClaimedJob): Promise<boolean>
+  status(id: string): Promise<JobStatus | undefined>
+}
+
+/** When and how often a job may run. */
+export interface EnqueueOptions {
+  /** Milliseconds since 1970; now by default. */
+  readonly runAt?: number
+  /** Attempts before it has failed for good; 5. */
+  readonly maxAttempts?: number
+  readonly within?: Kysely<JobTables>
+}
+
+const usualAttempts = 5
+
+/** What is kept of an error's message. */
+const longestError = 2_000
+
+/** A queue over a connection. Any number of them, in any number of processes, may share one database. */
+export function createQueue({ query, dialect, clock }: QueueParts): Queue {
+  const held = (job: ClaimedJob) =>
+    query.updateTable('jobs').where('id', '=', job.id).where('lease', '=', job.lease).where('state', '=', 'running')
+  return {
+    async enqueue(kind, subject, options = {}) {
+      const id = newId('job', clock)
+      const now = clock.now()
+      const row = { id, kind, subject, state: 'ready', attempts: 0, created_at: now } as const
+      const nothing = { lease: null, lease_until: null, error: null, finished_at: null }
+      const when = { run_at: options.runAt ?? now, max_attempts: options.maxAttempts ?? usualAttempts }
+      await (options.within ?? query)
+        .insertInto('jobs')
+        .values({ ...row, ...when, ...nothing })
+        .execute()
+      return id
+    },
+    async claim(kind, leaseMs) {
+      const now = clock.now()
+      await giveBackLapsed(query, kind, now)
+      const next = query
+        .selectFrom('jobs')
+        .select('id')
+        .where('kind', '=', kind)
+        .where('state', '=', 'ready')
+        .where('run_at', '<=', now)
+        .orderBy('run_at')
+        .orderBy('id')
+        .limit(1)
+      const row = await query
+        .updateTable('jobs')
+        .set(({ eb }) => ({
+          state: 'running',
+          attempts: eb('attempts', '+', 1),
+          lease: randomUUID(),
+          lease_until: now + leaseMs,
+        }))
+        .where('id', '=', dialect.rowLocks ? next.forUpdate().skipLocked() : next)
+        .returningAll()
+        .executeTakeFirst()
+      if (row?.lease === undefined || row.lease === null) return undefined
+      const { id, subject, attempts: attempt, max_attempts: maxAttempts, lease } = row
+      return { id, kind, subject, attempt, maxAttempts, lease }
+    },
+    async extend(job, leaseMs) {
+      return await changedOne(held(job).set({ lease_until: clock.now() + leaseMs }))
+    },
+    async complete(job) {
+      return await changedOne(held(job).set({ ...free, state: 'done', error: null, finished_at: clock.now() }))
+    },
+    async fail(job, error, retryAt) {
+      const kept = error.slice(0, longestError)
+      const end = { state: 'failed', finished_at: clock.now() } as const
+      const again = { state: 'ready', run_at: retryAt ?? 0 } as const
+      return await changedOne(held(job).set({ ...free, error: kept, ...(retryAt === undefined ? end : again) }))
+    },
+    async release(job) {
+      return await changedOne(
+        held(job).set(({ eb }) => ({ ...free, state: 'ready', attempts: eb('attempts', '-', 1) })),
+      )
+    },
+    async status(id) {
+      return await query
+        .selectFrom('jobs')
+        .select(['id', 'subject', 'state', 'attempts', 'error'])
+        .where('id', '=', id)
+        .executeTakeFirst()
+    },
+  }
+}
+
+const free = { lease: null, lease_until: null }
+
+/** Jobs whose worker stopped renewing are ready again, at their old place; those that took down every worker they met have failed. */
+async function giveBackLapsed(query: Kysely<JobTables>, kind: string, now: number): Promise<void> {
+  const running = { kind, state: 'running' } as const
+  // Reading first: a write takes the lock of the whole file on SQLite, and lapses are rare.
+  const lapsed = await query
+    .selectFrom('jobs')
+    .select('id')
+    .where('kind', '=', running.kind)
+    .where('state', '=', running.state)
+    .where('lease_until', '<=', now)
+    .limit(1)
+    .executeTakeFirst()
+  if (lapsed === undefined) return
+  const lapse = query
+    .updateTable('jobs')
+    .where('kind', '=', running.kind)
+    .where('state', '=', running.state)
+    .where('lease_until', '<=', now)
+  const error = 'The worker ended without a word.'
+  await lapse
+    .whereRef('attempts', '>=', 'max_attempts')
+    .set({ ...free, state: 'failed', error, finished_at: now })
+    .execute()
+  await lapse.set({ ...free, state: 'ready', error }).execute()
+}
+
+async function changedOne(update: {
+  executeTakeFirst(): Promise<{ numUpdatedRows: bigint } | undefined>
+}): Promise<boolean> {
+  return (await update.executeTakeFirst())?.numUpdatedRows === 1n
+}
