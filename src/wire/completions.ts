@@ -7,8 +7,8 @@ import { UsageObject } from './usage.ts'
 
 const open = { additionalProperties: true } as const
 
-/** Prompts of one request; each runs as a call of its own. */
-const maxPrompts = 2048
+/** Prompts of one request; each runs as a call of its own. Checked after the schema: one prompt of ids may be longer. */
+export const maxPrompts = 2048
 
 const tokens = Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1 })
 
@@ -17,12 +17,7 @@ export const CompletionRequest = Type.Object(
   {
     model: modelField,
     prompt: Type.Union(
-      [
-        Type.String(),
-        Type.Array(Type.String(), { minItems: 1, maxItems: maxPrompts }),
-        tokens,
-        Type.Array(tokens, { minItems: 1, maxItems: maxPrompts }),
-      ],
+      [Type.String(), Type.Array(Type.String(), { minItems: 1 }), tokens, Type.Array(tokens, { minItems: 1 })],
       { description: `One prompt or up to ${maxPrompts}, as text or as token ids. Token ids are taken as they are.` },
     ),
     suffix: optional(

@@ -1,6 +1,6 @@
 // Turns a checked `/v1/completions` body into calls of a model, one per prompt. Pure: the same body and card give the same calls or failure.
 import { fail } from '../../base/errors.ts'
-import { CompletionRequest } from '../../wire/completions.ts'
+import { CompletionRequest, maxPrompts } from '../../wire/completions.ts'
 import { ignoredFields } from '../../wire/fields.ts'
 import type { CompletionCall, CompletionPrompt, ModelCard } from '../../wire/model.ts'
 import { readSampling } from '../../wire/sampling.ts'
@@ -99,6 +99,9 @@ function listPrompts(prompt: CompletionRequest['prompt']): CompletionPrompt[] {
   if (typeof prompt === 'string') return [{ type: 'text', text: prompt }]
   const ids = prompt.filter((value) => typeof value === 'number')
   if (ids.length > 0) return [{ type: 'tokens', tokens: ids }]
+  if (prompt.length > maxPrompts) {
+    throw fail('invalid_value', { param: 'prompt', reason: `it has more than ${maxPrompts} prompts` })
+  }
   return prompt.flatMap((value): CompletionPrompt[] =>
     typeof value === 'string'
       ? [{ type: 'text', text: value }]

@@ -1,6 +1,6 @@
 // Turns a checked `/v1/embeddings` body into a call of a model. Pure.
 import { fail } from '../../base/errors.ts'
-import { EmbeddingRequest } from '../../wire/embeddings.ts'
+import { EmbeddingRequest, maxInputs } from '../../wire/embeddings.ts'
 import { ignoredFields } from '../../wire/fields.ts'
 import type { EmbeddingCall, ModelCard } from '../../wire/model.ts'
 import type { NumberType } from './quantise.ts'
@@ -42,6 +42,8 @@ function readInputs(input: EmbeddingRequest['input'], card: ModelCard): Embeddin
   if (typeof input === 'string') return [checkInput(input, 'input', card)]
   const ids = input.filter((value) => typeof value === 'number')
   if (ids.length > 0) return [checkInput(ids, 'input', card)]
+  if (input.length > maxInputs)
+    throw fail('invalid_value', { param: 'input', reason: `it has more than ${maxInputs} texts` })
   return input.flatMap((value, index) =>
     typeof value === 'number' ? [] : [checkInput(value, `input[${index}]`, card)],
   )

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import fc from 'fast-check'
 import OpenAI6 from 'openai-6'
 import OpenAI7 from 'openai-7'
+import { assertAnswersOrRefuses } from '../../../test/support/any-body.ts'
 import { createEchoModel } from '../../../test/support/echo-model.ts'
 import { type EchoServer, echoKey, startEchoServer } from '../../../test/support/echo-server.ts'
 
@@ -311,4 +313,51 @@ test('a fault in the input is told in the words of the input', async () => {
   assert.equal((await refusal({ tools: [{ type: 'web_search' }] })).param, 'tools[0].type')
   assert.equal((await refusal({ tools: [{ type: 'function' }] })).param, 'tools[0].name')
   assert.equal((await refusal({ tool_choice: { type: 'function', name: 'f' } })).param, 'tool_choice')
+})
+
+test('any body gets a response or a 4xx', () => {
+  const text = fc.constantFrom('', 'a', 'weather please')
+  const content = fc.oneof(
+    text,
+    fc.array(fc.record({ type: fc.constantFrom('input_text', 'output_text', 'input_image', 'refusal'), text }), {
+      maxLength: 2,
+    }),
+  )
+  const call_id = fc.constantFrom('c1', 'c2')
+  const item = fc.oneof(
+    fc.record({ role: fc.constantFrom('user', 'assistant', 'system', 'developer'), content }),
+    fc.record({ type: fc.constant('message'), role: fc.constant('user'), content }),
+    fc.record({
+      type: fc.constant('function_call'),
+      call_id,
+      name: fc.constant('weather'),
+      arguments: fc.constantFrom('{}', '', '[', '[]'),
+    }),
+    fc.record({ type: fc.constant('function_call_output'), call_id, output: content }),
+    fc.record({
+      type: fc.constant('reasoning'),
+      summary: fc.array(fc.record({ text })),
+      content: fc.array(fc.record({ text })),
+    }),
+    fc.jsonValue({ maxDepth: 2 }),
+  )
+  return assertAnswersOrRefuses(server, '/v1/responses', {
+    input: fc.oneof(text, fc.array(item, { maxLength: 4 })),
+    instructions: text,
+    tools: fc.constantFrom([], [weather], [weather, weather], [{ type: 'web_search' }]),
+    tool_choice: fc.constantFrom(
+      'auto',
+      'none',
+      'required',
+      'any',
+      { type: 'function', name: 'weather' },
+      { type: 'mcp' },
+    ),
+    text: fc.record({ format: fc.record({ type: fc.constantFrom('text', 'json_object', 'json_schema') }) }),
+    max_output_tokens: fc.integer({ min: 0, max: 4 }),
+    temperature: fc.double({ min: 0, max: 2, noNaN: true }),
+    top_logprobs: fc.integer({ min: 0, max: 21 }),
+    truncation: fc.constant('disabled'),
+    stream: fc.boolean(),
+  })
 })
