@@ -55,7 +55,8 @@ export class LocalModel implements Model {
 
   /** `running` is what the engine holds plus what it was sent and has not answered yet, so that admission never counts a stream twice as free. */
   load(): ModelLoad {
-    return { streams: this.#streams, running: Math.max(this.#load.running, this.#sequences()), kvUse: this.#load.kvUse }
+    const running = Math.min(this.#streams, Math.max(this.#load.running, this.#sequences()))
+    return { streams: this.#streams, running, kvUse: this.#load.kvUse }
   }
 
   /** The engine's own counts, for `/metrics`. */

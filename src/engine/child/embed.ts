@@ -65,11 +65,15 @@ export class EmbeddingJob {
     })
   }
 
-  /** Decodes the next chunk. Leaves embeddings on: whoever generates next turns them off. False when it was stopped: step again. */
-  async step(): Promise<boolean> {
+  /**
+   * Decodes the next chunk, at most `most` tokens of it where the model can take a text in pieces. Leaves embeddings on: whoever generates
+   * next turns them off. False when it was stopped: step again.
+   */
+  async step(most = Number.POSITIVE_INFINITY): Promise<boolean> {
     this.#context.setEmbeddings(true)
     this.#admit()
-    const rows = this.#fill()
+    const capacity = chunkCapacity(this.#context)
+    const rows = this.#fill(this.#context.model.causal ? Math.max(1, Math.min(capacity, most)) : capacity)
     const result = await this.#context.decode()
     if (result === 'stopped') return this.#restart()
     if (result === 'full') throw new Error('A stream was not free for an embedding.')
@@ -102,10 +106,9 @@ export class EmbeddingJob {
     }
   }
 
-  #fill(): { progress: Progress; from: number; row: number; count: number }[] {
+  #fill(capacity: number): { progress: Progress; from: number; row: number; count: number }[] {
     const { batch } = this.#context
     batch.clear()
-    const capacity = chunkCapacity(this.#context)
     const rows: { progress: Progress; from: number; row: number; count: number }[] = []
     for (const progress of this.#running) {
       const count = Math.min(capacity - batch.length, progress.tokens.length - progress.next)

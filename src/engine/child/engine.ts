@@ -4,8 +4,10 @@ import { detectFormat } from '../../formats/detect.ts'
 import { fillInTheMiddle } from '../../formats/fill-in-the-middle.ts'
 import type { ChatFormat, FillInTheMiddle } from '../../formats/format.ts'
 import type { ModelCard } from '../../wire/model.ts'
-import type { EngineSettings } from '../messages.ts'
+import type { EngineSettings, Pooling } from '../messages.ts'
 import { Context } from './context.ts'
+import type { ContextOptions } from './context-options.ts'
+import { poolingOf } from './embed.ts'
 import { Guidance } from './guidance.ts'
 import { type EngineLog, openLibrary } from './library.ts'
 import { declareFunctions } from './llama.ts'
@@ -24,6 +26,8 @@ export interface Engine {
   readonly fillInTheMiddle: FillInTheMiddle | undefined
   readonly guidance: Guidance
   readonly schemas: Schemas
+  /** What the settings say, else the file; `none`: the model gives no embeddings. */
+  readonly pooling: Pooling
   readonly card: ModelCard
   /** Build of the engine, as `ranOn` shows it. */
   readonly build: string
@@ -38,7 +42,8 @@ export async function startEngine(
   const library = openLibrary(log)
   const llama = declareFunctions(library)
   const model = await loadModel(llama, settings.path, { progress })
-  const context = new Context(llama, model, settings.context)
+  const pooling = settings.pooling ?? poolingOf(model) ?? 'none'
+  const context = new Context(llama, model, contextOptions(settings, pooling))
   const { vocabulary } = model
   const facts = vocabularyFacts(vocabulary, (key) => model.metadata(key))
   const format = detectFormat(facts)
@@ -53,9 +58,16 @@ export async function startEngine(
     fillInTheMiddle: family,
     guidance,
     schemas: new Schemas(guidance),
-    card: cardOf(settings, model, context, format, family !== undefined),
+    pooling,
+    card: cardOf(settings, model, context, format, pooling, family !== undefined),
     build: `llama.cpp-${library.version}`,
   }
+}
+
+/** A reranker's head works on pooled outputs, which the library gives only where the whole pair is one micro-batch of outputs. */
+function contextOptions({ context }: EngineSettings, pooling: Pooling): ContextOptions {
+  if (pooling !== 'rank') return context
+  return { ...context, pooling: 'rank', embeddings: true, outputs: context.batchSize }
 }
 
 function guidanceVocabulary(vocabulary: Vocabulary, format: ChatFormat) {
@@ -73,11 +85,12 @@ function cardOf(
   model: LoadedModel,
   context: Context,
   format: ChatFormat,
+  pooling: Pooling,
   fills: boolean,
 ): ModelCard {
-  const generates = model.causal
-  const ranks = (settings.pooling ?? (model.classifierOutputs > 0 ? 'rank' : 'none')) === 'rank'
-  const embeds = !ranks && ((settings.pooling ?? 'none') !== 'none' || !generates)
+  const ranks = pooling === 'rank'
+  const embeds = !ranks && pooling !== 'none'
+  const generates = model.causal && !ranks
   const temperature = Number(model.metadata('general.sampling.temp') ?? Number.NaN)
   return {
     name: settings.name,

@@ -9,6 +9,7 @@ import { Generation, type GenerationHost } from './generate.ts'
 import type { Outbox } from './outbox.ts'
 import { type Preparation, prepareChat, prepareCompletion, tokenizeInput } from './prepare.ts'
 import { Scheduler } from './scheduler.ts'
+import { Vectors } from './vectors.ts'
 
 /** Requests beyond the streams: the server's waiting line admits the free streams and two more. */
 const waitingRequests = 2
@@ -18,6 +19,7 @@ export class Requests {
   readonly #engine: Engine
   readonly #outbox: Outbox
   readonly #scheduler: Scheduler
+  readonly #vectors: Vectors
   readonly #host: GenerationHost
   /** Requests that are being prepared; false once they were cancelled. */
   readonly #preparing = new Map<number, boolean>()
@@ -38,6 +40,7 @@ export class Requests {
         aloneRows: Math.min(aloneRows, context.batch.capacity),
       },
     })
+    this.#vectors = new Vectors(engine, this.#scheduler.streams, outbox)
     this.#host = {
       clock,
       vocabulary,
@@ -63,12 +66,15 @@ export class Requests {
   start(id: number, request: EngineRequest): void {
     if (request.type === 'chat') this.#generate(id, () => prepareChat(this.#engine, request.call))
     else if (request.type === 'complete') this.#generate(id, () => prepareCompletion(this.#engine, request.call))
+    else if (request.type === 'embed') this.#answer(id, async () => this.#vectors.embed(id, request.call))
+    else if (request.type === 'rank') this.#answer(id, async () => this.#vectors.rank(id, request.call))
     else this.#answer(id, async () => this.#direct(request))
   }
 
   cancel(id: number): void {
     if (this.#preparing.has(id)) this.#preparing.set(id, false)
     this.#scheduler.cancel(id)
+    this.#vectors.cancel(id)
     this.wake()
   }
 
@@ -86,9 +92,11 @@ export class Requests {
   async run(): Promise<never> {
     for (;;) {
       this.#wake = Promise.withResolvers()
+      // Vectors first: a stream that ends may be the only chance of a text among many generations.
+      const computed = await this.#vectors.step(this.#scheduler.busy ? this.#scheduler.pace : undefined)
       const worked = await this.#scheduler.step()
       this.#outbox.flush(this.load)
-      if (!worked) await this.#wake.promise
+      if (!computed && !worked) await this.#wake.promise
     }
   }
 
@@ -96,7 +104,9 @@ export class Requests {
     this.#preparing.set(id, true)
     this.#answer(id, async () => {
       try {
-        if (!this.#engine.model.causal) throw unable('model', 'this model gives vectors, not text')
+        if (!this.#engine.card.capabilities.completion) {
+          throw fail('unsupported_value', { param: 'model', reason: 'this model gives vectors or scores, not text' })
+        }
         if (this.#scheduler.open + this.#preparing.size > this.#engine.context.streams * 2 + waitingRequests) {
           throw this.#full()
         }
@@ -123,17 +133,14 @@ export class Requests {
       .finally(() => this.wake())
   }
 
-  #direct(request: Exclude<EngineRequest, { type: 'chat' | 'complete' }>): unknown {
+  #direct(request: Exclude<EngineRequest, { type: 'chat' | 'complete' | 'embed' | 'rank' }>): unknown {
     const { vocabulary } = this.#engine
     if (request.type === 'tokenize') return tokenizeInput(this.#engine, request.input)
     if (request.type === 'tokenizer') return this.#describeTokenizer()
-    if (request.type === 'detokenize') {
-      const wrong = request.tokens.find((token) => !vocabulary.has(token))
-      if (wrong === undefined) return vocabulary.detokenize(request.tokens)
-      const reason = `${wrong} is not one of this model's ${vocabulary.size} token ids`
-      throw fail('invalid_value', { param: 'tokens', reason })
-    }
-    throw unable('model', 'embeddings')
+    const wrong = request.tokens.find((token) => !vocabulary.has(token))
+    if (wrong === undefined) return vocabulary.detokenize(request.tokens)
+    const reason = `${wrong} is not one of this model's ${vocabulary.size} token ids`
+    throw fail('invalid_value', { param: 'tokens', reason })
   }
 
   #describeTokenizer(): TokenizerInfo {
@@ -156,7 +163,3 @@ export class Requests {
 
 /** Rows of a prompt that runs alone: see `step-plan.ts`. */
 const aloneRows = 128
-
-function unable(param: string, reason: string) {
-  return fail('unsupported_value', { param, reason })
-}

@@ -68,6 +68,11 @@ export class Scheduler {
     }
   }
 
+  /** Whether somebody would wait for a long step of other work. */
+  get busy(): boolean {
+    return this.#running.length > 0
+  }
+
   /** Requests that are not over. */
   get open(): number {
     return this.#generations.size
@@ -114,6 +119,8 @@ export class Scheduler {
     const placed = this.#fill()
     if (placed.length === 0) return false
     this.#inFlight = placed
+    // Whoever computed vectors since the last step left them on.
+    this.#context.setEmbeddings(false)
     const begun = this.#options.clock.elapsed()
     const result = await this.#context.decode()
     this.#inFlight = []

@@ -120,6 +120,16 @@ export class Streams {
     this.append(stream, tokens)
   }
 
+  /** Takes an empty stream for work that is no generation; undefined when none is free. */
+  borrow(): Stream | undefined {
+    const stream = this.#fresh(
+      '',
+      this.#streams.filter((one) => !one.taken),
+    )
+    if (stream !== undefined) stream.taken = true
+    return stream
+  }
+
   #fresh(scope: string, free: readonly Stream[]): Stream | undefined {
     const stream = this.#makeRoom(free)
     if (stream === undefined) return undefined
