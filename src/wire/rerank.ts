@@ -28,7 +28,10 @@ export const RerankResponse = Type.Object({
   results: Type.Array(
     Type.Object({
       index: Type.Integer({ description: 'Place of the document in the request.' }),
-      relevance_score: Type.Number(),
+      relevance_score: Type.Number({
+        description:
+          "As the model's own head gives it: higher is more relevant, within 0 to 1 only where the head says so.",
+      }),
       document: Type.Optional(Type.Object({ text: Type.String() })),
     }),
   ),

@@ -21,8 +21,8 @@ export interface EventStreamOptions {
   readonly stallLimit?: number
 }
 
-// 1 MiB is about 5,000 frames, more than most answers: a slow reader costs memory, not the model's time.
-const defaultBufferLimit = 1_048_576
+// 4 MiB is about 20,000 frames, more than most answers: a slow reader costs memory, not the model's time.
+const defaultBufferLimit = 4_194_304
 const defaultStallLimit = 30
 
 /**
