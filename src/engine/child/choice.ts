@@ -74,8 +74,8 @@ export class Choice {
   /** Samples the next token from the row after the last token; the events it leads to. `finished` says whether it was the last. */
   read(row: LogitsRow): ModelEvent[] {
     const token = this.#next(row.logits)
-    if (this.preparation.endTokens.has(token)) return this.#finish('stop')
     const logprob = this.#logprob(row, token)
+    if (this.preparation.endTokens.has(token)) return this.#finish('stop').concat(this.#shownEnd(logprob))
     this.tokens.push(token)
     this.#generated += 1
     this.#sampler.accept(token)
@@ -130,6 +130,15 @@ export class Choice {
     const { logprobs } = this.preparation.sampling
     if (logprobs === undefined) return undefined
     return chosenLogprob(row.logits, row.normalizer(), token, logprobs, this.#vocabulary)
+  }
+
+  /**
+   * A completion shows the token that ended it among its log-probabilities, as OpenAI's does; a conversation does not.
+   * lm-eval asks for a prompt's tokens and one more, and leaves out the last entry whatever it is.
+   */
+  #shownEnd(logprob: ChosenLogprob | undefined): ModelEvent[] {
+    if (logprob === undefined || this.preparation.parser !== undefined) return []
+    return [{ type: 'text-delta', choice: this.index, text: '', logprobs: [logprob] }]
   }
 
   #makeSampler(): Sampler {
