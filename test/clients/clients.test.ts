@@ -58,13 +58,9 @@ let server: RunningProduct
 let connection: Connection
 
 before(async () => {
-  const embeddingModel = await writeTinyBert()
-  const flags = ['--model', await starterModel(), '--model', embeddingModel.path, '--pooling', 'mean']
-  server = await startProduct(flags)
-  const answer = await fetch(`${server.url}/v1/models`, { headers: { authorization: `Bearer ${server.key}` } })
-  const names = ((await answer.json()) as { data: { id: string }[] }).data.map((card) => card.id)
-  const named = (pattern: RegExp): string => names.find((name) => pattern.test(name)) ?? `${pattern} of ${names}`
-  connection = { url: server.url, key: server.key, model: named(/smollm2/i), embeddingModel: named(/bert/i) }
+  const [starter, bert] = await Promise.all([starterModel(), writeTinyBert()])
+  server = await startProduct(['--model', `starter=${starter}`, '--model', `tiny-bert=${bert}`, '--pooling', 'mean'])
+  connection = { url: server.url, key: server.key, model: 'starter', embeddingModel: 'tiny-bert' }
 })
 
 after(async () => {

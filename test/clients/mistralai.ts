@@ -67,7 +67,12 @@ export async function runMistralSuite(t: TestContext, version: MistralVersion, c
   await t.test('tools, and their results fed back', async () => {
     const user = { role: 'user' as const, content: 'What is the weather in Paris?' }
     const common = { model, tools: [weather], maxTokens: 80, temperature: 0 }
-    const first = await client.chat.complete({ ...common, messages: [user], toolChoice: 'any' })
+    const first = await client.chat.complete({
+      ...common,
+      messages: [user],
+      toolChoice: 'any',
+      parallelToolCalls: false,
+    })
     const message = first.choices?.[0]?.message
     const call = message?.toolCalls?.[0]
     assert.equal(first.choices?.[0]?.finishReason, 'tool_calls')

@@ -70,6 +70,7 @@ export async function runOpenAISuite(t: TestContext, version: OpenAIVersion, con
       messages: [{ role: 'user', content: 'What is the weather in Paris in celsius?' }],
       tools: [weather],
       tool_choice: 'required',
+      parallel_tool_calls: false,
       max_tokens: 80,
       temperature: 0,
     })
@@ -196,6 +197,7 @@ export async function runOpenAISuite(t: TestContext, version: OpenAIVersion, con
       input: 'Weather in Paris?',
       tools: [{ type: 'function', name: 'get_weather', parameters, strict: true }],
       tool_choice: 'required',
+      parallel_tool_calls: false,
       max_output_tokens: 80,
     })
     const call = called.output.find((item) => item.type === 'function_call')

@@ -53,7 +53,7 @@ def test_prefix() -> None:
 
 def test_tools() -> None:
     messages = [{"role": "user", "content": "What is the weather in Paris?"}]
-    first = client.chat.complete(model=MODEL, messages=messages, tools=[WEATHER], tool_choice="any", max_tokens=80, temperature=0)
+    first = client.chat.complete(model=MODEL, messages=messages, tools=[WEATHER], tool_choice="any", parallel_tool_calls=False, max_tokens=80, temperature=0)
     call = first.choices[0].message.tool_calls[0]
     assert first.choices[0].finish_reason == "tool_calls"
     assert re.fullmatch(r"[a-zA-Z0-9]{9}", call.id) and call.function.name == "get_weather"

@@ -64,6 +64,7 @@ def test_stream_helper_with_tools() -> None:
         messages=[{"role": "user", "content": "What is the weather in Paris in celsius?"}],
         tools=[{**WEATHER, "function": {**WEATHER["function"], "strict": True}}],
         tool_choice="required",
+        parallel_tool_calls=False,
         max_tokens=80,
         temperature=0,
     ) as stream:
@@ -183,7 +184,7 @@ def test_responses() -> None:
     assert kinds[0] == "response.created" and kinds[-1] in ("response.completed", "response.incomplete")
     tool = {"type": "function", "name": "get_weather", "parameters": WEATHER["function"]["parameters"], "strict": True}
     called = client.responses.create(
-        model=MODEL, input="Weather in Paris?", tools=[tool], tool_choice="required", max_output_tokens=80, temperature=0
+        model=MODEL, input="Weather in Paris?", tools=[tool], tool_choice="required", parallel_tool_calls=False, max_output_tokens=80, temperature=0
     )
     call = next(item for item in called.output if item.type == "function_call")
     assert call.name == "get_weather" and "city" in json.loads(call.arguments)
