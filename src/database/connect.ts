@@ -1,10 +1,11 @@
 // Opens the database that a url names and brings its tables up to date. Knows no feature.
 
 import { resolve } from 'node:path'
-import { Kysely } from 'kysely'
+import { Kysely, type Dialect as KyselyDialect } from 'kysely'
 import { Failure, fail } from '../base/errors.ts'
-import { type Dialect, sqlite } from './dialect.ts'
+import { type Dialect, postgres, sqlite } from './dialect.ts'
 import { migrate } from './migrate.ts'
+import { postgresDialect } from './postgres.ts'
 import { sqliteDialect } from './sqlite.ts'
 import type { Tables } from './tables.ts'
 
@@ -19,32 +20,45 @@ export interface Database {
   close(): Promise<void>
 }
 
+/** Where a url leads, and how to say so without a password. */
+interface Target {
+  readonly label: string
+  readonly dialect: Dialect
+  open(): KyselyDialect
+}
+
 /**
- * Opens `sqlite:<path>` (made where absent) and migrates it. Throws `database_unusable` with the reason for a file that is no
- * database, is damaged or may not be written, and `database_newer` for one that a later version has changed.
+ * Opens `sqlite:<path>` (made where absent) or `postgres://…` and migrates it. Throws `database_unusable` with the reason for a file
+ * that is no database, is damaged or may not be written and for a server that does not let us in, and `database_newer` for a database
+ * that a later version has changed.
  */
 export async function connect(url: string): Promise<Database> {
-  const path = sqlitePath(url)
-  let query: Kysely<Tables> | undefined
+  const { label, dialect, open } = targetOf(url)
+  let opened: Kysely<Tables> | undefined
   try {
-    query = new Kysely<Tables>({ dialect: sqliteDialect(path) })
-    const migrated = await migrate(query, path)
-    const opened = query
-    return { query: opened, dialect: sqlite, migrated, close: () => opened.destroy() }
+    const query = new Kysely<Tables>({ dialect: open() })
+    opened = query
+    const migrated = await migrate(query, label)
+    return { query, dialect, migrated, close: () => query.destroy() }
   } catch (error) {
-    await query?.destroy()
+    await opened?.destroy()
     if (error instanceof Failure && error.code === 'database_newer') throw error
-    throw fail('database_unusable', { database: path, reason: reasonOf(error) }, error)
+    throw fail('database_unusable', { database: label, reason: reasonOf(error) }, error)
   }
 }
 
-function sqlitePath(url: string): string {
+function targetOf(url: string): Target {
+  if (/^postgres(ql)?:\/\//.test(url) && URL.canParse(url)) {
+    const { host, pathname } = new URL(url)
+    return { label: `postgres://${host}${pathname}`, dialect: postgres, open: () => postgresDialect(url) }
+  }
   if (!url.startsWith('sqlite:')) {
-    throw fail('invalid_value', { param: 'database-url', reason: 'it must be sqlite:<path>' })
+    throw fail('invalid_value', { param: 'database-url', reason: 'it must be sqlite:<path> or postgres://…' })
   }
   const path = url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '')
   if (path === '') throw fail('invalid_value', { param: 'database-url', reason: 'sqlite: must be followed by a path' })
-  return path === ':memory:' ? path : resolve(path)
+  const label = path === ':memory:' ? path : resolve(path)
+  return { label, dialect: sqlite, open: () => sqliteDialect(label) }
 }
 
 function reasonOf(error: unknown): string {

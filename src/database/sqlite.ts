@@ -3,19 +3,21 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   CompiledQuery,
   type DatabaseConnection,
   type Dialect,
+  type QueryResult,
   SqliteAdapter,
   type SqliteDatabase,
   SqliteDialect,
   SqliteDriver,
   type SqliteStatement,
 } from 'kysely'
-import { type Failure, fail } from '../base/errors.ts'
+import { Failure, fail } from '../base/errors.ts'
 
-/** How long a write waits for another process's write, in milliseconds. It blocks this thread: keep transactions short. */
+/** How long a write waits for another connection's write, in milliseconds. */
 const busyTimeout = 5_000
 
 /** Statements kept prepared; the product has about this many. */
@@ -27,7 +29,7 @@ export function sqliteDialect(path: string): Dialect {
   const config = { database }
   return {
     createAdapter: () => new TransactionalAdapter(),
-    createDriver: () => new ImmediateDriver(config),
+    createDriver: () => new PatientDriver(config),
     createQueryCompiler: () => new SqliteDialect(config).createQueryCompiler(),
     createIntrospector: (kysely) => new SqliteDialect(config).createIntrospector(kysely),
   }
@@ -45,6 +47,8 @@ function open(path: string): SqliteDatabase {
     database.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on')
     // Reads the header: a file that is no database is found here, not at the first request.
     database.prepare('pragma schema_version').get()
+    // From here on waiting is ours: SQLite's own would stop this thread, and with it a transaction of another connection here.
+    database.exec('pragma busy_timeout = 0')
   } catch (error) {
     database.close()
     throw error
@@ -112,9 +116,40 @@ class TransactionalAdapter extends SqliteAdapter {
   }
 }
 
-/** Takes the write lock at the start of a transaction, so that two processes wait for each other instead of failing half-way. */
-class ImmediateDriver extends SqliteDriver {
+/** Waits for other connections without stopping the thread, and takes the write lock where a transaction begins, not half-way. */
+class PatientDriver extends SqliteDriver {
+  #connection: DatabaseConnection | undefined
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    // There is one connection, and Kysely hands it to one query or transaction at a time.
+    this.#connection ??= patient(await super.acquireConnection())
+    return this.#connection
+  }
+
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+  }
+}
+
+const busy = 5
+
+/** Pauses between attempts, in milliseconds: short at first, for most writes take less than one. */
+const pauses = [1, 2, 4, 8, 16, 25]
+
+function patient(connection: DatabaseConnection): DatabaseConnection {
+  return {
+    async executeQuery<Result>(query: CompiledQuery): Promise<QueryResult<Result>> {
+      for (let attempt = 0, waited = 0; ; attempt++) {
+        try {
+          return await connection.executeQuery<Result>(query)
+        } catch (error) {
+          if (!(error instanceof Failure) || sqliteCode(error.cause) !== busy || waited >= busyTimeout) throw error
+          const pause = pauses[Math.min(attempt, pauses.length - 1)] ?? 1
+          waited += pause
+          await delay(pause)
+        }
+      }
+    },
+    streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
   }
 }

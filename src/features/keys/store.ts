@@ -1,6 +1,7 @@
 // API keys in the database. Knows hashes, never secrets.
 
 import type { Database } from '../../database/connect.ts'
+import { lockTable } from '../../database/dialect.ts'
 import type { NewRow, Row } from '../../database/tables.ts'
 
 /** What a key may do: `use` calls models, `admin` also changes the server. */
@@ -49,13 +50,14 @@ export interface KeyStore {
 }
 
 /** The store over an open database. */
-export function keyStore({ query }: Database): KeyStore {
+export function keyStore({ query, dialect }: Database): KeyStore {
   return {
     async insert(key) {
       await query.insertInto('keys').values(key).execute()
     },
     async insertFirst(key, keep) {
       return await query.transaction().execute(async (transaction) => {
+        await lockTable(dialect, transaction, 'keys')
         const any = await transaction.selectFrom('keys').select('id').limit(1).executeTakeFirst()
         if (any !== undefined) return false
         await transaction.insertInto('keys').values(key).execute()
@@ -65,6 +67,7 @@ export function keyStore({ query }: Database): KeyStore {
     },
     async replaceSetting(key) {
       await query.transaction().execute(async (transaction) => {
+        await lockTable(dialect, transaction, 'keys')
         await transaction
           .updateTable('keys')
           .set({ revoked_at: key.created_at })
@@ -90,6 +93,7 @@ export function keyStore({ query }: Database): KeyStore {
     },
     async revoke(workspace, id, now) {
       return await query.transaction().execute(async (transaction) => {
+        await lockTable(dialect, transaction, 'keys')
         const row = await transaction
           .selectFrom('keys')
           .selectAll()
