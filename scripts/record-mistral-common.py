@@ -31,9 +31,14 @@ SPECIALS = (
 CALLS = {32: "[ARGS]", 33: "[CALL_ID]"}
 THOUGHTS = {34: "[THINK]", 35: "[/THINK]"}
 
-# Version → vocabulary file, names put at free ids, and a template's tell-tale words (a GGUF carries a template).
+V1_TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}{{ '[INST] ' + m.content + ' [/INST]' }}"
+    "{% else %}{{ m.content + eos_token }}{% endif %}{% endfor %}"
+)
+
+# Version → vocabulary file, names put at free ids, and the template that tells the version where the vocabulary does not.
 VERSIONS = {
-    "v1": ("tokenizer.model.v1", {}, "[INST]"),
+    "v1": ("tokenizer.model.v1", {}, V1_TEMPLATE),
     "v2": ("mistral_instruct_tokenizer_240216.model.v2", {}, None),
     "v3": ("mistral_instruct_tokenizer_240323.model.v3", {}, None),
     "v3-tekken": ("tekken_240718.json", {}, "[INST] [TOOL_CALLS]"),

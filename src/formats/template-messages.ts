@@ -8,8 +8,9 @@ type Guard = (text: string) => string
 /** `messages` for a template. Arguments are objects there: most templates print them with `tojson`. */
 export function templateMessages(messages: readonly Message[], guard: Guard): Record<string, unknown>[] {
   return messages.map((message, index) => {
-    const content = guard(textOf(message.content, index, '\n'))
-    if (message.role === 'assistant') return assistantMessage(message, content, guard)
+    const text = textOf(message.content, index, '\n')
+    if (message.role === 'assistant') return assistantMessage(message, guardAnswer(text, guard), guard)
+    const content = guard(text)
     if (message.role !== 'tool') return { role: message.role, content }
     const name = message.name === undefined ? {} : { name: guard(message.name) }
     return { role: 'tool', content, tool_call_id: guard(message.toolCallId), ...name }
@@ -32,6 +33,17 @@ function assistantMessage(
     ...(message.reasoning === undefined ? {} : { reasoning_content: guard(message.reasoning) }),
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
   }
+}
+
+/**
+ * An earlier answer's text. Templates cut `<think>…</think>` out of it, so these two markers stay whole; they mean nothing else, and
+ * nobody but the model's own side of the conversation can place them.
+ */
+function guardAnswer(text: string, guard: Guard): string {
+  return text
+    .split(/(<\/?think>)/u)
+    .map((piece, index) => (index % 2 === 1 ? piece : guard(piece)))
+    .join('')
 }
 
 /** `tools` for a template: OpenAI's shape, which all templates were written against. */

@@ -1,7 +1,7 @@
 // A chat format made of a Jinja template and a way of writing calls. Knows neither a model nor a vendor: `detect.ts` chooses the parts.
 
 import { Failure } from '../base/errors.ts'
-import type { Message } from '../wire/model.ts'
+import type { Message, Tool } from '../wire/model.ts'
 import { answerParser } from './answer-parser.ts'
 import type { CallSyntax } from './call-syntax.ts'
 import { checkCall, mayCallTools, prefixMessage, textOf } from './content.ts'
@@ -22,6 +22,8 @@ export interface TemplatedParts {
   readonly syntax: CallSyntax
   /** The template prints tools, calls and results itself; otherwise they are told in text. */
   readonly nativeTools: boolean
+  /** Calls told in text are read by the same syntax, so that words may stand in where the template fails on tools. */
+  readonly describable: boolean
   /** Markers of reasoning, for models that reason. */
   readonly reasoning: { readonly open: string; readonly close: string } | undefined
   readonly stopTokens: readonly string[]
@@ -63,7 +65,16 @@ export function templatedFormat(parts: TemplatedParts, facts: VocabularyFacts): 
   }
 }
 
-/** The prompt up to where the answer starts. The first order of the conversation that the template takes. */
+/** What one rendering shows a template. */
+interface View {
+  readonly call: FormatCall
+  readonly messages: readonly Message[]
+  readonly tools: readonly Tool[] | null
+  /** Templates of models that also see images read content as a list of parts. */
+  readonly contentParts: boolean
+}
+
+/** The prompt up to where the answer starts: the first view of the conversation that the template takes. */
 function renderRepaired(
   call: FormatCall,
   parts: TemplatedParts,
@@ -71,36 +82,55 @@ function renderRepaired(
   control: ControlTokens,
 ): SegmentList {
   const asked = prefixMessage(call) === undefined ? call : { ...call, messages: call.messages.slice(0, -1) }
-  const told = parts.nativeTools ? asked : describeTools(asked)
   let refusal: unknown
-  for (const messages of repairs(told.messages)) {
+  let incomplete: SegmentList | undefined
+  for (const view of views(asked, parts)) {
     try {
-      return renderOnce({ ...told, messages }, parts, facts, control)
+      const { prompt, complete } = renderOnce(view, parts.template, facts, control)
+      if (complete) return prompt
+      incomplete ??= prompt
     } catch (error) {
       if (!(error instanceof Failure) || error.code !== 'template_rejected') throw error
       refusal ??= error
     }
   }
+  if (incomplete !== undefined) return incomplete
   throw refusal
 }
 
+/** Native tools first, then tools in words (Hermes' calls read the same); strict orders after lenient ones. */
+function* views(call: FormatCall, parts: TemplatedParts): Generator<View> {
+  const told = parts.nativeTools ? [call] : []
+  if (!parts.nativeTools || parts.describable) told.push(describeTools(call))
+  for (const version of told) {
+    // Without tools most templates want `none`; a few walk over the list unasked.
+    const tools = mayCallTools(version) ? [version.tools] : [null, []]
+    for (const contentParts of [false, true]) {
+      for (const shown of tools) {
+        for (const messages of repairs(version.messages)) yield { call: version, messages, tools: shown, contentParts }
+      }
+    }
+  }
+}
+
+/** `complete`: every system and user text is in the prompt. Some templates keep only the last system prompt and say nothing. */
 function renderOnce(
-  call: FormatCall,
-  parts: TemplatedParts,
+  view: View,
+  template: ChatTemplate,
   facts: VocabularyFacts,
   control: ControlTokens,
-): SegmentList {
-  const inputs = JSON.stringify([call.messages, call.tools])
+): { prompt: SegmentList; complete: boolean } {
+  const inputs = JSON.stringify([view.messages, view.tools])
   const { guard, split } = control.guardFor(inputs)
-  const shown = parts.nativeTools && mayCallTools(call)
-  const rendered = parts.template.render(
+  const messages = templateMessages(view.messages, guard)
+  const rendered = template.render(
     {
-      messages: templateMessages(call.messages satisfies readonly Message[], guard),
-      tools: shown ? templateTools(call.tools, guard) : null,
+      messages: view.contentParts ? messages.map(withContentParts) : messages,
+      tools: view.tools === null ? null : templateTools(view.tools, guard),
       add_generation_prompt: true,
       bos_token: facts.beginOfSequence ?? '',
       eos_token: facts.endOfSequence ?? '',
-      ...reasoningVariables(call),
+      ...reasoningVariables(view.call),
     },
     inputs.length,
   )
@@ -109,7 +139,14 @@ function renderOnce(
     if (segment.type === 'control') list.control(segment.token)
     else list.text(segment.text)
   }
-  return list
+  const complete = messages.every(
+    ({ role, content }) => (role !== 'system' && role !== 'user') || rendered.includes(String(content).trim()),
+  )
+  return { prompt: list, complete }
+}
+
+function withContentParts(message: Record<string, unknown>): Record<string, unknown> {
+  return { ...message, content: [{ type: 'text', text: message['content'] }] }
 }
 
 /** The two names that templates of reasoning models read. Only set when the caller chose. */
