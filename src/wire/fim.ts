@@ -64,3 +64,36 @@ export const InfillRequest = Type.Object(
 
 /** A checked body. */
 export type InfillRequest = Static<typeof InfillRequest>
+
+const infillToken = {
+  id: Type.Integer(),
+  token: Type.String(),
+  bytes: Type.Array(Type.Integer()),
+  logprob: Type.Number(),
+}
+
+/** The answer of `/infill`; with `response_fields` only those, under their paths. */
+export const InfillResponse = Type.Object(
+  {
+    index: Type.Optional(Type.Integer()),
+    content: Type.Optional(Type.String()),
+    tokens: Type.Optional(Type.Array(Type.Integer())),
+    stop: Type.Optional(Type.Boolean({ description: 'Whether this is the end; false in the pieces of a stream.' })),
+    stop_type: Type.Optional(
+      Type.Enum(['eos', 'limit'], {
+        description: 'Left out where a stop string or the model itself may have ended it.',
+      }),
+    ),
+    model: Type.Optional(Type.String()),
+    tokens_predicted: Type.Optional(Type.Integer()),
+    tokens_evaluated: Type.Optional(Type.Integer()),
+    tokens_cached: Type.Optional(Type.Integer()),
+    truncated: Type.Optional(Type.Boolean({ description: 'Whether the context was full.' })),
+    has_new_line: Type.Optional(Type.Boolean()),
+    completion_probabilities: Type.Optional(
+      Type.Array(Type.Object({ ...infillToken, top_logprobs: Type.Array(Type.Object(infillToken)) })),
+    ),
+    timings: Type.Optional(Type.Record(Type.String(), Type.Number())),
+  },
+  open,
+)

@@ -1,7 +1,10 @@
 // Request bodies that are nearly right: each field may be missing, null, what it should be, or any JSON at all.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import type { EchoServer } from './echo-server.ts'
+import { ErrorBody } from '../../src/wire/failure.ts'
+import { send } from './http-client.ts'
+import { assertKeepsSchema } from './schemas.ts'
+import type { RunningServer } from './server.ts'
 
 /** Bodies of these fields; `model` is there and right most of the time, so that the rest is looked at. */
 export function anyBody(fields: Readonly<Record<string, fc.Arbitrary<unknown>>>): fc.Arbitrary<object> {
@@ -19,21 +22,18 @@ export function anyBody(fields: Readonly<Record<string, fc.Arbitrary<unknown>>>)
 
 /** Sends such bodies: each is answered, or refused with a 4xx in the union shape that says what was wrong. */
 export async function assertAnswersOrRefuses(
-  server: EchoServer,
+  server: Pick<RunningServer, 'url'>,
   path: string,
   fields: Readonly<Record<string, fc.Arbitrary<unknown>>>,
 ): Promise<void> {
   const statuses = new Set<number>()
   await fc.assert(
     fc.asyncProperty(anyBody(fields), async (body) => {
-      const response = await server.post(path, body)
-      const text = await response.text()
-      statuses.add(response.status)
-      if (response.status === 200) return
-      assert.ok(response.status >= 400 && response.status < 500, `${response.status} ${text}`)
-      const { message, error } = JSON.parse(text) as { message: string; error: { message: string; code: string } }
-      assert.equal(message, error.message)
-      assert.match(error.code, /^[a-z_]+$/)
+      const { status, text } = await send(server, path, { body })
+      statuses.add(status)
+      if (status === 200) return
+      assert.ok(status >= 400 && status < 500, `${status} ${text}`)
+      assertKeepsSchema(ErrorBody, JSON.parse(text))
     }),
     { numRuns: 300 },
   )

@@ -2,7 +2,7 @@
 import { fail } from '../../base/errors.ts'
 import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
 import { callContext, type Server } from '../../wire/exchange.ts'
-import { InfillRequest } from '../../wire/fim.ts'
+import { InfillRequest, InfillResponse } from '../../wire/fim.ts'
 import type { ModelEvent } from '../../wire/model.ts'
 import type { Registry } from '../models/registry.ts'
 import { foldInfill, type InfillAnswer, infillFailureFrames, infillFrames } from './encode-infill.ts'
@@ -18,6 +18,7 @@ export function registerInfill(server: Server, { registry }: { readonly registry
         summary: "Fill the gap between two texts, in llama.cpp's shape",
         description: 'Streams server-sent events when `stream` is true.',
         body: InfillRequest,
+        response: { 200: InfillResponse },
       },
     },
     async (request, reply) => {

@@ -6,32 +6,38 @@ import { Mistral } from 'mistralai-2'
 import OpenAI from 'openai-7'
 import { anySampling, assertAnswersOrRefuses } from '../../../test/support/any-body.ts'
 import { createEchoModel } from '../../../test/support/echo-model.ts'
-import { type EchoServer, echoKey, startEchoServer } from '../../../test/support/echo-server.ts'
-import type { Completion } from '../../wire/completions.ts'
+import { send } from '../../../test/support/http-client.ts'
+import { assertKeepsSchema } from '../../../test/support/schemas.ts'
+import { type RunningServer, startServer, testKey } from '../../../test/support/server.ts'
+import { Completion } from '../../wire/completions.ts'
+import { InfillResponse } from '../../wire/fim.ts'
 
 const echo = createEchoModel()
-let server: EchoServer
+let server: RunningServer
 let openai: OpenAI
 before(async () => {
-  server = await startEchoServer([
+  server = await startServer([
     echo,
     createEchoModel({ name: 'plain', capabilities: { fillInTheMiddle: false } }),
     createEchoModel({ name: 'broken', failAfter: 1 }),
     createEchoModel({ name: 'small', contextLength: 4 }),
   ])
-  openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: echoKey, maxRetries: 0 })
+  openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: testKey, maxRetries: 0 })
 })
-after(() => server.close())
+after(() => server.stop())
+
+const post = (path: string, body: object) => send(server, path, { body })
 
 async function complete(body: object): Promise<Completion> {
-  const response = await server.post('/v1/completions', { model: 'echo', ...body })
-  assert.equal(response.status, 200, await response.clone().text())
-  return (await response.json()) as Completion
+  const response = await post('/v1/completions', { model: 'echo', ...body })
+  assert.equal(response.status, 200, response.text)
+  assertKeepsSchema(Completion, response.json())
+  return response.json()
 }
 
 async function refusal(path: string, body: object) {
-  const response = await server.post(path, { model: 'echo', ...body })
-  const { error } = (await response.json()) as { error: { param: string | null; code: string } }
+  const response = await post(path, { model: 'echo', ...body })
+  const { error } = response.json() as { error: { param: string | null; code: string } }
   return { status: response.status, param: error.param, code: error.code }
 }
 
@@ -132,7 +138,7 @@ test('token ids outside the vocabulary are named', async () => {
 })
 
 test("Mistral's client fills in the middle, streamed and not", async () => {
-  const mistral = new Mistral({ apiKey: echoKey, serverURL: server.url })
+  const mistral = new Mistral({ apiKey: testKey, serverURL: server.url })
   const request = { model: 'echo', prompt: 'def f():', suffix: ' return 1', minTokens: 1, randomSeed: 3 }
   const whole = await mistral.fim.complete(request)
   assert.equal(whole.choices?.[0]?.message?.content, 'def f(): return 1')
@@ -163,9 +169,10 @@ test("infill answers in llama.cpp's shape and reads its names", async () => {
     return_tokens: true,
     samplers: ['top_k'],
   }
-  const response = await server.post('/infill', request)
+  const response = await post('/infill', request)
   assert.equal(response.headers.get('galerne-ignored-fields'), 'samplers')
-  const body = (await response.json()) as Record<string, unknown>
+  const body = response.json() as Record<string, unknown>
+  assertKeepsSchema(InfillResponse, body)
   const { content, stop, stop_type, tokens_predicted, tokens_evaluated, truncated } = body
   assert.deepEqual(
     { content, stop, stop_type, tokens_predicted, tokens_evaluated, truncated },
@@ -175,11 +182,11 @@ test("infill answers in llama.cpp's shape and reads its names", async () => {
   assert.equal((body['completion_probabilities'] as { top_logprobs: unknown[] }[])[1]?.top_logprobs.length, 1)
 
   const fields = ['content', 'timings/prompt_n', 'absent/field']
-  const selected = await server.post('/infill', { ...request, response_fields: fields })
-  assert.deepEqual(await selected.json(), { content: 'def f():', 'timings/prompt_n': 4 })
+  const selected = await post('/infill', { ...request, response_fields: fields })
+  assert.deepEqual(selected.json(), { content: 'def f():', 'timings/prompt_n': 4 })
 
-  const stream = await (await server.post('/infill', { ...request, n_predict: -1, stream: true })).text()
-  const pieces = stream
+  const { text } = await post('/infill', { ...request, n_predict: -1, stream: true })
+  const pieces = text
     .trim()
     .split('\n\n')
     .map((line) => JSON.parse(line.slice('data: '.length)) as { content: string; stop: boolean; stop_type?: string })

@@ -8,14 +8,19 @@ import OpenAI6 from 'openai-6'
 import OpenAI7 from 'openai-7'
 import { assertAnswersOrRefuses } from '../../../test/support/any-body.ts'
 import { createEchoModel } from '../../../test/support/echo-model.ts'
-import { type EchoServer, echoKey, startEchoServer } from '../../../test/support/echo-server.ts'
+import { send } from '../../../test/support/http-client.ts'
+import { assertKeepsSchema } from '../../../test/support/schemas.ts'
+import { type RunningServer, startServer, testKey } from '../../../test/support/server.ts'
+import { EmbeddingResponse } from '../../wire/embeddings.ts'
 
 const echo = createEchoModel()
-let server: EchoServer
+let server: RunningServer
 before(async () => {
-  server = await startEchoServer([echo, createEchoModel({ name: 'plain', capabilities: { embeddings: false } })])
+  server = await startServer([echo, createEchoModel({ name: 'plain', capabilities: { embeddings: false } })])
 })
-after(() => server.close())
+after(() => server.stop())
+
+const post = (path: string, body: object) => send(server, path, { body })
 
 interface Answer {
   data: { index: number; embedding: number[] | string }[]
@@ -23,9 +28,10 @@ interface Answer {
 }
 
 async function embed(body: object): Promise<Answer> {
-  const response = await server.post('/v1/embeddings', { model: 'echo', ...body })
-  assert.equal(response.status, 200, await response.clone().text())
-  return (await response.json()) as Answer
+  const response = await post('/v1/embeddings', { model: 'echo', ...body })
+  assert.equal(response.status, 200, response.text)
+  assertKeepsSchema(EmbeddingResponse, response.json())
+  return response.json()
 }
 
 async function numbers(body: object): Promise<number[]> {
@@ -35,8 +41,8 @@ async function numbers(body: object): Promise<number[]> {
 }
 
 async function refusal(body: object) {
-  const response = await server.post('/v1/embeddings', { model: 'echo', input: 'x', ...body })
-  const { error } = (await response.json()) as { error: { param: string; code: string } }
+  const response = await post('/v1/embeddings', { model: 'echo', input: 'x', ...body })
+  const { error } = response.json() as { error: { param: string; code: string } }
   return { status: response.status, param: error.param, code: error.code }
 }
 
@@ -56,7 +62,7 @@ const clients = {
 
 for (const [name, OpenAI] of Object.entries(clients)) {
   test(`${name} gets the model's vectors, asked for as it does by itself and as floats`, async () => {
-    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: echoKey, maxRetries: 0 })
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: testKey, maxRetries: 0 })
     const expected = await vectorsOf('one two', 'three')
     for (const format of [{}, { encoding_format: 'float' }, { encoding_format: 'base64' }] as const) {
       const { data, usage } = await client.embeddings.create({ model: 'echo', input: ['one two', 'three'], ...format })
@@ -72,7 +78,7 @@ for (const [name, OpenAI] of Object.entries(clients)) {
 }
 
 test("Mistral's client gets floats and packed bits", async () => {
-  const client = new Mistral({ apiKey: echoKey, serverURL: server.url })
+  const client = new Mistral({ apiKey: testKey, serverURL: server.url })
   const [expected] = await vectorsOf('one two')
   const floats = await client.embeddings.create({ model: 'echo', inputs: 'one two' })
   assert.deepEqual(floats.data[0]?.embedding, expected)

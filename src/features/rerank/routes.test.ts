@@ -4,25 +4,27 @@ import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import { assertAnswersOrRefuses } from '../../../test/support/any-body.ts'
 import { createEchoModel } from '../../../test/support/echo-model.ts'
-import { type EchoServer, startEchoServer } from '../../../test/support/echo-server.ts'
-import type { RerankResponse } from '../../wire/rerank.ts'
+import { send } from '../../../test/support/http-client.ts'
+import { assertKeepsSchema } from '../../../test/support/schemas.ts'
+import { type RunningServer, startServer } from '../../../test/support/server.ts'
+import { RerankResponse } from '../../wire/rerank.ts'
 
-let server: EchoServer
+let server: RunningServer
 before(async () => {
-  server = await startEchoServer([
-    createEchoModel(),
-    createEchoModel({ name: 'plain', capabilities: { ranking: false } }),
-  ])
+  server = await startServer([createEchoModel(), createEchoModel({ name: 'plain', capabilities: { ranking: false } })])
 })
-after(() => server.close())
+after(() => server.stop())
+
+const post = (path: string, body: object) => send(server, path, { body })
 
 // The echo model scores by how many words of the query a document repeats.
 const documents = ['a sea', 'a blue sea at noon', { text: 'blue blue' }, 'nothing']
 
 async function rerank(body: object, path = '/v1/rerank'): Promise<RerankResponse> {
-  const response = await server.post(path, { model: 'echo', query: 'blue sea', documents, ...body })
-  assert.equal(response.status, 200, await response.clone().text())
-  return (await response.json()) as RerankResponse
+  const response = await post(path, { model: 'echo', query: 'blue sea', documents, ...body })
+  assert.equal(response.status, 200, response.text)
+  assertKeepsSchema(RerankResponse, response.json())
+  return response.json()
 }
 
 test('the best come first, equals in the order of the request, on both paths', async () => {
@@ -48,9 +50,9 @@ test('top_n cuts the list and return_documents repeats the texts', async () => {
 
 test('a model that is no reranker says so, and faults are named', async () => {
   const param = async (body: object) => {
-    const response = await server.post('/v1/rerank', { model: 'echo', query: 'q', documents, ...body })
+    const response = await post('/v1/rerank', { model: 'echo', query: 'q', documents, ...body })
     assert.equal(response.status, 400)
-    return ((await response.json()) as { error: { param: string } }).error.param
+    return (response.json() as { error: { param: string } }).error.param
   }
   assert.equal(await param({ model: 'plain' }), 'model')
   assert.equal(await param({ query: '' }), 'query')

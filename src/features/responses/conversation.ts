@@ -64,14 +64,19 @@ function addItem(translated: Translated[], item: ResponseInputItem, path: string
       return
     }
     case 'reasoning': {
-      // Reasoning comes before what it led to. What another vendor encrypted can be read by nobody here.
-      const texts = item.content?.length ? item.content : (item.summary ?? [])
-      const reasoning = texts.map(({ text }) => text).join('\n')
+      // Reasoning comes before what it led to.
+      const reasoning = reasoningText(item)
       if (reasoning === '') return
       translated.push({ message: { role: 'assistant', reasoning_content: reasoning }, path, callPaths: [] })
       return
     }
   }
+}
+
+/** The text of a reasoning item, or else of its summary; empty where it is there only encrypted, for another vendor. */
+export function reasoningText(item: Extract<ResponseInputItem, { type: 'reasoning' }>): string {
+  const texts = item.content?.length ? item.content : (item.summary ?? [])
+  return texts.map(({ text }) => text).join('\n')
 }
 
 function addMessage(

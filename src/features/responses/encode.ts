@@ -3,17 +3,16 @@ import type { Failure } from '../../base/errors.ts'
 import { hexId } from '../../base/ids.ts'
 import { errorObject } from '../../wire/failure.ts'
 import type { FinishReason, ModelEvent, ToolCall, Usage } from '../../wire/model.ts'
-import {
-  type MessageItem,
-  type NumberedEvent,
-  type OutputItem,
-  type OutputText,
-  type ReasoningItem,
-  type ReasoningText,
-  type ResponseEvent,
-  type ResponseLogprob,
-  toResponseLogprobs,
-} from './items.ts'
+import type {
+  MessageItem,
+  OutputItem,
+  OutputText,
+  ReasoningItem,
+  ReasoningText,
+  ResponseLogprob,
+  ResponseObject,
+} from '../../wire/response-object.ts'
+import { type NumberedEvent, type ResponseEvent, toResponseLogprobs } from './events.ts'
 import { type ResponseSettings, type ResponseState, responseResource } from './resource.ts'
 
 /** The item that is being written. */
@@ -91,7 +90,7 @@ export class ResponseEncoder {
     }
   }
 
-  *#write(type: OpenItem['type'], text: string, logprobs: readonly ResponseLogprob[]): Generator<ResponseEvent> {
+  *#write(type: OpenItem['type'], text: string, logprobs: ResponseLogprob[]): Generator<ResponseEvent> {
     if (this.#open?.type !== type) {
       yield* this.#close('completed')
       yield* this.#begin(type)
@@ -146,7 +145,7 @@ export class ResponseEncoder {
     completedAt: number | null,
     usage: Usage | null,
     error: ResponseState['error'] = null,
-  ): object {
+  ): ResponseObject {
     const unfinished = this.#open === undefined ? [] : [finishedItem(this.#open, 'incomplete')]
     const output = [...this.#output, ...unfinished]
     return responseResource(this.#settings, {

@@ -2,11 +2,11 @@
 import { fail } from '../../base/errors.ts'
 import { ignoredFields } from '../../wire/fields.ts'
 import type { ChatCall, ModelCard, OutputRule, Tool } from '../../wire/model.ts'
-import { InputTokensRequest, ResponseRequest, type ResponseTool } from '../../wire/responses.ts'
+import { InputTokensRequest, type ResponseInputItem, ResponseRequest, type ResponseTool } from '../../wire/responses.ts'
 import { readSampling } from '../../wire/sampling.ts'
 import type { ToolChoice, ToolDefinition } from '../../wire/tools.ts'
 import { prepareTools } from '../chat/prepare-tools.ts'
-import { prepareConversation } from './conversation.ts'
+import { prepareConversation, reasoningText } from './conversation.ts'
 import type { ResponseSettings } from './resource.ts'
 
 /** A call without the facts of its request, what the answer repeats, and the fields that have no effect. */
@@ -147,8 +147,16 @@ function ignoredParts(body: InputTokensRequest & Pick<ResponseRequest, 'include'
   if (body.text?.verbosity) ignored.push('text.verbosity')
   if (body.reasoning?.summary) ignored.push('reasoning.summary')
   if (body.reasoning?.effort && !card.capabilities.reasoning) ignored.push('reasoning.effort')
+  if (typeof body.input !== 'string') {
+    for (const [index, item] of body.input.entries()) if (isUnreadable(item)) ignored.push(`input[${index}]`)
+  }
   for (const [index, name] of (body.include ?? []).entries()) {
     if (name !== 'message.output_text.logprobs') ignored.push(`include[${index}]`)
   }
   return ignored
+}
+
+/** Reasoning that only the vendor who encrypted it can read. */
+function isUnreadable(item: ResponseInputItem): boolean {
+  return item.type === 'reasoning' && reasoningText(item) === ''
 }

@@ -1,6 +1,6 @@
 // Builds the Response object: what happened, and the settings it happened under, echoed as OpenAI does. Knows no stream.
 import type { Usage } from '../../wire/model.ts'
-import type { OutputItem } from './items.ts'
+import type { OutputItem, ResponseObject } from '../../wire/response-object.ts'
 
 /** What a Response repeats of its request, absent values as the defaults that were applied. */
 export interface ResponseSettings {
@@ -38,7 +38,7 @@ export interface ResponseState {
  * The object of `POST /v1/responses`. `store` is always false: nothing is kept, so `previous_response_id` has nothing to point at.
  * `max_output_tokens` is the only reason for `incomplete` that both vendors' clients know, also when the context was full.
  */
-export function responseResource(settings: ResponseSettings, state: ResponseState): object {
+export function responseResource(settings: ResponseSettings, state: ResponseState): ResponseObject {
   return {
     id: state.id,
     object: 'response',
@@ -53,7 +53,7 @@ export function responseResource(settings: ResponseSettings, state: ResponseStat
     max_tool_calls: null,
     metadata: settings.metadata,
     model: settings.model,
-    output: state.output,
+    output: [...state.output],
     parallel_tool_calls: settings.parallelToolCalls,
     previous_response_id: null,
     prompt_cache_key: settings.promptCacheKey,
@@ -64,7 +64,7 @@ export function responseResource(settings: ResponseSettings, state: ResponseStat
     temperature: settings.temperature,
     text: { format: settings.textFormat },
     tool_choice: settings.toolChoice,
-    tools: settings.tools,
+    tools: [...settings.tools],
     top_logprobs: settings.topLogprobs,
     top_p: settings.topP,
     truncation: 'disabled',
@@ -73,7 +73,7 @@ export function responseResource(settings: ResponseSettings, state: ResponseStat
   }
 }
 
-function responseUsage(usage: Usage): object {
+function responseUsage(usage: Usage): ResponseObject['usage'] {
   return {
     input_tokens: usage.promptTokens,
     // Writing to the prefix cache costs nothing here, so there is nothing to count.

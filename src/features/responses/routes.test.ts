@@ -7,17 +7,22 @@ import OpenAI6 from 'openai-6'
 import OpenAI7 from 'openai-7'
 import { assertAnswersOrRefuses } from '../../../test/support/any-body.ts'
 import { createEchoModel } from '../../../test/support/echo-model.ts'
-import { type EchoServer, echoKey, startEchoServer } from '../../../test/support/echo-server.ts'
+import { send } from '../../../test/support/http-client.ts'
+import { assertKeepsSchema } from '../../../test/support/schemas.ts'
+import { type RunningServer, startServer, testKey } from '../../../test/support/server.ts'
+import { ResponseObject } from '../../wire/response-object.ts'
 
-let server: EchoServer
+let server: RunningServer
 before(async () => {
-  server = await startEchoServer([
+  server = await startServer([
     createEchoModel(),
     createEchoModel({ name: 'thinker', reasoning: 'let me think' }),
     createEchoModel({ name: 'broken', failAfter: 1 }),
   ])
 })
-after(() => server.close())
+after(() => server.stop())
+
+const post = (path: string, body: object) => send(server, path, { body })
 
 const weather = {
   type: 'function',
@@ -39,9 +44,10 @@ interface Answer {
 }
 
 async function create(body: object): Promise<Answer> {
-  const response = await server.post('/v1/responses', { model: 'echo', ...body })
-  assert.equal(response.status, 200, await response.clone().text())
-  return (await response.json()) as Answer
+  const response = await post('/v1/responses', { model: 'echo', ...body })
+  assert.equal(response.status, 200, response.text)
+  assertKeepsSchema(ResponseObject, response.json())
+  return response.json()
 }
 
 /** The content of the first item. */
@@ -51,16 +57,16 @@ function parts(answer: Answer) {
 
 /** Status, field at fault and message of a refusal. */
 async function refusal(body: object, path = '/v1/responses') {
-  const response = await server.post(path, { model: 'echo', input: 'hi', ...body })
-  const { error } = (await response.json()) as { error: { param: string; message: string; code: string } }
+  const response = await post(path, { model: 'echo', input: 'hi', ...body })
+  const { error } = response.json() as { error: { param: string; message: string; code: string } }
   return { status: response.status, param: error.param, code: error.code }
 }
 
 async function stream(body: object): Promise<{ messages: EventSourceMessage[]; events: Record<string, unknown>[] }> {
-  const response = await server.post('/v1/responses', { model: 'echo', stream: true, ...body })
+  const response = await post('/v1/responses', { model: 'echo', stream: true, ...body })
   assert.equal(response.headers.get('content-type'), 'text/event-stream; charset=utf-8')
   const messages: EventSourceMessage[] = []
-  createParser({ onEvent: (message) => messages.push(message) }).feed(await response.text())
+  createParser({ onEvent: (message) => messages.push(message) }).feed(response.text)
   return { messages, events: messages.map(({ data }) => JSON.parse(data) as Record<string, unknown>) }
 }
 
@@ -69,7 +75,7 @@ const clients = { 'openai 6': OpenAI6 as unknown as typeof OpenAI7, 'openai 7': 
 
 for (const [name, OpenAI] of Object.entries(clients)) {
   describe(name, () => {
-    const client = () => new OpenAI({ baseURL: `${server.url}/v1`, apiKey: echoKey, maxRetries: 0 })
+    const client = () => new OpenAI({ baseURL: `${server.url}/v1`, apiKey: testKey, maxRetries: 0 })
 
     test('create answers with text', async () => {
       const response = await client().responses.create({ model: 'echo', input: 'one two', metadata: { a: 'b' } })
@@ -176,6 +182,7 @@ for (const [name, OpenAI] of Object.entries(clients)) {
 test('every event has its type on the event line and a sequence number one above the last', async () => {
   const { messages, events } = await stream({ model: 'thinker', input: 'one' })
   events.forEach((event, index) => {
+    if ('response' in event) assertKeepsSchema(ResponseObject, event['response'])
     assert.equal(event['type'], messages[index]?.event)
     assert.equal(event['sequence_number'], index)
   })
@@ -230,6 +237,7 @@ test('a stream that fails after it began ends with its state and the error', asy
     error: { code: string }
     output: { content: { text: string }[] }[]
   }
+  assertKeepsSchema(ResponseObject, response)
   assert.equal(response.status, 'failed')
   assert.equal(response.error.code, 'server_error')
   assert.equal(response.output[0]?.content[0]?.text, 'one')
@@ -258,9 +266,12 @@ test('allowed_tools leaves the others out and enforces its mode', async () => {
 })
 
 test('what has no effect is named in the header', async () => {
-  const response = await server.post('/v1/responses', {
+  const response = await post('/v1/responses', {
     model: 'echo',
-    input: 'x',
+    input: [
+      { role: 'user', content: 'x' },
+      { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'of another vendor' },
+    ],
     store: true,
     user: 'someone',
     max_tool_calls: 3,
@@ -271,6 +282,7 @@ test('what has no effect is named in the header', async () => {
   assert.equal(response.status, 200)
   assert.deepEqual(response.headers.get('galerne-ignored-fields')?.split(', ').sort(), [
     'include[0]',
+    'input[1]',
     'max_tool_calls',
     'reasoning.effort',
     'reasoning.summary',
@@ -278,7 +290,7 @@ test('what has no effect is named in the header', async () => {
     'text.verbosity',
     'user',
   ])
-  assert.equal(((await response.json()) as Answer)['store'], false)
+  assert.equal((response.json() as Answer)['store'], false)
 })
 
 test('what needs something stored, or would be cut, is refused by name on both endpoints', async () => {

@@ -4,11 +4,12 @@ import { type Failure, fail } from '../../base/errors.ts'
 import { deliverStream, deliverWhole, nameIgnoredFields } from '../../wire/deliver.ts'
 import { callContext, type Server } from '../../wire/exchange.ts'
 import type { ModelEvent } from '../../wire/model.ts'
+import { ResponseObject } from '../../wire/response-object.ts'
 import { InputTokensRequest, InputTokensResponse, ResponseRequest } from '../../wire/responses.ts'
 import { frame } from '../../wire/sse.ts'
 import type { Registry } from '../models/registry.ts'
 import { ResponseEncoder } from './encode.ts'
-import type { NumberedEvent } from './items.ts'
+import type { NumberedEvent } from './events.ts'
 import { prepareInputTokens, prepareResponse } from './prepare.ts'
 
 /** Adds the Responses routes. */
@@ -22,6 +23,7 @@ export function registerResponses(server: Server, { registry }: { readonly regis
         summary: 'Answer a conversation, stateless',
         description: 'Streams server-sent events when `stream` is true. Function tools only; nothing is stored.',
         body: ResponseRequest,
+        response: { 200: ResponseObject },
       },
     },
     async (request, reply) => {
@@ -91,8 +93,8 @@ async function foldResponse(
   encoder: ResponseEncoder,
   seconds: () => number,
   request: FastifyRequest,
-): Promise<object> {
-  let response: object | undefined
+): Promise<ResponseObject> {
+  let response: ResponseObject | undefined
   for await (const event of events) {
     const last = encoder.push(event, seconds()).at(-1)
     if (last?.type === 'response.completed' || last?.type === 'response.incomplete') response = last.response
