@@ -18,6 +18,10 @@ const extras = [
     present: existsSync(join(root, '.cache/python/openai-3')),
   },
   {
+    name: 'PostgreSQL (GALERNE_TEST_POSTGRES=<url>; bash scripts/start-postgres.sh starts one)',
+    present: process.env['GALERNE_TEST_POSTGRES'] !== undefined,
+  },
+  {
     name: 'the schemas of JSONSchemaBench (../shared/data/evals/jsonschemabench)',
     present: existsSync(join(root, '../shared/data/evals/jsonschemabench')),
   },
@@ -60,6 +64,6 @@ if (files.length === 0) {
 } else {
   process.stdout.write(`${files.length} test files on Node ${process.versions.node}.\n`)
   for (const name of absent) process.stdout.write(`Left out, because this machine lacks it: ${name}.\n`)
-  process.stdout.write('PostgreSQL and a browser are needed by no test of this version.\n')
+  process.stdout.write('A browser is needed by no test of this version.\n')
   process.exitCode = await run(files, await fetchWeights())
 }

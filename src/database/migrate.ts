@@ -3,12 +3,15 @@
 import { type Kysely, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { fail } from '../base/errors.ts'
-import * as keys from './migrations/0001-keys.ts'
-import * as jobs from './migrations/0002-jobs.ts'
+import { up as createKeys } from './migrations/0001-keys.ts'
+import { up as createJobs } from './migrations/0002-jobs.ts'
 import type { Tables } from './tables.ts'
 
 /** Every migration by name. Names sort in the order in which they run; one that was released never changes. */
-const migrations: Readonly<Record<string, Migration>> = { '0001-keys': keys, '0002-jobs': jobs }
+const migrations: Readonly<Record<string, Migration>> = {
+  '0001-keys': { up: createKeys },
+  '0002-jobs': { up: createJobs },
+}
 
 /**
  * Runs what is missing, in one transaction, and returns the names of what ran. Processes that start together wait for each other.

@@ -56,7 +56,7 @@ export function parseReference(
 
 function hubModel(groups: Record<string, string>): RemoteModel {
   const { repository = '', revision = 'main', file = '' } = groups
-  const decoded = decodeURIComponent(file)
+  const decoded = decode(file)
   const segments = decoded.split('/')
   if (segments.some((segment) => !/^[\w][\w .+-]*$/.test(segment))) throw invalid(`"${decoded}" is no path of a file`)
   if (/(^|\/)\.{1,2}($|\/)/.test(repository)) throw invalid(`"${repository}" is no repository`)
@@ -71,7 +71,7 @@ function addressModel(reference: string): RemoteModel {
   const url = new URL(reference)
   // Without a hash to compare with, only TLS says that the bytes are the site's.
   if (url.protocol === 'http:' && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(url.hostname)) throw invalid('use https')
-  const file = decodeURIComponent(basename(url.pathname)).replaceAll(/[^\w.+-]/g, '_')
+  const file = decode(basename(url.pathname)).replaceAll(/[^\w.+-]/g, '_')
   requireWeights(file)
   // Two addresses may end in the same name.
   const folder = createHash('sha256').update(url.href).digest('hex').slice(0, 12)
@@ -86,6 +86,20 @@ function addressModel(reference: string): RemoteModel {
 function requireWeights(file: string): void {
   if (!file.toLowerCase().endsWith('.gguf'))
     throw invalid(`"${file}" is not a .gguf file, the one format that is served`)
+  // The parts would have to be fetched, planned and loaded as one.
+  if (/-\d{5}-of-\d{5}\.gguf$/i.test(file)) {
+    throw invalid(
+      `"${file}" is one part of a model in several files, which is not supported: choose a file that is whole`,
+    )
+  }
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw invalid(`"${text.slice(0, 200)}" has a percent sign that stands for no character`)
+  }
 }
 
 /** The name a file of weights is served under: its own, without folder and ending. */

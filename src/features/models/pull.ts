@@ -79,16 +79,6 @@ export async function pull(reference: string, options: PullOptions): Promise<Pul
   )
 }
 
-/** The path that a pull of this reference would give, if it is there already; nothing is fetched. */
-export async function findModel(
-  reference: string,
-  options: { readonly home: string; readonly folder?: string },
-): Promise<PulledModel | undefined> {
-  const model = parseReference(reference, options.folder ?? process.cwd())
-  if (model.type === 'local') return await findLocal(model)
-  return await findPulled(model, join(options.home, 'models', model.file))
-}
-
 async function findLocal(model: LocalModel): Promise<PulledModel> {
   const facts = await stat(model.path).catch(() => undefined)
   if (facts === undefined) throw fail('invalid_value', { param: 'model', reason: `there is no file ${model.path}` })

@@ -1,0 +1,86 @@
+// The catalogue keeps its own schema, and every reference a person may type means what it says or is refused with the forms there are.
+
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Ajv } from 'ajv'
+import { starterModel } from '../../../test/support/weights.ts'
+import { catalogue, catalogueEntrySchema, findInCatalogue } from './catalogue.ts'
+import { verify } from './download-verify.ts'
+import { parseReference } from './pull-reference.ts'
+import { readHubToken } from './pull-token.ts'
+
+test('every entry keeps the schema, and no two share a name or a file', () => {
+  const validate = new Ajv({ strict: false }).compile(catalogueEntrySchema)
+  for (const entry of catalogue) assert.ok(validate(entry), `${entry.name}: ${JSON.stringify(validate.errors)}`)
+  const names = catalogue.flatMap((entry) => [entry.name, ...entry.aliases])
+  assert.equal(new Set(names).size, names.length)
+  assert.equal(new Set(catalogue.map((entry) => entry.file)).size, catalogue.length)
+})
+
+test('the starter on this machine is the one that the catalogue describes', async (context) => {
+  const path = await starterModel().catch(() => undefined)
+  if (path === undefined) return context.skip('the weights are neither here nor to be had')
+  const entry = findInCatalogue('SmolLM2')
+  assert.ok(entry !== undefined)
+  assert.equal(await verify(path, entry), entry.sha256)
+})
+
+test('references: names, paths, hub files and addresses', () => {
+  const of = (reference: string) => parseReference(reference, '/models')
+  assert.equal(of('SMOLLM2').name, 'smollm2-135m-instruct')
+  assert.deepEqual(of('mine.gguf'), { type: 'local', name: 'mine', path: '/models/mine.gguf' })
+  assert.deepEqual(of('/else/where/Mine.GGUF'), { type: 'local', name: 'Mine', path: '/else/where/Mine.GGUF' })
+  assert.deepEqual(of('hf:a/b:c.gguf'), {
+    type: 'remote',
+    name: 'c',
+    sources: [{ type: 'hub', repository: 'a/b', revision: 'main', file: 'c.gguf' }],
+    file: 'hf/a/b/c.gguf',
+  })
+  assert.deepEqual(of('https://huggingface.co/a/b/resolve/v2/sub/c.gguf?download=true'), {
+    type: 'remote',
+    name: 'c',
+    sources: [{ type: 'hub', repository: 'a/b', revision: 'v2', file: 'sub/c.gguf' }],
+    file: 'hf/a/b@v2/sub/c.gguf',
+  })
+  const [one, two] = [of('https://one.example/m.gguf'), of('https://two.example/m.gguf')]
+  assert.ok(one.type === 'remote' && two.type === 'remote' && one.file !== two.file)
+})
+
+test('what is no reference, or leads out of the folder of models, is refused', () => {
+  const wrong = [
+    'no-such-name',
+    'hf:a/b',
+    'hf:../..:c.gguf',
+    'hf:a/..:c.gguf',
+    'hf:a/b:../../c.gguf',
+    'hf:a/b:c.safetensors',
+    'hf:a/b:c-00001-of-00003.gguf',
+    'hf:a/b:%zz.gguf',
+    'https://example.org/%zz.gguf',
+    'https://example.org/',
+    'https://example.org/m.zip',
+    'http://example.org/m.gguf',
+    'https://huggingface.co/a/b/resolve/main/..%2F..%2Fc.gguf',
+  ]
+  for (const reference of wrong) {
+    assert.throws(() => parseReference(reference, '/models'), { code: 'invalid_value', param: 'model' }, reference)
+  }
+})
+
+test('a token comes from a variable or a file, and is in no message', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'galerne-token-'))
+  const file = join(folder, 'token')
+  await writeFile(file, 'hf_fromfile\n')
+  assert.equal(await readHubToken(`file:${file}`, {}), 'hf_fromfile')
+  assert.equal(await readHubToken('env:MINE', { MINE: 'hf_fromvariable' }), 'hf_fromvariable')
+  for (const reference of ['hf_pasted_by_mistake', 'env:ABSENT', `file:${folder}/absent`, 'env:', 'env:BROKEN']) {
+    await assert.rejects(readHubToken(reference, { BROKEN: 'hf_a b\nc' }), (error: Error) => {
+      assert.doesNotMatch(error.message, /hf_/)
+      return true
+    })
+  }
+  await rm(folder, { recursive: true })
+})
