@@ -105,8 +105,8 @@ export const ResponseObject = Type.Object({
   top_logprobs: Type.Integer(),
   top_p: nullable(Type.Number()),
   truncation: Type.Literal('disabled'),
-  usage: nullable(usage),
-  user: nullable(Type.String()),
+  usage: Type.Optional(usage),
+  user: Type.Optional(Type.String()),
 })
 /** The Response object. */
 export type ResponseObject = Static<typeof ResponseObject>

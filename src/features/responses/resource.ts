@@ -68,12 +68,13 @@ export function responseResource(settings: ResponseSettings, state: ResponseStat
     top_logprobs: settings.topLogprobs,
     top_p: settings.topP,
     truncation: 'disabled',
-    usage: state.usage === null ? null : responseUsage(state.usage),
-    user: settings.user,
+    // OpenAI's specification has neither as null: left out until there is one.
+    ...(state.usage !== null && { usage: responseUsage(state.usage) }),
+    ...(settings.user !== null && { user: settings.user }),
   }
 }
 
-function responseUsage(usage: Usage): ResponseObject['usage'] {
+function responseUsage(usage: Usage): NonNullable<ResponseObject['usage']> {
   return {
     input_tokens: usage.promptTokens,
     // Writing to the prefix cache costs nothing here, so there is nothing to count.
