@@ -13,8 +13,11 @@ export interface CallLayout {
   readonly openText: string | undefined
   /** Special token that opens a run of calls. */
   readonly openToken: number | undefined
-  /** Calls may start without any opener, with `{`. Free text may then not start with it. */
-  readonly bare: boolean
+  /**
+   * Calls may start without any opener: a call is then one JSON value, given here as a schema. Free text may not start with `{`, and where
+   * the answer is JSON too, both are one schema, because the grammar cannot tell two JSON values apart by more than their first byte.
+   */
+  readonly bareCall: ((name: string, argumentsSchema: JsonSchema) => JsonSchema) | undefined
   /** Lark for what follows the opener: one call, or the last of a run. `call` is the rule of one call. */
   readonly body: (callRule: string) => string
   /** Lark for what stands between two calls of one run, undefined when each call needs the opener anew. */
@@ -46,16 +49,19 @@ export function answerGrammar(
   reasoning: ReasoningLayout | undefined,
 ): string | undefined {
   const calls = mayCallTools(call)
-  if (!calls && call.output.type === 'text') return undefined
+  const { output } = call
+  if (!calls && output.type === 'text') return undefined
   const rules: string[] = []
   const alternatives: string[] = []
-  if (!mustCallTools(call)) alternatives.push(call.output.type === 'text' ? freeText(layout, calls) : 'answer')
+  if (!mustCallTools(call)) alternatives.push(output.type === 'text' ? freeText(layout, calls) : 'answer')
   if (calls) {
     alternatives.push(...openings(call, layout))
     rules.push(...callRules(call, layout))
   }
-  if (call.output.type === 'json-object') rules.push('answer: %json {"type": "object"}')
-  if (call.output.type === 'json-schema') rules.push(`answer: %json ${schemaText(call.output.schema)}`)
+  if (output.type !== 'text') {
+    const schema = output.type === 'json-object' ? { type: 'object' } : output.schema
+    rules.push(`answer: %json ${schemaText(calls ? answerOrCall(call, schema, layout) : schema)}`)
+  }
   const thought = reasoning === undefined ? '' : thoughtRules(reasoning, rules)
   return [
     `start: ${thought}answer_or_calls`,
@@ -67,16 +73,17 @@ export function answerGrammar(
 }
 
 function freeText(layout: CallLayout, calls: boolean): string {
-  return layout.bare && calls ? 'TEXT_BEFORE_NO_CALL?' : 'TEXT?'
+  return layout.bareCall !== undefined && calls ? 'TEXT_BEFORE_NO_CALL?' : 'TEXT?'
 }
 
 /** The alternatives of `answer_or_calls` that are calls, with free text before them where the answer may hold text. */
 function openings(call: FormatCall, layout: CallLayout): string[] {
   const mixed = !mustCallTools(call) && call.output.type === 'text'
   const ways: string[] = []
-  if (layout.openToken !== undefined) ways.push(`${mixed ? 'TEXT? ' : ''}<[${layout.openToken}]> run`)
+  if (layout.openToken !== undefined)
+    ways.push(`${mixed ? `${freeText(layout, true)} ` : ''}<[${layout.openToken}]> run`)
   if (layout.openText !== undefined) ways.push(mixed ? 'text_and_opener run' : `${literal(layout.openText)} run`)
-  if (layout.bare) ways.push('run')
+  if (layout.bareCall !== undefined && (call.output.type === 'text' || mustCallTools(call))) ways.push('run')
   return ways
 }
 
@@ -100,7 +107,7 @@ function callRules(call: FormatCall, layout: CallLayout): string[] {
     rules.push(`arguments_${index}: %json ${schemaText(argumentsSchema(tool))}`)
   })
   rules.push('GAP: /[ \\n]{1,4}/')
-  if (layout.bare) rules.push('TEXT_BEFORE_NO_CALL: /[^{](.|\\n)*/')
+  if (layout.bareCall !== undefined) rules.push('TEXT_BEFORE_NO_CALL: /[^{](.|\\n)*/')
   if (layout.openText !== undefined) {
     rules.push(`text_and_opener[lazy]: /(.|\\n)*${pattern(layout.openText)}/`)
   }
@@ -122,6 +129,26 @@ function thoughtRules(reasoning: ReasoningLayout, rules: string[]): string {
   ]
   rules.push(`thought: SPACE? (${opening.join(' | ')}) rest_of_thought`)
   return 'thought? '
+}
+
+/** JSON of the answer's schema or, for calls without an opener, of one call. Each part keeps its own `#/…` references by an id of its own. */
+function answerOrCall(call: FormatCall, schema: JsonSchema, layout: CallLayout): JsonSchema {
+  const { bareCall } = layout
+  if (bareCall === undefined) return schema
+  const settings = typeof schema === 'object' && Object.hasOwn(schema, 'x-guidance') ? schema['x-guidance'] : undefined
+  const oneCall = callableTools(call).map((tool, index) =>
+    bareCall(tool.name, identified(argumentsSchema(tool), `urn:call:${index}`)),
+  )
+  return {
+    ...(settings === undefined ? {} : { 'x-guidance': settings }),
+    anyOf: [identified(schema, 'urn:answer'), ...oneCall],
+  }
+}
+
+function identified(schema: JsonSchema, id: string): JsonSchema {
+  if (typeof schema === 'boolean') return schema
+  const { 'x-guidance': _settings, ...rest } = schema
+  return { $id: id, ...rest }
 }
 
 /** The schema of a tool's arguments: an object, also where the caller left the type out. */

@@ -18,7 +18,7 @@ export function hermesSyntax(facts: VocabularyFacts): CallSyntax {
     layout: {
       openText: callOpen,
       openToken,
-      bare: false,
+      bareCall: undefined,
       body: (call) => `"\\n"? ${call} "\\n"? ${close}`,
       separator: undefined,
       around: ['', ''],

@@ -16,7 +16,12 @@ export function llama3Syntax(facts: VocabularyFacts): CallSyntax {
     layout: {
       openText: undefined,
       openToken: facts.tokens.get(pythonTag),
-      bare: true,
+      bareCall: (name, argumentsSchema) => ({
+        type: 'object',
+        properties: { name: { const: name }, parameters: argumentsSchema },
+        required: ['name', 'parameters'],
+        additionalProperties: false,
+      }),
       body: (call) => call,
       separator: '"; "',
       around: ['', ''],

@@ -73,7 +73,7 @@ function listLayout(version: MistralVersion, facts: VocabularyFacts): CallLayout
   return {
     openText: undefined,
     openToken: facts.tokens.get(opener),
-    bare: false,
+    bareCall: undefined,
     body: (call) => call,
     separator: '", "',
     around: ['/ ?\\[/ ', ' "]"'],
@@ -89,7 +89,7 @@ function namedLayout(version: MistralVersion, facts: VocabularyFacts): CallLayou
   return {
     openText: undefined,
     openToken: facts.tokens.get(opener),
-    bare: false,
+    bareCall: undefined,
     body: (call) => call,
     separator: undefined,
     around: ['', ''],

@@ -130,6 +130,24 @@ export function wordPieceVocabulary(words: readonly string[]): GgufVocabulary {
   )
 }
 
+/** One token for each byte, no merges, `</s>` as end, and the control tokens asked for: the smallest vocabulary that can write anything. */
+export function byteVocabulary(control: readonly string[]): GgufVocabulary {
+  const special = [...new Set(['<unk>', '<s>', '</s>', ...control])]
+  return sized(
+    new Map<string, GgufValue>([
+      ['tokenizer.ggml.model', { type: 'string', value: 'gpt2' }],
+      ['tokenizer.ggml.pre', { type: 'string', value: 'gpt-2' }],
+      ['tokenizer.ggml.tokens', { type: 'array', of: 'string', value: [...special, ...printableBytes] }],
+      [
+        'tokenizer.ggml.token_type',
+        { type: 'array', of: 'i32', value: [...special.map(() => 3), ...printableBytes.map(() => 1)] },
+      ],
+      ['tokenizer.ggml.merges', { type: 'array', of: 'string', value: [] }],
+      ...markers({ bos: 1, eos: 2, unknown: 0, addBos: true }),
+    ]),
+  )
+}
+
 /** The vocabulary with more control tokens at its end, and with a chat template or other metadata set. */
 export function extended(
   vocabulary: GgufVocabulary,
