@@ -24,11 +24,13 @@ export const guidanceLimits = {
   /** Places in a schema that hold a `$ref`. */
   schemaReferences: 5_000,
   /** Milliseconds of one compile in the thread where it may be stopped. */
-  compileMs: 2_000,
+  compileMs: 1_000,
   /** Milliseconds of reading a schema with Ajv, and of one answer's validation. */
   validationMs: 1_000,
   /** Megabytes of the heap that Ajv may fill. */
   validationHeapMegabytes: 256,
+  /** A thread that had nothing to do for this long is ended: it holds a copy of the vocabulary. */
+  idleMs: 60_000,
   /** Compiled grammars kept for the next request with the same rule. */
   cachedGrammars: 64,
   /** An instance that grew by this much is replaced, because WebAssembly memory never shrinks. */

@@ -24,6 +24,7 @@ export class GuidanceProbe {
       name: 'guidance-worker',
       // Smaller than a main thread's (984 kB), so that what passes here passes there.
       stackMegabytes: 0.75,
+      idleMilliseconds: guidanceLimits.idleMs,
       greeting: {
         message: async (): Promise<ProbeStart> => ({ module: await guidanceModule(), vocabulary, image: this.#image }),
         milliseconds: buildMs,

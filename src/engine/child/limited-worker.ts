@@ -9,6 +9,8 @@ export interface LimitedWorkerOptions {
   readonly name: string
   readonly stackMegabytes?: number
   readonly heapMegabytes?: number
+  /** After this long without a message the thread is ended. */
+  readonly idleMilliseconds: number
   /** What a fresh thread is told first and how long it may take over it. */
   readonly greeting?: { readonly message: () => Promise<unknown>; readonly milliseconds: number }
 }
@@ -18,6 +20,7 @@ export class LimitedWorker<Answer> {
   readonly #options: LimitedWorkerOptions
   #started: Promise<{ readonly worker: Worker; readonly greeting: Answer | undefined }> | undefined
   #last: Promise<unknown> = Promise.resolve()
+  #idle: NodeJS.Timeout | undefined
 
   constructor(options: LimitedWorkerOptions) {
     this.#options = options
@@ -37,15 +40,18 @@ export class LimitedWorker<Answer> {
 
   /** Ends the thread; the next message starts another. */
   async stop(): Promise<void> {
+    clearTimeout(this.#idle)
     const started = this.#started
     this.#started = undefined
     await (await started?.catch(() => undefined))?.worker.terminate()
   }
 
   async #askNow(message: unknown, milliseconds: number): Promise<Answer | undefined> {
+    clearTimeout(this.#idle)
     const { worker } = await this.#start()
     const answer = await exchange<Answer>(worker, message, milliseconds)
     if (answer === undefined) await this.stop()
+    this.#idle = setTimeout(() => void this.stop(), this.#options.idleMilliseconds).unref()
     return answer
   }
 

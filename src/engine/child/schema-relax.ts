@@ -1,6 +1,7 @@
 // Rewrites a JSON Schema into one that llguidance compiles: exactly where that can be done, and else ever looser, for an answer that is validated after.
 
 import type { JsonSchema } from '../../wire/model.ts'
+import { enforcedFormats, spellFormat } from './schema-formats.ts'
 import { translatePattern } from './schema-pattern.ts'
 import { isObject, mapSchemas, type SchemaObject, subschemas } from './schema-walk.ts'
 
@@ -9,33 +10,6 @@ import { isObject, mapSchemas, type SchemaObject, subschemas } from './schema-wa
  * Goes under `x-guidance` at the top of a schema.
  */
 export const boundedWhitespace = { whitespace_pattern: '\\x20{1,2}|\\x09|\\x0D?\\x0A[\\x20\\x09]{0,40}' } as const
-
-/** The `format`s that llguidance enforces (its src/json/formats.rs). */
-const enforcedFormats = new Set([
-  'date-time',
-  'time',
-  'date',
-  'duration',
-  'email',
-  'hostname',
-  'ipv4',
-  'ipv6',
-  'uuid',
-  'uri',
-])
-
-/** Formats that are regular languages but not in llguidance, in the words of the RFC or of OpenAPI that defines them. `undefined`: any string. */
-const formatPatterns: Readonly<Record<string, string | undefined>> = {
-  // RFC 4648 §4; OpenAPI's `byte`.
-  byte: '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$',
-  // RFC 3986 §4.1, each part optional; without IP literals in brackets.
-  'uri-reference':
-    "^(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://(?:[A-Za-z0-9._~!$&'()*+,;=@-]|%[0-9A-Fa-f]{2})*(?::[0-9]*)?)?(?:[A-Za-z0-9._~!$&'()*+,;=@-]|%[0-9A-Fa-f]{2})*(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*(?:\\?(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?(?:#(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?$",
-  // RFC 6901 §3.
-  'json-pointer': '^(?:/(?:[^~/]|~0|~1)*)*$',
-  password: undefined,
-  binary: undefined,
-}
 
 /** Keywords that assert something and that llguidance has no grammar for. */
 const unenforcedKeywords = new Set([
@@ -106,28 +80,6 @@ function translatePatterns(node: Record<string, unknown>): boolean {
 function openProperties(node: Record<string, unknown>): void {
   delete node['patternProperties']
   delete node['additionalProperties']
-}
-
-/** A format that llguidance lacks becomes a pattern or bounds. */
-function spellFormat(node: Record<string, unknown>): void {
-  const format = node['format']
-  if (typeof format !== 'string' || enforcedFormats.has(format)) return
-  const { type } = node
-  const isNumeric = [type].flat().some((one) => one === 'integer' || one === 'number')
-  if (format === 'int32' && isNumeric) {
-    node['minimum'] = Math.max(-(2 ** 31), numberOr(node['minimum'], -Infinity))
-    node['maximum'] = Math.min(2 ** 31 - 1, numberOr(node['maximum'], Infinity))
-  }
-  if (!Object.hasOwn(formatPatterns, format)) return
-  const pattern = formatPatterns[format]
-  delete node['format']
-  if (pattern === undefined) return
-  const also = { pattern: translatePattern(pattern) }
-  node['allOf'] = [...(Array.isArray(node['allOf']) ? node['allOf'] : []), also]
-}
-
-function numberOr(value: unknown, otherwise: number): number {
-  return typeof value === 'number' ? value : otherwise
 }
 
 /** The grammar counts a repeated key twice, a JSON reader once: `minProperties` is only sure where named keys fill it. */

@@ -10,6 +10,7 @@ export class SchemaValidator {
   readonly #worker = new LimitedWorker<SchemaAnswer>({
     name: 'schema-worker',
     heapMegabytes: guidanceLimits.validationHeapMegabytes,
+    idleMilliseconds: guidanceLimits.idleMs,
     greeting: { message: async (): Promise<SchemaQuestion> => ({ schema: 'true' }), milliseconds: 30_000 },
   })
 

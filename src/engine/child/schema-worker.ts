@@ -52,20 +52,31 @@ function check(validate: ValidateFunction, answer: string): SchemaAnswer {
 
 function firstError(errors: readonly ErrorObject[] | null | undefined): { path: string; reason: string } {
   const error = errors?.[0]
-  return { path: error?.instancePath ?? '', reason: error?.message ?? 'it does not match' }
+  const allowed: unknown = error?.params['allowedValues']
+  const reason = Array.isArray(allowed)
+    ? `must be one of ${allowed.join(', ')}`
+    : (error?.message ?? 'it does not match')
+  return { path: error?.instancePath ?? '', reason }
 }
+
+/** One of each dialect reads the meta-schemas once (30 ms); it never learns a caller's schema. */
+const checkers = {
+  'draft-07': newAjv('draft-07', new Set(), true),
+  '2019-09': newAjv('2019-09', new Set(), true),
+  '2020-12': newAjv('2020-12', new Set(), true),
+} as const
 
 function compile(original: JsonSchema): ValidateFunction | SchemaAnswer {
   const read = readDialect(original)
   if (read === undefined)
     return { type: 'unsupported', path: '/$schema', reason: 'drafts 4, 6, 7, 2019-09 and 2020-12 are' }
   const { dialect, schema } = read
-  const checker = newAjv(dialect, new Set())
+  const checker = checkers[dialect]
   if (isObject(schema) && !checker.validateSchema(schema)) return { type: 'invalid', ...firstError(checker.errors) }
   const fault = patternFault(schema) ?? formatFault(schema, checker) ?? referenceFault(schema)
   if (fault !== undefined) return fault
   try {
-    return newAjv(dialect, legacyPatterns(schema)).compile(schema)
+    return newAjv(dialect, legacyPatterns(schema), false).compile(schema)
   } catch (error) {
     return compileFault(schema, error)
   }
@@ -74,13 +85,13 @@ function compile(original: JsonSchema): ValidateFunction | SchemaAnswer {
 type AjvLike = Ajv | Ajv2019 | Ajv2020
 
 /** Patterns are Unicode expressions, as the drafts advise; `legacy` ones are valid only as the older kind. */
-function newAjv(dialect: SchemaDialect, legacy: ReadonlySet<string>): AjvLike {
+function newAjv(dialect: SchemaDialect, legacy: ReadonlySet<string>, validateSchema: boolean): AjvLike {
   const regExp = Object.assign(
     (source: string, flags: string) => new RegExp(source, legacy.has(source) ? flags.replace('u', '') : flags),
     // Any name but Ajv's default, which would bypass this function.
     { code: 'patternRegExp' },
   )
-  const options: Options = { strict: false, logger: false, allErrors: false, code: { regExp } }
+  const options: Options = { strict: false, logger: false, multipleOfPrecision: 10, validateSchema, code: { regExp } }
   const ajv = new classes[dialect](options)
   addFormats.default(ajv)
   return ajv

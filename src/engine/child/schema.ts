@@ -70,6 +70,8 @@ export class Schemas {
         return { schema: held, grammar, ...(certain ? {} : { validate }) }
       } catch (error) {
         if (!(error instanceof GuidanceRefusal)) throw error
+        // What nothing satisfies even loosely is the caller's mistake; else the first refusal names the keyword.
+        if (isUnsatisfiable(error)) refusal = error
         refusal ??= error
         if (error.tooCostly || isUnsatisfiable(error)) break
       }

@@ -1,7 +1,7 @@
 // The bytes of every token of a GGUF file with a byte-level BPE vocabulary, for tests and proofs that hold answers to grammars.
 
 import { gguf } from '@huggingface/gguf'
-import type { GuidanceVocabulary } from '../../src/engine/child/guidance.ts'
+import type { GuidanceVocabulary } from '../../../src/engine/child/guidance.ts'
 
 /** What `Guidance.start` takes, and the ids of the control tokens by text. */
 export interface TestVocabulary extends GuidanceVocabulary {
