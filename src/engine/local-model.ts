@@ -119,7 +119,8 @@ export class LocalModel implements Model {
     for (const pending of lost) {
       pending.id = undefined
       if (pending.over) continue
-      if (pending.begun || pending.attempts > retries) pending.fail(this.#failure())
+      if (this.#process.stopping) pending.fail(fail('server_stopping'))
+      else if (pending.begun || pending.attempts > retries) pending.fail(this.#failure())
       else this.#send(pending)
     }
   }

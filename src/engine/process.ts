@@ -47,6 +47,7 @@ export class EngineProcess {
   #child: ChildProcess | undefined
   #ready = Promise.withResolvers<EngineIdentity>()
   #failure: Failure | undefined
+  #starts = 0
   #failures = 0
   #startedAt = 0
   #heardAt = 0
@@ -80,12 +81,15 @@ export class EngineProcess {
     return this.#child?.pid
   }
 
+  /** Whether it was told to end for good. */
+  get stopping(): boolean {
+    return this.#stopping
+  }
+
   /** Starts after the first. */
   get restarts(): number {
     return this.#starts - 1
   }
-
-  #starts = 0
 
   /** Sends to the living child; a message to a dead one is dropped, because `lost` told of all its requests. */
   send(message: ToEngine): void {
