@@ -6,6 +6,7 @@ import { createEgress } from './base/egress.ts'
 import { fail } from './base/errors.ts'
 import { addressFile, databaseFile } from './base/home.ts'
 import type { Log } from './base/log.ts'
+import { serverAddress } from './base/server-address.ts'
 import { version } from './base/version.ts'
 import { connect } from './database/connect.ts'
 import { type Pool, startPool } from './engine/pool.ts'
@@ -119,7 +120,12 @@ async function prepareHome({ home }: Config): Promise<void> {
 
 async function listen(server: Awaited<ReturnType<typeof createServer>>, config: Config): Promise<string> {
   try {
-    return await server.listen({ host: config.host, port: config.port })
+    // The greeting says where, once everything is ready.
+    await server.listen({ host: config.host, port: config.port, listenTextResolver: () => 'listening' })
+    const bound = server.server.address()
+    // Port 0 took a free one.
+    const port = bound !== null && typeof bound === 'object' ? bound.port : config.port
+    return serverAddress(config.host, port, config.tlsCert !== undefined)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'EADDRINUSE') throw fail('port_in_use', { host: config.host, port: config.port }, error)

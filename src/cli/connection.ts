@@ -4,6 +4,7 @@ import type { LoadedConfig } from '../base/config.ts'
 import { createEgress, type EgressRequest, type EgressResponse } from '../base/egress.ts'
 import { fail } from '../base/errors.ts'
 import { addressFile, keyFile } from '../base/home.ts'
+import { serverAddress } from '../base/server-address.ts'
 
 /** A server and a key for it. */
 export interface Connection {
@@ -48,12 +49,6 @@ async function findAddress({ config, origins }: LoadedConfig): Promise<string> {
     if (written.trim() !== '') return written.trim()
   }
   return serverAddress(config.host, config.port, config.tlsCert !== undefined)
-}
-
-/** The address to reach a server that listens on `host`: one that listens everywhere is reached on loopback. */
-export function serverAddress(host: string, port: number, tls: boolean): string {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  return `${tls ? 'https' : 'http'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
 function isRefused(error: unknown): boolean {
