@@ -32,12 +32,16 @@ export function prepareInfill(body: InfillRequest, card: ModelCard): PreparedInf
   }
 }
 
+/** llama.cpp's own defaults (tools/server/README.md): editors that send none of these count on them. */
+const defaults = { temperature: 0.8, top_k: 40, top_p: 0.95, min_p: 0.05 }
+
 function prepareSampling(body: InfillRequest, card: ModelCard): Sampling {
   const { logit_bias, n_predict, n_probs, repeat_penalty, repetition_penalty, seed, temperature, ...fields } = body
   const bias = readBias(logit_bias)
   return readSampling(
     {
-      ...fields,
+      ...defaults,
+      ...set(fields),
       // Negative means greedy there, and a random seed; ours are 0 and none.
       ...(typeof temperature === 'number' && { temperature: Math.max(0, temperature) }),
       ...(typeof seed === 'number' && seed >= 0 && { seed }),
@@ -51,6 +55,11 @@ function prepareSampling(body: InfillRequest, card: ModelCard): Sampling {
       ...(n_probs && { logprobs: n_probs }),
     },
   )
+}
+
+/** Without the fields that are null, so that they do not hide a default. */
+function set<Fields extends object>(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)) as Fields
 }
 
 /** llama.cpp's pairs as OpenAI's object. `false` never chooses the token: −100 does the same. */

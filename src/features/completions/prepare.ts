@@ -70,8 +70,9 @@ function readPrompts(body: CompletionRequest, card: ModelCard): CompletionPrompt
   prompts.forEach((prompt, index) => {
     if (prompt.type === 'tokens') checkTokens(prompt.tokens, card, isOne(body.prompt) ? 'prompt' : `prompt[${index}]`)
   })
-  const suffix = body.suffix ?? undefined
-  return suffix === undefined ? prompts : prompts.map((prompt) => withSuffix(prompt, suffix, body, card))
+  // Nothing after the gap is no gap: clients send an empty suffix for "none".
+  const suffix = body.suffix ?? ''
+  return suffix === '' ? prompts : prompts.map((prompt) => withSuffix(prompt, suffix, body, card))
 }
 
 function withSuffix(

@@ -15,19 +15,25 @@ interface Translated {
   readonly callPaths: string[]
 }
 
+/** A conversation, and how to speak of its faults. */
+export interface Conversation {
+  readonly messages: readonly Message[]
+  /** A failure of the model's, told in the fields of this request. */
+  rename(failure: Failure): Failure
+}
+
 /** The conversation as turns. Throws a 400 that names the item where something cannot be taken. */
 export function prepareConversation(
   body: Pick<ResponseRequest, 'input' | 'instructions'>,
   card: ModelCard,
-): readonly Message[] {
+): Conversation {
   const translated = translate(body)
+  const sent = translated.map(({ message }) => message)
+  const rename = (failure: Failure): Failure => inOwnWords(failure, translated)
   try {
-    return prepareMessages(
-      translated.map(({ message }) => message),
-      card,
-    )
+    return { messages: prepareMessages(sent, card), rename }
   } catch (error) {
-    throw error instanceof Failure ? inOwnWords(error, translated) : error
+    throw error instanceof Failure ? rename(error) : error
   }
 }
 
@@ -127,16 +133,23 @@ function readPart(part: ResponseContentPart, path: string): ContentPart {
   }
 }
 
-/** The same failure, speaking of the items that the client sent: `messages[1].tool_calls[0].function.arguments` was `input[3].arguments`. */
+/**
+ * The same failure, speaking of what the client sent: `messages[1].tool_calls[0].function.arguments` was `input[3].arguments`,
+ * `tools[0].function.parameters` was `tools[0].parameters`, `response_format.json_schema.schema` was `text.format.schema`.
+ */
 function inOwnWords(failure: Failure, translated: readonly Translated[]): Failure {
   const rename = (text: string): string =>
-    text.replace(/messages\[(\d+)\](?:\.tool_calls\[(\d+)\](?:\.function)?)?/g, (_, message, call) => {
-      const source = translated[Number(message)]
-      return (call === undefined ? source?.path : source?.callPaths[Number(call)]) ?? 'input'
-    })
+    text
+      .replace(/messages\[(\d+)\](?:\.tool_calls\[(\d+)\](?:\.function)?)?/g, (_, message, call) => {
+        const source = translated[Number(message)]
+        return (call === undefined ? source?.path : source?.callPaths[Number(call)]) ?? 'input'
+      })
+      .replace(/(tools\[\d+\])\.function/g, '$1')
+      .replace(/response_format(\.json_schema)?/g, 'text.format')
+      .replace('tool_call_id', 'call_id')
   const fields = Object.entries(failure.fields).map(([name, value]) => [
     name,
-    typeof value === 'string' ? rename(value).replace('tool_call_id', 'call_id') : value,
+    typeof value !== 'string' ? value : name === 'param' && value === 'messages' ? 'input' : rename(value),
   ])
   return fail(failure.code, Object.fromEntries(fields), failure)
 }

@@ -1,12 +1,12 @@
 // Turns a checked `/v1/responses` body into the one call that models take, and the settings that its answer repeats. Pure.
-import { fail } from '../../base/errors.ts'
+import { type Failure, fail } from '../../base/errors.ts'
 import { ignoredFields } from '../../wire/fields.ts'
-import type { ChatCall, ModelCard, OutputRule, Tool } from '../../wire/model.ts'
+import type { ChatCall, ModelCard, OutputRule } from '../../wire/model.ts'
 import { InputTokensRequest, type ResponseInputItem, ResponseRequest, type ResponseTool } from '../../wire/responses.ts'
 import { readSampling } from '../../wire/sampling.ts'
 import type { ToolChoice, ToolDefinition } from '../../wire/tools.ts'
 import { prepareTools } from '../chat/prepare-tools.ts'
-import { prepareConversation, reasoningText } from './conversation.ts'
+import { type Conversation, prepareConversation, reasoningText } from './conversation.ts'
 import type { ResponseSettings } from './resource.ts'
 
 /** A call without the facts of its request, what the answer repeats, and the fields that have no effect. */
@@ -14,28 +14,30 @@ export interface PreparedResponse {
   readonly call: Omit<ChatCall, 'context'>
   readonly settings: ResponseSettings
   readonly ignored: readonly string[]
+  /** A failure of the model's, told in the fields of this request. */
+  rename(failure: Failure): Failure
 }
 
 /** The call that a request means. Throws a 400 that names the field where it means nothing. */
 export function prepareResponse(body: ResponseRequest, card: ModelCard): PreparedResponse {
   refuseStored(body)
-  const call = { ...preparePrompt(body, card), sampling: prepareSampling(body, card) }
+  const { rename, ...prompt } = preparePrompt(body, card)
+  const call = { ...prompt, sampling: prepareSampling(body, card) }
   const inert = ['prompt_cache_key', 'safety_identifier', 'service_tier', 'store', 'user']
   return {
     call,
     settings: settings(body, call, card),
+    rename,
     ignored: [...ignoredFields(ResponseRequest, body, inert), ...ignoredParts(body, card)],
   }
 }
 
 /** What `/v1/responses/input_tokens` counts: the call with everything that is part of its prompt. */
-export function prepareInputTokens(
-  body: InputTokensRequest,
-  card: ModelCard,
-): { readonly call: Omit<ChatCall, 'context'>; readonly ignored: readonly string[] } {
+export function prepareInputTokens(body: InputTokensRequest, card: ModelCard): Omit<PreparedResponse, 'settings'> {
   refuseStored(body)
-  const call = { ...preparePrompt(body, card), sampling: {} }
-  return { call, ignored: [...ignoredFields(InputTokensRequest, body, []), ...ignoredParts(body, card)] }
+  const { rename, ...prompt } = preparePrompt(body, card)
+  const call = { ...prompt, sampling: {} }
+  return { call, rename, ignored: [...ignoredFields(InputTokensRequest, body, []), ...ignoredParts(body, card)] }
 }
 
 /** Nothing is stored and nothing is cut: what would need either is refused, not ignored. */
@@ -60,7 +62,10 @@ function refuseStored(body: InputTokensRequest & Partial<Pick<ResponseRequest, '
   }
 }
 
-function preparePrompt(body: InputTokensRequest, card: ModelCard): Omit<ChatCall, 'context' | 'sampling'> {
+function preparePrompt(
+  body: InputTokensRequest,
+  card: ModelCard,
+): Omit<ChatCall, 'context' | 'sampling'> & Conversation {
   const choice = body.tool_choice ?? null
   const { tools, toolChoice } = prepareTools({
     tools: (body.tools ?? []).map(readTool),
@@ -68,7 +73,7 @@ function preparePrompt(body: InputTokensRequest, card: ModelCard): Omit<ChatCall
   })
   const effort = body.reasoning?.effort ?? undefined
   return {
-    messages: prepareConversation(body, card),
+    ...prepareConversation(body, card),
     output: readFormat(body),
     tools,
     toolChoice,
@@ -127,7 +132,7 @@ function settings(body: ResponseRequest, call: Omit<ChatCall, 'context'>, card: 
     parallelToolCalls: call.parallelToolCalls,
     // Mistral's `any` is `required` in the words of both vendors' response types.
     toolChoice: body.tool_choice === 'any' ? 'required' : (body.tool_choice ?? 'auto'),
-    tools: call.tools.map(toolObject),
+    tools: (body.tools ?? []).map(toolObject),
     textFormat: body.text?.format ?? { type: 'text' },
     reasoningEffort: body.reasoning?.effort ?? null,
     metadata: body.metadata ?? {},
@@ -137,8 +142,16 @@ function settings(body: ResponseRequest, call: Omit<ChatCall, 'context'>, card: 
   }
 }
 
-function toolObject({ name, description, parameters, strict }: Tool): object {
-  return { type: 'function', name, description: description ?? null, parameters, strict }
+/** A function with the defaults that chat's tools have too. */
+function toolObject({ name, description, parameters, strict }: ResponseTool): object {
+  const defaults = { type: 'object', properties: {} }
+  return {
+    type: 'function',
+    name,
+    description: description ?? null,
+    parameters: parameters ?? defaults,
+    strict: strict ?? false,
+  }
 }
 
 /** Parts of fields that have no effect. */

@@ -1,6 +1,6 @@
 // The Responses door: POST /v1/responses and /v1/responses/input_tokens. Nothing is stored between calls.
 import type { FastifyRequest } from 'fastify'
-import { type Failure, fail } from '../../base/errors.ts'
+import { Failure, fail } from '../../base/errors.ts'
 import { deliverStream, deliverWhole, nameIgnoredFields } from '../../wire/deliver.ts'
 import { callContext, type Server } from '../../wire/exchange.ts'
 import type { ModelEvent } from '../../wire/model.ts'
@@ -29,8 +29,8 @@ export function registerResponses(server: Server, { registry }: { readonly regis
     async (request, reply) => {
       const { body, exchange } = request
       const model = registry.model(body.model)
-      const { call, settings, ignored } = prepareResponse(body, model.card)
-      const events = model.chat({ ...call, context: callContext(request) }, exchange.signal)
+      const { call, settings, ignored, rename } = prepareResponse(body, model.card)
+      const events = renamed(model.chat({ ...call, context: callContext(request) }, exchange.signal), rename)
       const seconds = (): number => Math.floor(exchange.clock.now() / 1000)
       const encoder = new ResponseEncoder(settings, seconds())
       const delivery = { request, reply, ignored, events }
@@ -58,8 +58,10 @@ export function registerResponses(server: Server, { registry }: { readonly regis
     async (request, reply) => {
       const { body, exchange } = request
       const model = registry.model(body.model)
-      const { call, ignored } = prepareInputTokens(body, model.card)
-      const tokens = await model.tokenize({ type: 'chat', call }, exchange.signal)
+      const { call, ignored, rename } = prepareInputTokens(body, model.card)
+      const tokens = await model.tokenize({ type: 'chat', call }, exchange.signal).catch((error: unknown) => {
+        throw error instanceof Failure ? rename(error) : error
+      })
       nameIgnoredFields(reply, ignored)
       return { object: 'response.input_tokens' as const, input_tokens: tokens.length }
     },
@@ -71,6 +73,18 @@ function nameMessages(body: unknown): void {
   if (typeof body !== 'object' || body === null || !('input' in body) || !Array.isArray(body.input)) return
   for (const item of body.input) {
     if (typeof item === 'object' && item !== null && !('type' in item) && 'role' in item) item.type = 'message'
+  }
+}
+
+/** The events; a failure speaks of the fields of this door instead of chat's. */
+async function* renamed(
+  events: AsyncIterable<ModelEvent>,
+  rename: (failure: Failure) => Failure,
+): AsyncGenerator<ModelEvent> {
+  try {
+    yield* events
+  } catch (error) {
+    throw error instanceof Failure ? rename(error) : error
   }
 }
 
