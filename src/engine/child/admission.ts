@@ -6,7 +6,7 @@ import type { Sequence } from './sequence.ts'
 import type { Streams } from './streams.ts'
 
 /** Waiting for another's prefill must save at least this many tokens. */
-const leastFollow = 16
+const leastFollow = 4
 /** A reader this late loses the stream to whoever waits for one; the line goes on from saved KV when the reader returns. */
 const pauseLimitMs = 1_000
 
