@@ -109,7 +109,7 @@ async function fetchModel(
   await mkdir(dirname(path), { recursive: true })
   const reasons: string[] = []
   for (const source of model.sources) {
-    const { label, fetch } = wayOf(source, path, model, options)
+    const { label, fetch: fetchWeights } = wayOf(source, path, model, options)
     const context: SourceContext = {
       egress: options.egress,
       meter,
@@ -119,7 +119,7 @@ async function fetchModel(
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     }
     try {
-      const sha256 = await fetch(context)
+      const sha256 = await fetchWeights(context)
       const bytes = await sizeOf(path)
       meter.phase('done', label, bytes, bytes)
       return { name: model.name, path, bytes, sha256, source: label, fetched: true }
