@@ -1,5 +1,5 @@
 // What `galerne serve` prints once it runs: where, with which key, with what plan, and three ways to call it that work when pasted.
-import { dim, formatBytes, table } from './terminal.ts'
+import { dim } from './terminal.ts'
 
 /** What the greeting tells. */
 export interface Greeting {
@@ -9,17 +9,8 @@ export interface Greeting {
   readonly keyFile: string
   /** Name of the model in the examples. */
   readonly model: string
-  readonly plans: readonly PlanLine[]
-}
-
-/** One model's plan as people read it. */
-export interface PlanLine {
-  readonly model: string
-  readonly streams: number
-  readonly contextLength: number
-  /** Bytes of weights, key-value cache and buffers together. */
-  readonly bytes: number
-  readonly notes: string
+  /** What was planned, as lines. */
+  readonly plan: readonly string[]
 }
 
 /** The greeting's text. */
@@ -27,24 +18,13 @@ export function greeting(facts: Greeting): string {
   return [
     `Galerne listens on ${facts.url}`,
     '',
-    planTable(facts.plans),
+    ...facts.plan,
     '',
     keyLines(facts),
     '',
     ...examples(facts),
     dim('Ctrl-C stops it. Another terminal: npx galerne chat'),
   ].join('\n')
-}
-
-function planTable(plans: readonly PlanLine[]): string {
-  const rows = plans.map((plan) => [
-    plan.model,
-    `${plan.streams} ${plan.streams === 1 ? 'stream' : 'streams'}`,
-    `${plan.contextLength} tokens each`,
-    formatBytes(plan.bytes),
-    plan.notes,
-  ])
-  return table([['model', 'plan', 'context', 'memory', ''], ...rows])
 }
 
 function keyLines({ newKey, keyFile }: Greeting): string {

@@ -67,7 +67,7 @@ describe('the first start', () => {
   test('prints the address, the plan and a key that it keeps for its user alone', () => {
     const address = /^Galerne listens on (http:\/\/127\.0\.0\.1:\d+)$/m.exec(started.printed)?.[1]
     assert.equal(readFileSync(join(home, 'address'), 'utf8').trim(), address)
-    assert.match(started.printed, /^starter +2 streams +256 tokens each +[\d.]+ MB/m)
+    assert.match(started.printed, /^starter: 2 streams of 256 tokens .*\nmemory: \d+ MiB/m)
     const key = /^Key: (gal_\S{43})$/m.exec(started.printed)?.[1]
     assert.equal(readFileSync(join(home, 'key'), 'utf8').trim(), key)
     assert.equal(statSync(join(home, 'key')).mode & 0o777, 0o600)
@@ -101,7 +101,7 @@ describe('the first start', () => {
   })
 })
 
-test('a later start shows no key, its examples read the key from home, and --json is for programs', async () => {
+test('a later start shows no key, and its examples read the key from home', async () => {
   const model = `starter=${await starterModel()}`
   const started = await serve(['--model', model])
   const key = readFileSync(join(home, 'key'), 'utf8').trim()

@@ -2,8 +2,9 @@
 import type { Command } from 'commander'
 import { systemClock } from '../../base/clock.ts'
 import { createLog, type Log } from '../../base/log.ts'
+import { describePlan } from '../../engine/plan.ts'
 import type { Running } from '../../main.ts'
-import { greeting, type PlanLine } from '../greeting.ts'
+import { greeting } from '../greeting.ts'
 import { type ProgressDisplay, progressDisplay } from '../progress.ts'
 import { addJson, addSettings, configFrom } from '../settings.ts'
 
@@ -83,10 +84,5 @@ function facts({ url, newKey, keyFile, models, plans }: Running) {
 
 function greetingOf({ url, newKey, keyFile, models, plans }: Running) {
   const [first] = models.filter((model) => model.capabilities.chat)
-  return { url, newKey, keyFile, model: first?.name ?? models[0]?.name ?? '', plans: plans.map(planLine) }
-}
-
-function planLine({ model, streams, contextLength, memory, threads, kvType }: Running['plans'][number]): PlanLine {
-  const notes = `${threads} ${threads === 1 ? 'thread' : 'threads'}, ${kvType}`
-  return { model, streams, contextLength, bytes: memory.total, notes }
+  return { url, newKey, keyFile, model: first?.name ?? models[0]?.name ?? '', plan: plans.flatMap(describePlan) }
 }
