@@ -87,7 +87,9 @@ class StreamedAnswer implements AnswerParser {
     const { reasoning, calls } = this.rules
     // Any other special token is no part of an answer's text.
     if (this.state === 'reasoning') {
-      if (token === reasoning?.close) this.closeReasoning()
+      if (token !== reasoning?.close) return
+      this.flush()
+      this.closeReasoning()
     } else if (token === reasoning?.open) this.openReasoning()
     else if (calls?.openers.some((opener) => opener.text === token) === true) this.openCall(token)
   }
@@ -203,9 +205,6 @@ class StreamedAnswer implements AnswerParser {
   }
 
   private closeReasoning(): void {
-    this.dropSpace()
-    this.say(this.held)
-    this.held = ''
     this.state = 'text'
     this.atStart = true
     this.dropsSpace = true

@@ -42,7 +42,7 @@ export function templatedFormat(parts: TemplatedParts, facts: VocabularyFacts): 
     const prompt = renderRepaired(call, parts, facts, control)
     const open = markers !== undefined && endsWith(prompt, markers.open)
     opened.set(call, open && prefixMessage(call) === undefined)
-    return continued(call, prompt, open ? markers?.close : undefined)
+    return continued(call, prompt, open ? markers.close : undefined, facts)
   }
   const reasoningOf = (call: FormatCall) => {
     if (markers === undefined) return undefined
@@ -156,16 +156,27 @@ function reasoningVariables(call: FormatCall): Record<string, unknown> {
 }
 
 /** Adds the prefix that the answer continues; reasoning that the template opened is closed first. */
-function continued(call: FormatCall, prompt: SegmentList, close: string | undefined): Segment[] {
+function continued(
+  call: FormatCall,
+  prompt: SegmentList,
+  close: string | undefined,
+  facts: VocabularyFacts,
+): Segment[] {
   const prefix = prefixMessage(call)
   if (prefix === undefined) return prompt.segments
-  if (close !== undefined) prompt.text(`\n${close}\n\n`)
+  if (close !== undefined) {
+    prompt.text('\n')
+    if (facts.tokens.has(close)) prompt.control(close)
+    else prompt.text(close)
+    prompt.text('\n\n')
+  }
   prompt.text(textOf(prefix.content, call.messages.length - 1, '\n'))
   return prompt.segments
 }
 
 function endsWith(prompt: SegmentList, marker: string): boolean {
-  const [before, last] = prompt.segments.slice(-2)
+  const last = prompt.segments.at(-1)
+  const before = prompt.segments.at(-2)
   if (last === undefined) return false
   if (last.type === 'control') return last.token === marker
   const text = last.text.trimEnd()
