@@ -23,7 +23,7 @@ run "'$bin/pg_ctl' -D '$folder/data' -o '-h 127.0.0.1 -p $port -k $folder -F' -l
 
 echo "postgres://galerne@127.0.0.1:$port/postgres"
 if [ "$(id -u)" = 0 ]; then
-  echo "su postgres -s /bin/bash -c \"'$bin/pg_ctl' -D '$folder/data' -m immediate stop\" && rm -rf '$folder'"
+  echo "su postgres -s /bin/bash -c \"'$bin/pg_ctl' -D '$folder/data' -m immediate -s stop\" && rm -rf '$folder'"
 else
-  echo "'$bin/pg_ctl' -D '$folder/data' -m immediate stop && rm -rf '$folder'"
+  echo "'$bin/pg_ctl' -D '$folder/data' -m immediate -s stop && rm -rf '$folder'"
 fi

@@ -58,7 +58,7 @@ export const configSchema = Type.Object({
   'drain-timeout': duration('How long running answers may go on after SIGTERM.', 30_000),
   'database-url': Type.Optional(
     Type.String({
-      description: 'Database: sqlite:<path>. Without it: galerne.sqlite in home.',
+      description: 'Database: sqlite:<path> or postgres://user@host/name. Without it: galerne.sqlite in home.',
       minLength: 1,
       secret: true,
     }),
