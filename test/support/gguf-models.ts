@@ -99,8 +99,8 @@ export function tinyRecurrent(options: TinyModelOptions): Promise<string> {
   return model.write()
 }
 
-/** BERT with mean pooling, for embeddings. Wants a WordPiece vocabulary. */
-export function tinyBert(options: TinyModelOptions): Promise<string> {
+/** BERT with mean pooling, for embeddings; with `ranks` it has a classifier head instead and is a reranker. Wants a WordPiece vocabulary. */
+export function tinyBert(options: TinyModelOptions & { readonly ranks?: boolean }): Promise<string> {
   const contextLength = options.contextLength ?? 512
   const model = new TinyModel('bert', 'tiny-bert', { ...options, contextLength })
   model.set('block_count', { type: 'u32', value: 2 })
@@ -108,7 +108,11 @@ export function tinyBert(options: TinyModelOptions): Promise<string> {
   model.set('attention.head_count', { type: 'u32', value: heads })
   model.set('attention.layer_norm_epsilon', { type: 'f32', value: 1e-12 })
   model.set('attention.causal', { type: 'bool', value: false })
-  model.set('pooling_type', { type: 'u32', value: 1 })
+  model.set('pooling_type', { type: 'u32', value: options.ranks ? 4 : 1 })
+  if (options.ranks) {
+    model.linear('cls', width, width)
+    model.linear('cls.output', width, 1)
+  }
   model.weight('token_embd.weight', [width, options.vocabulary.size])
   model.weight('token_types.weight', [width, 2], 'exact')
   model.weight('position_embd.weight', [width, contextLength], 'exact')

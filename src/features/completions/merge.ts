@@ -10,7 +10,11 @@ export type Start = (signal: AbortSignal) => AsyncIterable<ModelEvent>
 interface Running {
   readonly prompt: number
   readonly iterator: AsyncIterator<ModelEvent>
-  next: Promise<{ running: Running; result: IteratorResult<ModelEvent> }>
+}
+
+interface Step {
+  readonly one: Running
+  readonly result: IteratorResult<ModelEvent>
 }
 
 /**
@@ -25,22 +29,25 @@ export async function* mergeCalls(
 ): AsyncGenerator<PromptEvent, void> {
   const rest = new AbortController()
   const both = AbortSignal.any([signal, rest.signal])
-  const waiting = starts.map((start, prompt) => ({ start, prompt }))
-  const running = new Set<Running>()
+  const waiting = starts.entries()
+  /** The next step of each running call. */
+  const running = new Map<Running, Promise<Step>>()
   const begin = (): void => {
-    const call = waiting.shift()
-    if (call === undefined) return
-    running.add(follow(call.prompt, call.start(both)[Symbol.asyncIterator]()))
+    const { done, value } = waiting.next()
+    if (done) return
+    const [prompt, start] = value
+    const one = { prompt, iterator: start(both)[Symbol.asyncIterator]() }
+    running.set(one, step(one))
   }
   try {
     for (let count = 0; count < Math.max(1, width); count++) begin()
     while (running.size > 0) {
-      const { running: one, result } = await Promise.race(Array.from(running, ({ next }) => next))
+      const { one, result } = await Promise.race(running.values())
       if (result.done) {
         running.delete(one)
         begin()
       } else {
-        one.next = ask(one)
+        running.set(one, step(one))
         yield { ...result.value, prompt: one.prompt }
       }
     }
@@ -48,17 +55,11 @@ export async function* mergeCalls(
     rest.abort()
     // Their last answers are of no interest any more, nor are their failures.
     await Promise.allSettled(
-      Array.from(running, ({ iterator, next }) => Promise.allSettled([next, iterator.return?.()])),
+      Array.from(running, ([{ iterator }, next]) => Promise.allSettled([next, iterator.return?.()])),
     )
   }
 }
 
-function follow(prompt: number, iterator: AsyncIterator<ModelEvent>): Running {
-  const one = { prompt, iterator } as Running
-  one.next = ask(one)
-  return one
-}
-
-async function ask(running: Running): Promise<{ running: Running; result: IteratorResult<ModelEvent> }> {
-  return { running, result: await running.iterator.next() }
+async function step(one: Running): Promise<Step> {
+  return { one, result: await one.iterator.next() }
 }
