@@ -82,3 +82,24 @@ test('leaving the iteration ends every call', async () => {
   }
   assert.equal(running.size, 0)
 })
+
+test('a failure waits for a consumer that is busy, and is not taken for unhandled', async () => {
+  const broken: Start = async function* () {
+    yield text('x')
+    throw new Error('broken')
+  }
+  const unhandled: unknown[] = []
+  const note = (reason: unknown) => unhandled.push(reason)
+  process.on('unhandledRejection', note)
+  try {
+    await assert.rejects(async () => {
+      for await (const event of mergeCalls([broken], 1, new AbortController().signal)) {
+        assert.equal(event.type, 'text-delta')
+        for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
+      }
+    }, /broken/)
+  } finally {
+    process.off('unhandledRejection', note)
+  }
+  assert.deepEqual(unhandled, [])
+})

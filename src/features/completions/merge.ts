@@ -37,7 +37,7 @@ export async function* mergeCalls(
     if (done) return
     const [prompt, start] = value
     const one = { prompt, iterator: start(both)[Symbol.asyncIterator]() }
-    running.set(one, step(one))
+    running.set(one, ask(one))
   }
   try {
     for (let count = 0; count < Math.max(1, width); count++) begin()
@@ -47,7 +47,7 @@ export async function* mergeCalls(
         running.delete(one)
         begin()
       } else {
-        running.set(one, step(one))
+        running.set(one, ask(one))
         yield { ...result.value, prompt: one.prompt }
       }
     }
@@ -58,6 +58,13 @@ export async function* mergeCalls(
       Array.from(running, ([{ iterator }, next]) => Promise.allSettled([next, iterator.return?.()])),
     )
   }
+}
+
+function ask(one: Running): Promise<Step> {
+  const next = step(one)
+  // A failure is met when it is this call's turn; until then nobody may take it for forgotten and end the process.
+  next.catch(() => {})
+  return next
 }
 
 async function step(one: Running): Promise<Step> {
