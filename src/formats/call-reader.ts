@@ -46,18 +46,27 @@ export interface ObjectCallLayout {
   readonly separator?: string
 }
 
-const space = /^\s*/u
-const more: ReadResult = { parts: [], done: false, rest: '' }
+/** One step through the text: go `on` with the rest, wait for `more`, or be `done`. */
+interface Step {
+  readonly parts: readonly AnswerPart[]
+  readonly next: 'on' | 'more' | 'done'
+  readonly rest: string
+}
 
 /** Reads `{"name": …, "arguments": {…}}` objects. */
 export class ObjectCallReader implements CallReader {
   private readonly layout: ObjectCallLayout
   private readonly names: ReadonlySet<string>
-  private state: 'open' | 'object' | 'after' | 'item' = 'open'
-  /** Read but not yet part of a call: the opener, separators, an open object. */
+  /** `open`: a call must follow; `object`: inside one; `item`: after one in a list; `after`: after one outside a list. */
+  private state: 'open' | 'object' | 'item' | 'after' = 'open'
+  /** Markers and separators that belong to no call yet, given back when none comes. */
   private held: string
   private object = ''
   private jsonEnd = new JsonEnd()
+  /** Text that cannot be understood before more comes. */
+  private waiting = ''
+  private inList = false
+  private found = false
 
   constructor(layout: ObjectCallLayout, names: ReadonlySet<string>) {
     this.layout = layout
@@ -67,61 +76,13 @@ export class ObjectCallReader implements CallReader {
 
   text(text: string): ReadResult {
     const parts: AnswerPart[] = []
-    let rest = this.state === 'object' ? text : this.takeWaiting() + text
+    let rest = this.waiting + text
+    this.waiting = ''
     for (;;) {
-      const before: string = rest
-      const state = this.state
-      if (state === 'object') {
-        const end = this.jsonEnd.read(rest)
-        if (end < 0) {
-          this.object += rest
-          return { parts, done: false, rest: '' }
-        }
-        const object = this.object + rest.slice(0, end)
-        rest = rest.slice(end)
-        const call = callFromObject(object, this.names)
-        if (call === undefined) return { parts: [...parts, asText(this.held + object)], done: true, rest }
-        parts.push(call)
-        this.held = ''
-        this.object = ''
-        this.jsonEnd = new JsonEnd()
-        this.state = this.layout.list ? 'item' : 'after'
-        continue
-      }
-      const gap = space.exec(rest)?.[0] ?? ''
-      const visible = rest.slice(gap.length)
-      if (visible === '') return this.wait(parts, before)
-      if (state === 'open' || state === 'item') {
-        if (visible.startsWith('{')) {
-          this.held += gap
-          this.state = 'object'
-          rest = visible
-          continue
-        }
-        if (state === 'open' && this.layout.list && visible.startsWith('[') && !this.held.endsWith('[')) {
-          this.held += `${gap}[`
-          rest = visible.slice(1)
-          continue
-        }
-        if (state === 'item' && visible.startsWith(',')) {
-          this.held += `${gap},`
-          rest = visible.slice(1)
-          continue
-        }
-        if (this.layout.list && visible.startsWith(']')) return { parts, done: true, rest: visible.slice(1) }
-        return { parts: this.held === '' ? parts : [...parts, asText(this.held + gap)], done: true, rest: visible }
-      }
-      const { close, separator } = this.layout
-      if (close !== undefined && visible.startsWith(close))
-        return { parts, done: true, rest: visible.slice(close.length) }
-      if (separator !== undefined && visible.startsWith(separator)) {
-        this.held = `${gap}${separator}`
-        this.state = 'open'
-        rest = visible.slice(separator.length)
-        continue
-      }
-      if (close?.startsWith(visible) === true) return this.wait(parts, before)
-      return { parts, done: true, rest: visible }
+      const step = this.state === 'object' ? this.readObject(rest) : this.readBetween(rest)
+      parts.push(...step.parts)
+      if (step.next !== 'on') return { parts, done: step.next === 'done', rest: step.rest }
+      rest = step.rest
     }
   }
 
@@ -131,24 +92,70 @@ export class ObjectCallReader implements CallReader {
   }
 
   end(): AnswerPart[] {
-    if (this.state === 'after' || this.held + this.object === '') return []
-    return [asText(this.held + this.object + this.takeWaiting())]
+    // A separator that nothing follows is no text.
+    return this.found && this.object === '' ? [] : this.givenBack()
   }
 
-  private waiting = ''
+  private givenBack(): AnswerPart[] {
+    const text = this.held + this.object + this.waiting
+    return text === '' ? [] : [{ type: 'text', text }]
+  }
 
-  private wait(parts: AnswerPart[], text: string): ReadResult {
+  private readObject(text: string): Step {
+    const end = this.jsonEnd.read(text)
+    this.object += end < 0 ? text : text.slice(0, end)
+    if (end < 0) return { parts: [], next: 'more', rest: '' }
+    const rest = text.slice(end)
+    const call = callFromObject(this.object, this.names)
+    if (call === undefined) return { parts: this.givenBack(), next: 'done', rest }
+    this.found = true
+    this.held = ''
+    this.object = ''
+    this.jsonEnd = new JsonEnd()
+    this.state = this.inList ? 'item' : 'after'
+    return { parts: [call], next: 'on', rest }
+  }
+
+  private readBetween(text: string): Step {
+    const visible = text.trimStart()
+    if (visible === '') return this.wait(text)
+    const gap = text.slice(0, text.length - visible.length)
+    return this.state === 'after' ? this.readAfter(text, gap, visible) : this.readOpening(gap, visible)
+  }
+
+  private readOpening(gap: string, visible: string): Step {
+    const [first = ''] = visible
+    if (first === '{') {
+      this.held += gap
+      this.state = 'object'
+      return { parts: [], next: 'on', rest: visible }
+    }
+    const opensList = first === '[' && this.layout.list && !this.inList
+    if (opensList || (first === ',' && this.state === 'item')) {
+      this.inList = true
+      this.held += gap + first
+      return { parts: [], next: 'on', rest: visible.slice(1) }
+    }
+    if (first === ']' && this.inList) return { parts: [], next: 'done', rest: visible.slice(1) }
+    this.held += gap
+    return { parts: this.givenBack(), next: 'done', rest: visible }
+  }
+
+  private readAfter(text: string, gap: string, visible: string): Step {
+    const { close, separator } = this.layout
+    if (close !== undefined && visible.startsWith(close)) {
+      return { parts: [], next: 'done', rest: visible.slice(close.length) }
+    }
+    if (separator !== undefined && visible.startsWith(separator)) {
+      this.held = gap + separator
+      this.state = 'open'
+      return { parts: [], next: 'on', rest: visible.slice(separator.length) }
+    }
+    return close?.startsWith(visible) === true ? this.wait(text) : { parts: [], next: 'done', rest: visible }
+  }
+
+  private wait(text: string): Step {
     this.waiting = text
-    return parts.length === 0 ? more : { parts, done: false, rest: '' }
+    return { parts: [], next: 'more', rest: '' }
   }
-
-  private takeWaiting(): string {
-    const waiting = this.waiting
-    this.waiting = ''
-    return waiting
-  }
-}
-
-function asText(text: string): AnswerPart {
-  return { type: 'text', text }
 }
