@@ -1,5 +1,7 @@
 // Turns a unit vector into the shapes a client may ask for: fewer dimensions, smaller numbers, base64. Knows no request and no model.
 
+import { endianness } from 'node:os'
+
 /** How a vector's numbers are written: Mistral's `output_dtype`. */
 export type NumberType = 'float' | 'int8' | 'uint8' | 'binary' | 'ubinary'
 
@@ -39,15 +41,10 @@ export function quantise(vector: Float32Array, type: NumberType): QuantisedVecto
 
 /** The bytes of a vector in base64, numbers little-endian, as both OpenAI SDKs read them (`encoding_format: "base64"`). */
 export function toBase64(vector: QuantisedVector): string {
-  if (!(vector instanceof Float32Array)) {
-    return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64')
-  }
-  // Written number by number: the byte order on the wire must not depend on the machine.
-  const bytes = Buffer.allocUnsafe(vector.length * 4)
-  vector.forEach((value, index) => {
-    bytes.writeFloatLE(value, index * 4)
-  })
-  return bytes.toString('base64')
+  const bytes = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
+  // The order on the wire must not depend on the machine.
+  const foreign = vector.BYTES_PER_ELEMENT === 4 && endianness() === 'BE'
+  return (foreign ? Buffer.from(bytes).swap32() : bytes).toString('base64')
 }
 
 function packSigns(vector: Float32Array): Uint8Array {
