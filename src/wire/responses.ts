@@ -116,7 +116,7 @@ const effort = Type.Enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', '
 const promptFields = {
   model: modelField,
   input: Type.Union([Type.String(), Type.Array(inputItem, { minItems: 1, maxItems: 100_000 })], {
-    description: 'A user message, or a list of items.',
+    description: 'A user message, or a list of items. A message may leave out its type.',
   }),
   instructions: optional(Type.String({ description: 'A system message before the input.' })),
   tools: optional(Type.Array(tool, { maxItems: 128 })),
