@@ -25,6 +25,26 @@ export function checkArchitecture(header: Checked): void {
   if (header.tensors.length === 0) throw new HeaderError('it holds no tensors')
 }
 
+/** The same for a LoRA adapter: two tensors of two dimensions for each weight that it changes, with a rank that both share. */
+export function checkAdapter(header: Checked): void {
+  const type = header.metadata.get('general.type')
+  const kind = header.metadata.get('adapter.type')
+  if (type !== 'adapter' || kind !== 'lora')
+    throw new HeaderError(`it is not a LoRA adapter: its general.type is "${String(type ?? '')}"`)
+  if (header.tensors.length === 0) throw new HeaderError('it holds no tensors')
+  const named = new Map(header.tensors.map((tensor) => [tensor.name, tensor]))
+  for (const { name, dimensions } of header.tensors) {
+    const [, stem, side] = /^(.*)\.lora_([ab])$/.exec(name) ?? []
+    if (stem === undefined)
+      throw new HeaderError(`it holds a tensor that is no part of an adapter: "${name.slice(0, 60)}"`)
+    const other = named.get(`${stem}.lora_${side === 'a' ? 'b' : 'a'}`)
+    if (other === undefined)
+      throw new HeaderError(`it is damaged: "${stem.slice(0, 60)}" has only one of its two parts`)
+    if (side === 'a' && dimensions[1] !== other.dimensions[0] && dimensions.length === 2)
+      throw new HeaderError(`it is damaged: the parts of "${stem.slice(0, 60)}" have different ranks`)
+  }
+}
+
 /** A count per model or per layer: the largest. */
 function largest(value: MetadataValue | undefined): number {
   if (typeof value === 'number') return value

@@ -3,20 +3,29 @@
 
 import { basename } from 'node:path'
 import { Failure, fail } from '../base/errors.ts'
-import { checkArchitecture } from './header-check.ts'
+import { checkAdapter, checkArchitecture } from './header-check.ts'
 import { FileReader, HeaderError } from './header-reader.ts'
 import { tensorTypes } from './header-tensor-types.ts'
 import type { MetadataValue, ModelHeader, TensorInfo } from './header-types.ts'
 
 const limits = { keys: 65_536, tensors: 262_144, keyBytes: 65_535, textBytes: 16 * 1024 * 1024, keptElements: 1024 }
 
-/** Reads and checks a header; throws `model_load_failed` with the reason. `model` is the name to use in the message. */
+/** Reads and checks a model's header; throws `model_load_failed` with the reason. `model` is the name to use in the message. */
 export function readHeader(path: string, model: string = basename(path)): ModelHeader {
+  return readChecked(path, model, checkArchitecture)
+}
+
+/** Reads and checks the header of a LoRA adapter; throws like `readHeader`. */
+export function readAdapterHeader(path: string, adapter: string = basename(path)): ModelHeader {
+  return readChecked(path, adapter, checkAdapter)
+}
+
+function readChecked(path: string, model: string, check: (header: ModelHeader) => void): ModelHeader {
   let reader: FileReader | undefined
   try {
     reader = new FileReader(path)
     const header = parse(reader, path)
-    checkArchitecture(header)
+    check(header)
     return header
   } catch (error) {
     if (error instanceof Failure) throw error

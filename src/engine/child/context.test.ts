@@ -12,7 +12,8 @@ describe('a context', async () => {
   })
   after(() => engine.free())
 
-  const story = 'Once upon a time there was a small harbour town where every boat had a name and every name had a story. '
+  const story =
+    'Once upon a time there was a small harbour town where every boat had a name and every name had a story. '
   const words = (count: number): Int32Array => engine.model.vocabulary.tokenize(story.repeat(40)).subarray(0, count)
 
   it('continues a text', async () => {

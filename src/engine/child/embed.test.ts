@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { Failure } from '../../base/errors.ts'
 import { greedy, prefill, TestEngine } from '../../../test/engine/open-engine.ts'
 import { starterModel } from '../../../test/support/weights.ts'
+import { Failure } from '../../base/errors.ts'
 import type { Context } from './context.ts'
 import { cosine, EmbeddingJob, poolingOf, type TextPooling, unitVector } from './embed.ts'
 

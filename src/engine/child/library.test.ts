@@ -37,7 +37,9 @@ describe('the engine library', () => {
     assert.deepEqual(candidatePackages('win32', 'arm64'), ['@node-llama-cpp/win-arm64'])
   })
 
-  it('names the processor variant that ggml chose', { skip: process.platform !== 'linux' && 'built in elsewhere' }, () => {
+  it('names the processor variant that ggml chose', {
+    skip: process.platform !== 'linux' && 'built in elsewhere',
+  }, () => {
     assert.match(library.cpuLibrary ?? '', /^libggml-cpu-.+\.so$/)
   })
 })

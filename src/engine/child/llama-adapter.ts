@@ -1,0 +1,41 @@
+// Loads a LoRA adapter for a model that is in memory. Knows no request: `Context.setAdapters` applies it.
+
+import { promisify } from 'node:util'
+import { fail } from '../../base/errors.ts'
+import { readAdapterHeader } from '../header.ts'
+import type { Llama, Pointer } from './llama.ts'
+import type { LoadedModel } from './llama-model.ts'
+
+/** An adapter in memory; its pointer goes into `Context.setAdapters`. */
+export interface LoadedAdapter {
+  readonly pointer: Pointer
+  readonly path: string
+  /** Frees it, once no context applies it and before the model is freed. */
+  free(): void
+}
+
+/** Loads an adapter GGUF off the event loop. Throws `model_load_failed` when the file is no adapter or is for another model. */
+export async function loadAdapter(llama: Llama, model: LoadedModel, path: string): Promise<LoadedAdapter> {
+  const header = readAdapterHeader(path)
+  if (header.architecture !== model.architecture)
+    throw fail('model_load_failed', {
+      model: path,
+      reason: `the adapter is for the architecture "${header.architecture}", and the model is "${model.architecture}".`,
+    })
+  const lines: string[] = []
+  const listen = (level: string, line: string) => {
+    if (level === 'error') lines.push(line)
+  }
+  llama.library.listeners.add(listen)
+  try {
+    const pointer = await promisify(llama.adapterLoad.async)(model.pointer, path)
+    if (pointer === null)
+      throw fail('model_load_failed', {
+        model: path,
+        reason: lines[0]?.replace(/^[a-z_]+: /, '') ?? 'the engine gave no reason.',
+      })
+    return { pointer, path, free: () => llama.adapterFree(pointer) }
+  } finally {
+    llama.library.listeners.delete(listen)
+  }
+}
