@@ -65,74 +65,68 @@ const usualAttempts = 5
 const longestError = 2_000
 
 /** A queue over a connection. Any number of them, in any number of processes, may share one database. */
-export function createQueue({ query, dialect, clock }: QueueParts): Queue {
+export function createQueue(parts: QueueParts): Queue {
+  const { query, clock } = parts
   const held = (job: ClaimedJob) =>
     query.updateTable('jobs').where('id', '=', job.id).where('lease', '=', job.lease).where('state', '=', 'running')
   return {
-    async enqueue(kind, subject, options = {}) {
-      const id = newId('job', clock)
-      const now = clock.now()
-      const row = { id, kind, subject, state: 'ready', attempts: 0, created_at: now } as const
-      const nothing = { lease: null, lease_until: null, error: null, finished_at: null }
-      const when = { run_at: options.runAt ?? now, max_attempts: options.maxAttempts ?? usualAttempts }
-      await (options.within ?? query)
-        .insertInto('jobs')
-        .values({ ...row, ...when, ...nothing })
-        .execute()
-      return id
-    },
-    async claim(kind, leaseMs) {
-      const now = clock.now()
-      await giveBackLapsed(query, kind, now)
-      const next = query
-        .selectFrom('jobs')
-        .select('id')
-        .where('kind', '=', kind)
-        .where('state', '=', 'ready')
-        .where('run_at', '<=', now)
-        .orderBy('run_at')
-        .orderBy('id')
-        .limit(1)
-      const row = await query
-        .updateTable('jobs')
-        .set(({ eb }) => ({
-          state: 'running',
-          attempts: eb('attempts', '+', 1),
-          lease: randomUUID(),
-          lease_until: now + leaseMs,
-        }))
-        .where('id', '=', dialect.rowLocks ? next.forUpdate().skipLocked() : next)
-        .returningAll()
-        .executeTakeFirst()
-      if (row?.lease === undefined || row.lease === null) return undefined
-      const { id, subject, attempts: attempt, max_attempts: maxAttempts, lease } = row
-      return { id, kind, subject, attempt, maxAttempts, lease }
-    },
-    async extend(job, leaseMs) {
-      return await changedOne(held(job).set({ lease_until: clock.now() + leaseMs }))
-    },
-    async complete(job) {
-      return await changedOne(held(job).set({ ...free, state: 'done', error: null, finished_at: clock.now() }))
-    },
-    async fail(job, error, retryAt) {
+    enqueue: (kind, subject, options = {}) => enqueue(parts, kind, subject, options),
+    claim: (kind, leaseMs) => claim(parts, kind, leaseMs),
+    extend: (job, leaseMs) => changedOne(held(job).set({ lease_until: clock.now() + leaseMs })),
+    complete: (job) => changedOne(held(job).set({ ...free, state: 'done', error: null, finished_at: clock.now() })),
+    fail(job, error, retryAt) {
       const kept = error.slice(0, longestError)
       const end = { state: 'failed', finished_at: clock.now() } as const
       const again = { state: 'ready', run_at: retryAt ?? 0 } as const
-      return await changedOne(held(job).set({ ...free, error: kept, ...(retryAt === undefined ? end : again) }))
+      return changedOne(held(job).set({ ...free, error: kept, ...(retryAt === undefined ? end : again) }))
     },
-    async release(job) {
-      return await changedOne(
-        held(job).set(({ eb }) => ({ ...free, state: 'ready', attempts: eb('attempts', '-', 1) })),
-      )
-    },
-    async status(id) {
-      return await query
+    release: (job) =>
+      changedOne(held(job).set(({ eb }) => ({ ...free, state: 'ready', attempts: eb('attempts', '-', 1) }))),
+    status: (id) =>
+      query
         .selectFrom('jobs')
         .select(['id', 'subject', 'state', 'attempts', 'error'])
         .where('id', '=', id)
-        .executeTakeFirst()
-    },
+        .executeTakeFirst(),
   }
+}
+
+async function enqueue(parts: QueueParts, kind: string, subject: string, options: EnqueueOptions): Promise<string> {
+  const id = newId('job', parts.clock)
+  const now = parts.clock.now()
+  const row = { id, kind, subject, state: 'ready', attempts: 0, created_at: now } as const
+  const nothing = { lease: null, lease_until: null, error: null, finished_at: null }
+  const when = { run_at: options.runAt ?? now, max_attempts: options.maxAttempts ?? usualAttempts }
+  await (options.within ?? parts.query)
+    .insertInto('jobs')
+    .values({ ...row, ...when, ...nothing })
+    .execute()
+  return id
+}
+
+async function claim(parts: QueueParts, kind: string, leaseMs: number): Promise<ClaimedJob | undefined> {
+  const { query, dialect, clock } = parts
+  const now = clock.now()
+  await giveBackLapsed(query, kind, now)
+  const next = query
+    .selectFrom('jobs')
+    .select('id')
+    .where('kind', '=', kind)
+    .where('state', '=', 'ready')
+    .where('run_at', '<=', now)
+    .orderBy('run_at')
+    .orderBy('id')
+    .limit(1)
+  const lease = randomUUID()
+  // Choosing and taking are one statement: nobody can come between.
+  const row = await query
+    .updateTable('jobs')
+    .set(({ eb }) => ({ state: 'running', attempts: eb('attempts', '+', 1), lease, lease_until: now + leaseMs }))
+    .where('id', '=', dialect.rowLocks ? next.forUpdate().skipLocked() : next)
+    .returningAll()
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  return { id: row.id, kind, subject: row.subject, attempt: row.attempts, maxAttempts: row.max_attempts, lease }
 }
 
 const free = { lease: null, lease_until: null }

@@ -39,9 +39,8 @@ export interface CreatedKey {
 export async function createKey(store: KeyStore, clock: Clock, wanted: NewKey): Promise<CreatedKey> {
   const secret = secretFor(wanted.given, 'secret')
   const row = rowOf(wanted, secret, 'generated', clock)
-  if (await store.byHash(row.hash))
+  if (!(await store.insert(row)))
     throw fail('invalid_value', { param: 'secret', reason: 'this value is already a key' })
-  await store.insert(row)
   return { key: shown(row), secret }
 }
 
@@ -134,7 +133,7 @@ function shown(row: NewRow<'keys'>): KeyCard {
 /** Written beside and renamed, so that nobody reads half a key. */
 async function keep(file: string, secret: string): Promise<void> {
   await mkdir(join(file, '..'), { recursive: true, mode: 0o700 })
-  const fresh = `${file}.${process.pid}.new`
+  const fresh = `${file}.${randomBytes(6).toString('hex')}.new`
   try {
     await writeFile(fresh, `${secret}\n`, { mode: 0o600 })
     await chmod(fresh, 0o600)

@@ -102,6 +102,8 @@ describeOnDatabases('keys', (get) => {
     await make('y'.repeat(32))
     assert.ok(await verifier.verify('y'.repeat(32)))
     await assert.rejects(make('y'.repeat(32)), /already a key/)
+    const together = await Promise.allSettled([make('z'.repeat(32)), make('z'.repeat(32))])
+    assert.deepEqual(together.map((one) => one.status).sort(), ['fulfilled', 'rejected'])
   })
 })
 
@@ -135,6 +137,9 @@ describeOnDatabases('the first key', (get) => {
     const fourth = await start(home, `${given}-rotated`)
     assert.equal(await fourth.verifier.verify(given), undefined)
     assert.ok(await fourth.verifier.verify(`${given}-rotated`))
+    const fifth = `${given}-by-two-at-once`
+    const both = await Promise.all([start(home, fifth), start(home, fifth)])
+    assert.ok(await both[0].verifier.verify(fifth))
     await assert.rejects(start(home, given), /revoked or has expired/)
     await assert.rejects(start(home, 'short'), { code: 'invalid_value', param: 'api-key' })
     await rm(home, { recursive: true })

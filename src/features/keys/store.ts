@@ -29,13 +29,14 @@ export interface StoredKey extends KeyCard {
 
 /** The queries on the table `keys`. */
 export interface KeyStore {
-  insert(key: NewRow<'keys'>): Promise<void>
+  /** False where a key with this hash exists already. */
+  insert(key: NewRow<'keys'>): Promise<boolean>
   /**
    * Inserts only where there is no key at all, and says whether it did. `keep` runs before the key counts, while no other process can
    * get here: a crash never leaves a key whose secret nobody holds.
    */
   insertFirst(key: NewRow<'keys'>, keep: () => Promise<void>): Promise<boolean>
-  /** Inserts the value of the `api-key` setting and revokes the value it had before, in one transaction. */
+  /** Inserts the value of the `api-key` setting, unless it is there, and revokes the value it had before, in one transaction. */
   replaceSetting(key: NewRow<'keys'>): Promise<void>
   byHash(hash: string): Promise<StoredKey | undefined>
   /** Every key of the workspace, the newest first, revoked ones too. */
@@ -53,7 +54,9 @@ export interface KeyStore {
 export function keyStore({ query, dialect }: Database): KeyStore {
   return {
     async insert(key) {
-      await query.insertInto('keys').values(key).execute()
+      const inserting = query.insertInto('keys').values(key)
+      const result = await inserting.onConflict((conflict) => conflict.column('hash').doNothing()).executeTakeFirst()
+      return result.numInsertedOrUpdatedRows === 1n
     },
     async insertFirst(key, keep) {
       return await query.transaction().execute(async (transaction) => {
@@ -68,6 +71,9 @@ export function keyStore({ query, dialect }: Database): KeyStore {
     async replaceSetting(key) {
       await query.transaction().execute(async (transaction) => {
         await lockTable(dialect, transaction, 'keys')
+        // Another process may have started with the same setting a moment ago.
+        const there = await transaction.selectFrom('keys').select('id').where('hash', '=', key.hash).executeTakeFirst()
+        if (there !== undefined) return
         await transaction
           .updateTable('keys')
           .set({ revoked_at: key.created_at })
@@ -91,30 +97,7 @@ export function keyStore({ query, dialect }: Database): KeyStore {
         .execute()
       return rows.map(card)
     },
-    async revoke(workspace, id, now) {
-      return await query.transaction().execute(async (transaction) => {
-        await lockTable(dialect, transaction, 'keys')
-        const row = await transaction
-          .selectFrom('keys')
-          .selectAll()
-          .where('id', '=', id)
-          .where('workspace', '=', workspace)
-          .executeTakeFirst()
-        if (row === undefined || row.revoked_at !== null) return row === undefined ? undefined : card(row)
-        const otherAdmin = await transaction
-          .selectFrom('keys')
-          .select('id')
-          .where('id', '!=', id)
-          .where('scope', '=', 'admin')
-          .where('revoked_at', 'is', null)
-          .where(({ or, eb }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
-          .limit(1)
-          .executeTakeFirst()
-        if (row.scope === 'admin' && otherAdmin === undefined) return 'last-admin'
-        await transaction.updateTable('keys').set({ revoked_at: now }).where('id', '=', id).execute()
-        return { ...card(row), revokedAt: now }
-      })
-    },
+    revoke: (workspace, id, now) => revoke({ query, dialect }, workspace, id, now),
     async touch(id, now) {
       await query
         .updateTable('keys')
@@ -124,6 +107,38 @@ export function keyStore({ query, dialect }: Database): KeyStore {
         .execute()
     },
   }
+}
+
+async function revoke(
+  { query, dialect }: Pick<Database, 'query' | 'dialect'>,
+  workspace: string,
+  id: string,
+  now: number,
+): Promise<KeyCard | 'last-admin' | undefined> {
+  return await query.transaction().execute(async (transaction) => {
+    // Two administrators who revoke each other's key at once would leave none.
+    await lockTable(dialect, transaction, 'keys')
+    const row = await transaction
+      .selectFrom('keys')
+      .selectAll()
+      .where('id', '=', id)
+      .where('workspace', '=', workspace)
+      .executeTakeFirst()
+    if (row === undefined) return undefined
+    if (row.revoked_at !== null) return card(row)
+    const otherAdmin = await transaction
+      .selectFrom('keys')
+      .select('id')
+      .where('id', '!=', id)
+      .where('scope', '=', 'admin')
+      .where('revoked_at', 'is', null)
+      .where(({ or, eb }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
+      .limit(1)
+      .executeTakeFirst()
+    if (row.scope === 'admin' && otherAdmin === undefined) return 'last-admin'
+    await transaction.updateTable('keys').set({ revoked_at: now }).where('id', '=', id).execute()
+    return { ...card(row), revokedAt: now }
+  })
 }
 
 function card(row: Row<'keys'>): KeyCard {
