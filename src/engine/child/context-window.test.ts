@@ -17,7 +17,7 @@ describe('a sliding window (Gemma 3: 512 tokens)', async () => {
   const options = { batchSize: 128, microBatchSize: 128, outputs: 8, contextLength: 1536 }
 
   async function fill(context: ReturnType<TestEngine['context']>, tokens: Int32Array, stream: number, from = 0) {
-    let logits = new Float32Array()
+    let logits: Float32Array = new Float32Array()
     for (let start = from; start < tokens.length; start += 128)
       logits = await prefill(context, tokens.subarray(start, Math.min(start + 128, tokens.length)), stream, start)
     return logits
