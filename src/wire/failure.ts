@@ -44,9 +44,12 @@ const mistralNames: Partial<Record<FailureCode, readonly [type: string, code: st
   rate_limit_exceeded: ['rate_limited', '1300'],
 }
 
-/** Any thrown value as a failure; what is not one becomes `internal_error` and keeps its cause for the log. */
+/** Any thrown value as a failure; what is not one becomes `internal_error`, names the request, and keeps its cause for the log. */
 export function toFailure(error: unknown, requestId: string): Failure {
-  return error instanceof Failure ? error : fail('internal_error', { requestId }, error)
+  // One that came out of an engine process does not know the request.
+  const nameless =
+    error instanceof Failure && error.code === 'internal_error' && error.fields['requestId'] === undefined
+  return error instanceof Failure && !nameless ? error : fail('internal_error', { requestId }, error)
 }
 
 /** OpenAI's error object, for bodies and for events inside a stream. */
