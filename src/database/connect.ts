@@ -38,7 +38,7 @@ export async function connect(url: string): Promise<Database> {
   try {
     const query = new Kysely<Tables>({ dialect: open() })
     opened = query
-    const migrated = await migrate(query, label)
+    const migrated = await migrate(query, dialect, label)
     return { query, dialect, migrated, close: () => query.destroy() }
   } catch (error) {
     await opened?.destroy()

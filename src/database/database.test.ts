@@ -35,6 +35,18 @@ describeOnDatabases('the database', (get) => {
     await sql`delete from kysely_migration where name = '9999-wonders'`.execute(database.query)
   })
 
+  test('the same tables in another schema of the same PostgreSQL are nobody’s business', async (context) => {
+    if (get().database.dialect.name !== 'postgres') return context.skip('SQLite has one schema per file')
+    const { url } = get()
+    await sql`create schema beside`.execute(get().database.query)
+    const beside = new URL(url)
+    beside.searchParams.set('options', '-c search_path=beside')
+    const started = await Promise.all([connect(beside.href), connect(beside.href), connect(beside.href)])
+    assert.deepEqual(started.map((database) => database.migrated.length).sort(), [0, 0, 2])
+    await Promise.all(started.map((database) => database.close()))
+    await sql`drop schema beside cascade`.execute(get().database.query)
+  })
+
   test('a transaction that fails leaves nothing', async () => {
     const { query } = get().database
     const work = query.transaction().execute(async (transaction) => {

@@ -27,3 +27,13 @@ export async function lockTable(dialect: Dialect, transaction: Kysely<Tables>, t
   if (dialect.name === 'sqlite') return
   await sql`lock table ${sql.table(table)} in share row exclusive mode`.execute(transaction)
 }
+
+/**
+ * The schema that unnamed tables lie in: PostgreSQL's search path decides, and other programs may have tables of the same name in other
+ * schemas. Undefined on SQLite, where a file is one schema.
+ */
+export async function currentSchema(dialect: Dialect, database: Kysely<Tables>): Promise<string | undefined> {
+  if (dialect.name === 'sqlite') return undefined
+  const { rows } = await sql<{ name: string | null }>`select current_schema() as name`.execute(database)
+  return rows[0]?.name ?? undefined
+}
