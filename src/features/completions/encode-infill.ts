@@ -29,7 +29,10 @@ export async function foldInfill(events: AsyncIterable<ModelEvent>, answer: Infi
   return folded.usage === undefined ? undefined : select(finalObject(folded, folded.text, answer), answer.fields)
 }
 
-/** Pieces with `stop: false`, then one with `stop: true` and the numbers. llama.cpp sends no `[DONE]` here. */
+/**
+ * Pieces with `stop: false`, then one with `stop: true` and the numbers. llama.cpp sends no `[DONE]` here: a stream without
+ * its last piece was cut off.
+ */
 export async function* infillFrames(events: AsyncIterable<ModelEvent>, answer: InfillAnswer): AsyncGenerator<string> {
   const folded = nothing()
   for await (const event of events) {

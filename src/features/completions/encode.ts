@@ -36,11 +36,12 @@ export class CompletionEncoder {
   readonly #answer: CompletionAnswer
   readonly #choices = new Map<number, ChoiceState>()
   #usage: Usage = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, reasoningTokens: 0 }
-  #ranOn = ''
+  #head: ReturnType<typeof answerHead>
   #ended = 0
 
   constructor(answer: CompletionAnswer) {
     this.#answer = answer
+    this.#head = answerHead(answer, '')
   }
 
   /** The tokens of all calls so far ended, together. */
@@ -55,7 +56,7 @@ export class CompletionEncoder {
 
   /** The body around choices: the whole answer, or one event of a stream. */
   body(choices: CompletionChoice[]): Completion {
-    return { ...answerHead(this.#answer, this.#ranOn), object: 'text_completion', choices }
+    return { ...this.#head, object: 'text_completion', choices }
   }
 
   /** How likely a choice's tokens were on average; what was generated without any token comes last. */
@@ -69,7 +70,7 @@ export class CompletionEncoder {
     const { shape } = this.#answer
     switch (event.type) {
       case 'started':
-        this.#ranOn = event.ranOn
+        this.#head = answerHead(this.#answer, event.ranOn)
         return shape.echo && shape.logprobs === undefined ? this.#echo(event.prompt, undefined) : []
       case 'prompt-logprobs':
         return shape.echo ? this.#echo(event.prompt, event.tokens) : []

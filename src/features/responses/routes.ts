@@ -37,7 +37,7 @@ export function registerResponses(server: Server, { registry }: { readonly regis
       if (body.stream === true) {
         return deliverStream({
           ...delivery,
-          frames: (source) => responseFrames(source, encoder, seconds),
+          frames: (source) => responseFrames(source, encoder, seconds, request),
           failureFrames: (failure) => framesOf(encoder.fail(failure)),
         })
       }
@@ -92,8 +92,14 @@ async function* responseFrames(
   events: AsyncIterable<ModelEvent>,
   encoder: ResponseEncoder,
   seconds: () => number,
+  request: FastifyRequest,
 ): AsyncGenerator<string> {
-  for await (const event of events) yield framesOf(encoder.push(event, seconds()))
+  let last: ModelEvent | undefined
+  for await (const event of events) {
+    last = event
+    yield framesOf(encoder.push(event, seconds()))
+  }
+  if (last?.type !== 'end') throw cutOff(request)
 }
 
 /** With the `event:` line, which Mistral's SDK wants. */
@@ -101,7 +107,7 @@ function framesOf(events: readonly NumberedEvent[]): string {
   return events.map((event) => frame(event, event.type)).join('')
 }
 
-/** The response that the last event of the stream carries. A stream without it was cut off: never a short answer. */
+/** The response that the last event of the stream carries. */
 async function foldResponse(
   events: AsyncIterable<ModelEvent>,
   encoder: ResponseEncoder,
@@ -117,6 +123,7 @@ async function foldResponse(
   return response
 }
 
+/** A stream without its last event was cut off: never an answer that looks complete. */
 function cutOff(request: FastifyRequest): Failure {
   return fail('internal_error', { requestId: request.id })
 }
