@@ -10,14 +10,26 @@ import { createEchoModel } from '../../../test/support/echo-model.ts'
 import { send } from '../../../test/support/http-client.ts'
 import { assertKeepsSchema } from '../../../test/support/schemas.ts'
 import { type RunningServer, startServer, testKey } from '../../../test/support/server.ts'
+import type { Model } from '../../wire/model.ts'
 import { ResponseObject } from '../../wire/response-object.ts'
 
 let server: RunningServer
+/** A model whose events stop before their end, as no Model may. */
+function cutOff(model: Model): Model {
+  return {
+    ...model,
+    async *chat(call, signal) {
+      for await (const event of model.chat(call, signal)) if (event.type !== 'end') yield event
+    },
+  }
+}
+
 before(async () => {
   server = await startServer([
     createEchoModel(),
     createEchoModel({ name: 'thinker', reasoning: 'let me think' }),
     createEchoModel({ name: 'broken', failAfter: 1 }),
+    cutOff(createEchoModel({ name: 'cut' })),
   ])
 })
 after(() => server.stop())
@@ -243,6 +255,15 @@ test('a stream that fails after it began ends with its state and the error', asy
   assert.equal(response.output[0]?.content[0]?.text, 'one')
   assert.equal(error?.['type'], 'error')
   assert.equal(error?.['code'], 'engine_failed')
+})
+
+test('events that stop before their end never look like an answer', async () => {
+  const whole = await post('/v1/responses', { model: 'cut', input: 'one two' })
+  assert.equal(whole.status, 500)
+  const { events } = await stream({ model: 'cut', input: 'one two' })
+  const types = events.map(({ type }) => type)
+  assert.deepEqual(types.slice(-2), ['response.failed', 'error'])
+  assert.ok(!types.includes('response.completed'))
 })
 
 test('log-probabilities come when they are included', async () => {
