@@ -70,6 +70,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       log,
       clock,
       metrics,
+      engines: () => pool.metrics(),
       version,
     })
     opened.push(() => server.drain.stop(config.drainTimeout))

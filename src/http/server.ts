@@ -11,7 +11,7 @@ import { registerEmbeddings } from '../features/embeddings/routes.ts'
 import { registerHealth } from '../features/health/routes.ts'
 import { registerKeys } from '../features/keys/routes.ts'
 import type { KeyStore } from '../features/keys/store.ts'
-import { registerMetrics } from '../features/metrics/routes.ts'
+import { type MetricSources, registerMetrics } from '../features/metrics/routes.ts'
 import type { Registry } from '../features/models/registry.ts'
 import { registerModels } from '../features/models/routes.ts'
 import { registerRerank } from '../features/rerank/routes.ts'
@@ -38,6 +38,8 @@ export interface ServerParts {
   readonly clock: Clock
   /** The metrics that the registry counts into. */
   readonly metrics: Metrics
+  /** Counts of the engines of local models, for /metrics. */
+  readonly engines?: MetricSources['engines']
   /** Galerne's version, for the reference. */
   readonly version: string
 }
@@ -66,7 +68,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   registerTokenize(server, { registry })
   if (parts.keyStore !== undefined) registerKeys(server, { store: parts.keyStore })
   registerHealth(server, { ready: () => !drain.stopping })
-  registerMetrics(server, { registry, metrics })
+  registerMetrics(server, { registry, metrics, ...(parts.engines !== undefined && { engines: parts.engines }) })
   registerOpenapi(server)
   return server
 }

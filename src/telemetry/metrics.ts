@@ -25,8 +25,8 @@ export interface Metrics {
   counter(name: string, help: string): Counter
   /** `buckets` are upper bounds, rising; +Inf is added. */
   histogram(name: string, help: string, buckets: readonly number[]): Histogram
-  /** A gauge is read when the text is made. */
-  gauge(name: string, help: string, read: () => readonly Sample[]): void
+  /** A gauge, or a counter that is counted elsewhere, read when the text is made. */
+  gauge(name: string, help: string, read: () => readonly Sample[], type?: 'gauge' | 'counter'): void
   /** The exposition text. */
   text(): string
 }
@@ -69,8 +69,8 @@ export function createMetrics(): Metrics {
         },
       }
     },
-    gauge(name, help, read) {
-      family('gauge', name, help, () => read().map(({ labels, value }) => `${name}${labelText(labels)} ${value}`))
+    gauge(name, help, read, type = 'gauge') {
+      family(type, name, help, () => read().map(({ labels, value }) => `${name}${labelText(labels)} ${value}`))
     },
     text: () => `${families.map((lines) => lines()).join('\n')}\n`,
   }

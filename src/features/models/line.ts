@@ -1,107 +1,23 @@
-// The one place where calls wait for a model: bounded, ordered by class, then workspace, then key. Wraps a Model and is one.
+// The one place where calls wait for a model. Wraps a Model and is one; the order of the line is `places.ts`'s.
 import type { Clock } from '../../base/clock.ts'
-import { fail } from '../../base/errors.ts'
 import type { CallContext, ChatCall, CompletionCall, Model, ModelEvent } from '../../wire/model.ts'
-import { createFairQueue } from './fair-queue.ts'
+import { createPlaces, type Places, type Work } from './places.ts'
 
 /** A model behind its line, and how long the line is. */
-export interface WaitingLine {
+export interface WaitingLine extends Pick<Places, 'waiting' | 'admitted'> {
   readonly model: Model
-  /** Calls that wait. */
-  waiting(): number
-  /** Streams taken by calls that the engine has, running or about to. */
-  admitted(): number
 }
 
-// The engine keeps two more than it can run, so that a stream that ends is taken at once (DESIGN §2).
-const readyBehind = 2
-// OpenAI's SDK for JavaScript ignores a Retry-After of more than a minute.
-const longestRetry = 60
 // Tokens that a call without max_tokens is taken to generate, for its share of turns only.
 const usualAnswer = 256
 
-interface Waiter {
-  /** Streams it takes at once (`n`). */
-  readonly streams: number
-  admit(): void
-}
-
-interface Work {
-  readonly context: CallContext
-  readonly streams: number
-  /** Estimated tokens. */
-  readonly cost: number
-  readonly signal: AbortSignal
-}
-
-/** A place that was admitted. */
-interface Place {
-  readonly waitedMs: number
-  leave(): void
-}
-
-/** Puts a line before a model. `queueLength` bounds each class by itself, so that batch work never keeps an interactive call out. */
+/** Puts a line before a model. At most `queueLength` calls of a class wait; more are refused with `queue_full`. */
 export function line(bare: Model, options: { readonly clock: Clock; readonly queueLength: number }): WaitingLine {
-  const { clock, queueLength } = options
-  const queues = { interactive: createFairQueue<Waiter>(), batch: createFairQueue<Waiter>() }
-  let admitted = 0
-  // Milliseconds that a stream is held per call, lately; the estimate behind Retry-After.
-  let usualMs = 2000
-
-  const free = (streams: number) => admitted === 0 || admitted + streams <= bare.load().streams + readyBehind
-  const admitNext = () => {
-    for (const queue of [queues.interactive, queues.batch]) {
-      for (let next = queue.peek(); next !== undefined; next = queue.peek()) {
-        // The head waits for all its streams; a later, smaller call must not starve it.
-        if (!free(next.streams)) return
-        queue.take()
-        admitted += next.streams
-        next.admit()
-      }
-    }
-  }
-
-  const enter = async ({ context, streams, cost, signal }: Work): Promise<Place> => {
-    signal.throwIfAborted()
-    const queue = queues[context.class]
-    const since = clock.elapsed()
-    if (queue.size >= queueLength && !(queue.size === 0 && free(streams))) {
-      const estimate = (queue.size * usualMs) / Math.max(1, bare.load().streams) / 1000
-      const retryAfter = Math.min(longestRetry, Math.max(1, Math.ceil(estimate)))
-      throw fail('queue_full', { model: bare.card.name, waiting: queue.size, retryAfter })
-    }
-    await new Promise<void>((resolve, reject) => {
-      const waiter: Waiter = {
-        streams,
-        admit() {
-          signal.removeEventListener('abort', giveUp)
-          resolve()
-        },
-      }
-      const giveUp = () => {
-        if (!queue.remove(waiter)) return
-        reject(signal.reason)
-        admitNext()
-      }
-      signal.addEventListener('abort', giveUp, { once: true })
-      queue.push(waiter, { workspace: context.workspace, key: context.key, cost })
-      admitNext()
-    })
-    const from = clock.elapsed()
-    return {
-      waitedMs: from - since,
-      leave() {
-        admitted -= streams
-        usualMs = usualMs * 0.9 + (clock.elapsed() - from) * 0.1
-        admitNext()
-      },
-    }
-  }
+  const places = createPlaces(bare, options)
 
   async function* generate(work: Work, start: () => AsyncIterable<ModelEvent>): AsyncGenerator<ModelEvent, void> {
-    const place = await enter(work)
+    const place = await places.enter(work)
     try {
-      refuseLate(work.context, clock)
       for await (const event of start()) {
         yield event.type === 'started' ? { ...event, queueMs: event.queueMs + place.waitedMs } : event
       }
@@ -109,11 +25,9 @@ export function line(bare: Model, options: { readonly clock: Clock; readonly que
       place.leave()
     }
   }
-
   const once = async <Result>(work: Work, start: () => Promise<Result>): Promise<Result> => {
-    const place = await enter(work)
+    const place = await places.enter(work)
     try {
-      refuseLate(work.context, clock)
       return await start()
     } finally {
       place.leave()
@@ -134,11 +48,7 @@ export function line(bare: Model, options: { readonly clock: Clock; readonly que
     detokenize: (tokens, signal) => bare.detokenize(tokens, signal),
     tokenizer: () => bare.tokenizer(),
   }
-  return { model, waiting: () => queues.interactive.size + queues.batch.size, admitted: () => admitted }
-}
-
-function refuseLate({ deadline }: CallContext, clock: Clock): void {
-  if (deadline !== undefined && clock.now() > deadline) throw fail('deadline_exceeded')
+  return { model, waiting: places.waiting, admitted: places.admitted }
 }
 
 function workOf(call: ChatCall | CompletionCall, promptTokens: number, signal: AbortSignal): Work {

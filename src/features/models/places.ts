@@ -1,0 +1,111 @@
+// The places at a model: who may use it now, and in which order the others follow. Knows when a call enters and leaves, not what it does.
+import type { Clock } from '../../base/clock.ts'
+import { fail } from '../../base/errors.ts'
+import type { CallContext, Model } from '../../wire/model.ts'
+import { createFairQueue } from './fair-queue.ts'
+
+/** What a call asks for. */
+export interface Work {
+  readonly context: CallContext
+  /** Streams it takes at once (`n`). */
+  readonly streams: number
+  /** Estimated tokens, for its share of turns. */
+  readonly cost: number
+  /** Aborting leaves the line. */
+  readonly signal: AbortSignal
+}
+
+/** A place that a call has. */
+export interface Place {
+  readonly waitedMs: number
+  leave(): void
+}
+
+/** The places at one model. */
+export interface Places {
+  /** Waits for a place. Throws `queue_full`, `deadline_exceeded`, or the signal's reason. */
+  enter(work: Work): Promise<Place>
+  /** Calls that wait. */
+  waiting(): number
+  /** Streams taken by calls that the engine has, running or about to. */
+  admitted(): number
+}
+
+interface Waiter {
+  readonly streams: number
+  admit(): void
+}
+
+// The engine keeps two more than it can run, so that a stream that ends is taken at once (DESIGN §2).
+const readyBehind = 2
+// OpenAI's SDK for JavaScript ignores a Retry-After of more than a minute.
+const longestRetry = 60
+
+/** Places for as many streams as the model has, and two. `queueLength` bounds each class by itself: batch work never keeps an interactive call out. */
+export function createPlaces(bare: Model, options: { readonly clock: Clock; readonly queueLength: number }): Places {
+  const { clock, queueLength } = options
+  const queues = { interactive: createFairQueue<Waiter>(), batch: createFairQueue<Waiter>() }
+  let admitted = 0
+  // Milliseconds that a place is held, lately; the estimate behind Retry-After.
+  let usualMs = 2000
+
+  const free = (streams: number) => admitted === 0 || admitted + streams <= bare.load().streams + readyBehind
+  const admitNext = () => {
+    for (const queue of [queues.interactive, queues.batch]) {
+      for (let next = queue.peek(); next !== undefined; next = queue.peek()) {
+        // The head waits for all its streams; a later, smaller call must not starve it.
+        if (!free(next.streams)) return
+        queue.take()
+        admitted += next.streams
+        next.admit()
+      }
+    }
+  }
+  const refuseFull = (waiting: number) => {
+    const seconds = (waiting * usualMs) / Math.max(1, bare.load().streams) / 1000
+    const retryAfter = Math.min(longestRetry, Math.max(1, Math.ceil(seconds)))
+    return fail('queue_full', { model: bare.card.name, waiting, retryAfter })
+  }
+  const wait = ({ context, streams, cost, signal }: Work) => {
+    const queue = queues[context.class]
+    return new Promise<void>((resolve, reject) => {
+      const giveUp = () => {
+        if (!queue.remove(waiter)) return
+        reject(signal.reason)
+        admitNext()
+      }
+      const admit = () => {
+        signal.removeEventListener('abort', giveUp)
+        resolve()
+      }
+      const waiter: Waiter = { streams, admit }
+      signal.addEventListener('abort', giveUp, { once: true })
+      queue.push(waiter, { workspace: context.workspace, key: context.key, cost })
+      admitNext()
+    })
+  }
+
+  return {
+    waiting: () => queues.interactive.size + queues.batch.size,
+    admitted: () => admitted,
+    async enter(work) {
+      const { context, streams, signal } = work
+      signal.throwIfAborted()
+      const since = clock.elapsed()
+      const { size } = queues[context.class]
+      if (size >= queueLength && !(size === 0 && free(streams))) throw refuseFull(size)
+      await wait(work)
+      const from = clock.elapsed()
+      const leave = () => {
+        admitted -= streams
+        usualMs = usualMs * 0.9 + (clock.elapsed() - from) * 0.1
+        admitNext()
+      }
+      if (context.deadline !== undefined && clock.now() > context.deadline) {
+        leave()
+        throw fail('deadline_exceeded')
+      }
+      return { waitedMs: from - since, leave }
+    },
+  }
+}
