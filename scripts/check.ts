@@ -10,6 +10,7 @@ const checks: readonly { readonly name: string; readonly command: readonly strin
   { name: 'lint and format (biome)', command: [tool('biome'), 'ci', '--error-on-warnings', '--colors=off', '.'] },
   { name: 'dead code (knip)', command: [tool('knip')] },
   { name: "the house's rules", command: [process.execPath, '--test', 'test/architecture.test.ts'] },
+  { name: 'the lock file', command: [process.execPath, 'scripts/lock.ts', '--check'] },
   { name: 'generated pages', command: [process.execPath, 'scripts/generate.ts', '--check'] },
 ]
 
