@@ -21,6 +21,12 @@ export function checkArchitecture(header: Checked): void {
   checkHeads(read)
   checkExperts(read)
   checkScaling(read)
+  for (const key of [
+    'attention.layer_norm_rms_epsilon',
+    'attention.layer_norm_epsilon',
+    'attention.group_norm_epsilon',
+  ])
+    checkEpsilon(key, read(key))
   checkTokenizer(metadata)
   if (header.tensors.length === 0) throw new HeaderError('it holds no tensors')
 }
@@ -87,6 +93,11 @@ function checkScaling(read: (key: string) => MetadataValue | undefined): void {
   const scaling = read('rope.scaling.type')
   if (scaling !== undefined && !['none', 'linear', 'yarn', 'longrope'].includes(String(scaling)))
     throw new HeaderError(`its rope.scaling.type is "${String(scaling).slice(0, 40)}", which this engine does not know`)
+}
+
+function checkEpsilon(key: string, value: MetadataValue | undefined): void {
+  if (value !== undefined && !(typeof value === 'number' && value >= 0 && value < 1))
+    throw new HeaderError(`its ${key} is ${String(value)}, and a small positive number is needed`)
 }
 
 function checkTokenizer(metadata: ModelHeader['metadata']): void {

@@ -115,9 +115,26 @@ function readArray(reader: FileReader, key: string): MetadataValue {
 
 function readTexts(reader: FileReader, key: string): MetadataValue {
   const length = reader.count(`elements of "${clip(key)}"`, 8)
+  if (key === 'tokenizer.ggml.tokens') return readTokens(reader, length)
   if (length <= limits.keptElements)
     return Array.from({ length }, () => reader.text(`an element of "${clip(key)}"`, limits.textBytes))
-  for (let i = 0; i < length; i++) reader.skip(reader.count(`bytes of an element of "${clip(key)}"`, 1))
+  const what = `bytes of an element of "${clip(key)}"`
+  for (let i = 0; i < length; i++) reader.skip(reader.count(what, 1))
+  return { arrayLength: length }
+}
+
+/** Two tokens with one text end the engine's process (GGML_ASSERT in llama-vocab.cpp). It reads C strings, so a text ends at its first NUL. */
+function readTokens(reader: FileReader, length: number): MetadataValue {
+  const seen = new Set<string>()
+  for (let i = 0; i < length; i++) {
+    const bytes = reader.count('bytes of a token', 1)
+    if (bytes > limits.keyBytes) throw new HeaderError(`it is damaged: a token is ${bytes} bytes long`)
+    const whole = reader.characters(bytes)
+    const end = whole.indexOf('\0')
+    const text = end < 0 ? whole : whole.slice(0, end)
+    if (text !== '' && seen.has(text)) throw new HeaderError(`it is damaged: the token "${clip(text)}" appears twice`)
+    seen.add(text)
+  }
   return { arrayLength: length }
 }
 

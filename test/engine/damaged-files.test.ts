@@ -61,6 +61,11 @@ describe('a damaged model file', () => {
     return patched(file, offset, Buffer.from('x'))
   }
 
+  /** A token of one byte as the file holds it: its length, then itself. */
+  function byteToken(character: string): Buffer {
+    return Buffer.concat([number(1n), Buffer.from(character)])
+  }
+
   it('loads when it is not damaged', async () => {
     await writeFile(join(folder, 'good'), good)
     assert.deepEqual(await load([join(folder, 'good')]), [{ loaded: true, finite: true }])
@@ -84,6 +89,8 @@ describe('a damaged model file', () => {
       ['tokens', without(good, 'tokenizer.ggml.tokens'), /no tokens/],
       ['experts', without(mixture, 'llama.expert_count'), /expert_count is missing/],
       ['experts-used', without(mixture, 'llama.expert_used_count'), /expert_used_count is missing/],
+      ['token-twice', patched(good, good.indexOf(byteToken('a')), byteToken('b')), /the token "b" appears twice/],
+      ['epsilon', patched(good, good.indexOf('rms_epsilon') + 15, Buffer.from([0, 0, 0x80, 0xbf])), /epsilon is -1/],
       ['tensor', without(good, 'blk.1.attn_q.weight'), /blk\.1\.attn_q/],
     ]
     for (const [name, bytes] of cases) await writeFile(join(folder, name), bytes)
