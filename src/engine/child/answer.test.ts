@@ -93,6 +93,6 @@ test('what a parser makes of the pieces becomes events; calls are numbered and c
     [0, 1],
   )
   for (const event of calls) assert.match(event.call.id, /^[a-zA-Z0-9]{9}$/)
-  assert.equal(answer.calls, 2)
+  assert.equal(answer.calls.length, 2)
   assert.equal(answer.reasoningTokens, 1)
 })

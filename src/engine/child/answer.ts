@@ -2,7 +2,7 @@
 
 import { shortId } from '../../base/ids.ts'
 import type { AnswerParser, AnswerPart } from '../../formats/format.ts'
-import type { ChosenLogprob, ModelEvent } from '../../wire/model.ts'
+import type { ChosenLogprob, ModelEvent, ToolCall } from '../../wire/model.ts'
 import { StopStrings } from './stop-strings.ts'
 
 /** What an answer must know of tokens. */
@@ -32,7 +32,7 @@ export class Answer {
   #received = 0
   #released = 0
   #reasoning = false
-  #calls = 0
+  readonly #calls: ToolCall[] = []
   #reasoningTokens = 0
   #text = ''
 
@@ -44,7 +44,7 @@ export class Answer {
   }
 
   /** Calls of functions found so far. */
-  get calls(): number {
+  get calls(): readonly ToolCall[] {
     return this.#calls
   }
 
@@ -121,8 +121,8 @@ export class Answer {
 
   #emitCall(part: { name: string; arguments: string }, events: ModelEvent[]): void {
     const call = { id: shortId(9), name: part.name, arguments: part.arguments }
-    events.push({ type: 'tool-call', choice: this.#choice, index: this.#calls, call })
-    this.#calls += 1
+    events.push({ type: 'tool-call', choice: this.#choice, index: this.#calls.length, call })
+    this.#calls.push(call)
     // The client is shown the call, not the text it was written in.
     this.#logprobs = []
   }

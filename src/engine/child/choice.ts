@@ -4,7 +4,7 @@ import type { ChosenLogprob, FinishReason, ModelEvent } from '../../wire/model.t
 import { Answer } from './answer.ts'
 import type { Matcher } from './guidance-matcher.ts'
 import { chosenLogprob } from './logprobs.ts'
-import type { Preparation } from './prepare.ts'
+import type { Preparation, WholeAnswer } from './prepare.ts'
 import { Sampler } from './sampler.ts'
 import type { Stream } from './streams.ts'
 import type { Vocabulary } from './vocabulary.ts'
@@ -58,12 +58,9 @@ export class Choice {
     return this.#answer.reasoningTokens
   }
 
-  get text(): string {
-    return this.#answer.text
-  }
-
-  get calls(): number {
-    return this.#answer.calls
+  /** What a schema's validation looks at. */
+  get whole(): WholeAnswer {
+    return { text: this.#answer.text, calls: this.#answer.calls }
   }
 
   /** Tokens that the stream does not hold yet; at least one while unfinished. */
@@ -121,7 +118,7 @@ export class Choice {
 
   #finish(reason: 'stop' | 'length' | 'context'): ModelEvent[] {
     const events = this.#answer.end()
-    this.finished = reason === 'stop' && this.#answer.calls > 0 ? 'tool-calls' : reason
+    this.finished = reason === 'stop' && this.#answer.calls.length > 0 ? 'tool-calls' : reason
     this.free()
     return events
   }

@@ -105,14 +105,14 @@ export class Generation {
 
   #after(choice: Choice, events: ModelEvent[]): void {
     if (choice.finished === undefined) this.#send(events)
-    // An answer cut by its length cannot satisfy a schema and says so by its finish reason; calls are answers of another kind.
-    else if (this.preparation.validate === undefined || choice.finished !== 'stop') this.#conclude(choice, events)
+    // An answer cut by its length cannot satisfy a schema and says so by its finish reason.
+    else if (this.preparation.validate === undefined || cut(choice)) this.#conclude(choice, events)
     else this.#validate(choice, events, this.preparation.validate)
   }
 
   /** In a thread of its own, so the engine works on meanwhile. */
-  #validate(choice: Choice, events: ModelEvent[], validate: (text: string) => Promise<string | undefined>): void {
-    validate(choice.text)
+  #validate(choice: Choice, events: ModelEvent[], validate: NonNullable<Preparation['validate']>): void {
+    validate(choice.whole)
       .then((fault) => {
         if (fault === undefined) this.#conclude(choice, events)
         else if (choice.attempt + 1 >= attempts) throw fail('schema_not_satisfied', { attempts })
@@ -163,4 +163,8 @@ export class Generation {
       acceptedTokens: this.choices.reduce((total, choice) => total + choice.accepted, 0),
     }
   }
+}
+
+function cut({ finished }: Choice): boolean {
+  return finished === 'length' || finished === 'context'
 }

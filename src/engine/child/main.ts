@@ -24,7 +24,8 @@ async function load(settings: EngineSettings): Promise<void> {
     shown = percent
   }
   const log = (level: 'debug' | 'info' | 'warn' | 'error', line: string) => {
-    if (level === 'warn' || level === 'error') send({ type: 'log', level, line })
+    // The library warns of what was chosen on purpose, such as no pooling: that is for those who look closely.
+    if (level === 'warn' || level === 'error') send({ type: 'log', level: level === 'warn' ? 'debug' : level, line })
   }
   const engine = await startEngine(settings, log, progress)
   requests = new Requests(engine, new Outbox(send), systemClock)

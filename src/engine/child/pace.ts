@@ -1,5 +1,10 @@
 // Learns how long a step takes from the rows in it, to say how many rows fit a time. Knows neither requests nor streams.
 
+/** Steps of up to this many rows are also remembered one by one: near 1 the line is a poor guess, and speculation lives there. */
+const smallRows = 32
+/** Weight of earlier steps in a small step's own memory. */
+const smallMemory = 0.85
+
 /** Weight of what was learned before, each step: about the last 30 steps count. */
 const memory = 0.967
 
@@ -16,9 +21,14 @@ export class Pace {
   #product = 211.4
   #base = 10
   #perRow = 5
+  readonly #small: (number | undefined)[] = []
 
   /** A step of `rows` rows took `ms`. */
   observe(rows: number, ms: number): void {
+    if (rows <= smallRows) {
+      const known = this.#small[rows]
+      this.#small[rows] = known === undefined ? ms : known * smallMemory + ms * (1 - smallMemory)
+    }
     this.#weight = this.#weight * memory + 1
     this.#rows = this.#rows * memory + rows
     this.#rowsSquared = this.#rowsSquared * memory + rows * rows
@@ -39,7 +49,7 @@ export class Pace {
 
   /** Milliseconds that a step of `rows` is expected to take. */
   predict(rows: number): number {
-    return this.#base + this.#perRow * rows
+    return this.#small[rows] ?? this.#base + this.#perRow * rows
   }
 
   /** Rows that fit into `ms`; 0 when not even one does. */

@@ -10,9 +10,12 @@ import type {
   OutputRule,
   Sampling,
   TokenizeInput,
+  ToolCall,
 } from '../../wire/model.ts'
 import type { Engine } from './engine.ts'
+import { GuidanceRefusal } from './guidance-instance.ts'
 import type { Grammar } from './guidance-matcher.ts'
+import { holdCall, refusedCall } from './schema-tools.ts'
 import { promptTokens } from './template.ts'
 
 /** A call, ready to run. */
@@ -25,11 +28,17 @@ export interface Preparation {
   /** Present when answers are held to a rule. */
   readonly grammar?: Grammar
   /** Present when the grammar accepts too much: the fault of a whole answer, undefined when there is none. */
-  readonly validate?: (text: string) => Promise<string | undefined>
+  readonly validate?: (answer: WholeAnswer) => Promise<string | undefined>
   /** A parser for one answer; absent for completions. */
   readonly parser?: () => AnswerParser
   /** Alternatives of each prompt token's log-probability; absent: none. */
   readonly promptLogprobs?: number
+}
+
+/** What is validated of an answer. */
+export interface WholeAnswer {
+  readonly text: string
+  readonly calls: readonly ToolCall[]
 }
 
 /** What the output rule adds. */
@@ -125,19 +134,28 @@ function checkLength({ context }: Engine, prompt: readonly number[], sampling: S
 
 /** A conversation's grammar comes from the format, which knows how calls are written; the schemas in it are the ones that hold. */
 async function holdChat({ format, guidance, schemas }: Engine, call: ChatCall): Promise<Held> {
-  const { output } = call
-  const held =
-    output.type === 'json-schema' ? await schemas.hold(output.schema, 'response_format.json_schema.schema') : undefined
-  const enforced = held === undefined ? call : { ...call, output: { ...output, schema: held.schema } as OutputRule }
-  const text = format.grammar(enforced)
+  const callable = call.toolChoice === 'none' ? { ...call, tools: [] } : call
+  const held = await holdCall(schemas, callable)
+  const text = format.grammar(held.call)
   if (text === undefined) return {}
-  const grammar = await guidance.compile({ type: 'lark', text })
-  return held?.validate === undefined ? { grammar } : { grammar, validate: held.validate }
+  const grammar = await guidance.compile({ type: 'lark', text }).catch((error: unknown) => {
+    throw error instanceof GuidanceRefusal ? refusedCall(call, error.message) : error
+  })
+  const { validateText, validateArguments } = held
+  if (validateText === undefined && validateArguments === undefined) return { grammar }
+  const validate = async ({ text: answer, calls }: WholeAnswer): Promise<string | undefined> => {
+    for (const { name, arguments: given } of calls) {
+      const fault = await validateArguments?.(name, given)
+      if (fault !== undefined) return fault
+    }
+    return calls.length > 0 ? undefined : await validateText?.(answer)
+  }
+  return { grammar, validate }
 }
 
 async function holdText({ schemas }: Engine, output: OutputRule): Promise<Held> {
   if (output.type === 'text') return {}
   const schema = output.type === 'json-object' ? { type: 'object' } : output.schema
   const { grammar, validate } = await schemas.hold(schema, 'response_format.json_schema.schema')
-  return validate === undefined ? { grammar } : { grammar, validate }
+  return validate === undefined ? { grammar } : { grammar, validate: ({ text }) => validate(text) }
 }

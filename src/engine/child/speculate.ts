@@ -10,16 +10,18 @@ const window = 4096
 const most = 7
 /** Part of the memory of earlier acceptance that each guess keeps. */
 const memory = 0.8
-/** After a cut-off, one guess in so many chances looks whether times have changed. */
-const probeEvery = 32
+/** Where guessing does not pay, a guess in so many chances looks whether times have changed: sooner after a right one, ever later after wrong ones. */
+const soonest = 2
+const latest = 64
 /** A guess must promise at least this gain: prediction is never exact. */
 const leastGain = 1.1
 
 /** One choice's speculation: what was guessed right so far decides whether to go on. */
 export class Speculation {
-  /** Share of guessed tokens that were right, smoothed. Starts hopeful enough for a first try. */
-  #rate = 0.7
+  /** Share of guessed tokens that were right, smoothed. */
+  #rate = 0.6
   #sinceGuess = 0
+  #patience = 8
 
   /** Tokens to try after the last of `tokens`; empty where nothing is found or it would not pay. */
   guess(tokens: readonly number[], pace: Pace, room: number): readonly number[] {
@@ -28,7 +30,7 @@ export class Speculation {
     const found = continuation(tokens, limit)
     if (found.length === 0) return found
     this.#sinceGuess += 1
-    if (!this.#pays(found.length, pace) && this.#sinceGuess < probeEvery) return []
+    if (!this.#pays(found.length, pace) && this.#sinceGuess < this.#patience) return []
     this.#sinceGuess = 0
     return found
   }
@@ -37,6 +39,7 @@ export class Speculation {
   learn(guessed: number, accepted: number): void {
     // The first wrong token ends the run, so only what was judged counts.
     const judged = Math.min(guessed, accepted + 1)
+    this.#patience = accepted === guessed ? soonest : Math.min(latest, this.#patience * 2)
     this.#rate = this.#rate * memory + (accepted / judged) * (1 - memory)
   }
 
