@@ -70,9 +70,8 @@ export class Schemas {
         return { schema: held, grammar, ...(certain ? {} : { validate }) }
       } catch (error) {
         if (!(error instanceof GuidanceRefusal)) throw error
-        // What nothing satisfies even loosely is the caller's mistake; else the first refusal names the keyword.
-        if (isUnsatisfiable(error)) refusal = error
-        refusal ??= error
+        // The last refusal counts: what an earlier variant lacked, a looser one does without.
+        refusal = error
         if (error.tooCostly || isUnsatisfiable(error)) break
       }
     }
@@ -112,10 +111,13 @@ function refused(schema: JsonSchema, refusal: GuidanceRefusal | undefined, param
 }
 
 function keywordPath(schema: JsonSchema, reason: string): string {
+  const pointer = /#\/\S*/.exec(reason)?.[0]
   const named = new Set(reason.match(/[$A-Za-z]+/g))
   for (const { schema: node, path } of subschemas(schema)) {
+    if (pointer !== undefined && node['$ref'] === pointer) return `${path}/$ref`
     for (const keyword of Object.keys(node)) {
-      if (named.has(keyword) && keyword !== 'type' && keyword !== 'properties') return `${path}/${keyword}`
+      if (pointer === undefined && named.has(keyword) && keyword !== 'type' && keyword !== 'properties')
+        return `${path}/${keyword}`
     }
   }
   return ''
