@@ -61,6 +61,8 @@ export function checkCall(call: FormatCall): void {
     })
   }
   call.messages.forEach((message, index) => {
+    // Here, where the caller's numbering still holds: formats add and merge messages.
+    textOf(message.content, index, '')
     if (message.role !== 'assistant' || message.prefix !== true) return
     if (index < call.messages.length - 1) {
       throw fail('invalid_value', {

@@ -73,7 +73,7 @@ function familyFillIn(family: Family, tokens: ReadonlyMap<string, number>): Fill
   const ends = ['<|fim_pad|>', '<|cursor|>', '▁<EOT>', repository, file, '<|endoftext|>']
   return {
     name: family.name,
-    stopTokens: ends.filter((token) => token !== undefined && tokens.has(token)) as string[],
+    stopTokens: ends.filter((token): token is string => token !== undefined && tokens.has(token)),
     render(prefix, suffix, files) {
       const out = new SegmentList()
       if (files.length > 0 && knowsFiles) {

@@ -18,7 +18,7 @@ export interface ChatTemplate {
   /**
    * @param variables what the template sees, plain values
    * @param inputLength characters the variables hold: the output may be a small multiple of it
-   * @throws Failure `template_rejected` with the template's own message
+   * @throws Failure `template_rejected` with the template's own message; its field `endless` tells that another try would take as long
    */
   render(variables: Readonly<Record<string, unknown>>, inputLength: number): string
 }
@@ -71,8 +71,9 @@ function withinTime<Result>(run: () => Result): Result {
     return script.runInContext(sandbox, { timeout: renderLimitMs }) as Result
   } catch (error) {
     if (error instanceof Failure) throw error
-    const reason = isTimeout(error) ? `it ran longer than ${renderLimitMs} ms.` : `it failed: ${messageOf(error)}`
-    throw fail('template_rejected', { reason }, error)
+    const endless = isTimeout(error)
+    const reason = endless ? `it ran longer than ${renderLimitMs} ms.` : `it failed: ${messageOf(error)}`
+    throw fail('template_rejected', { reason, endless }, error)
   } finally {
     sandbox['run'] = undefined
   }

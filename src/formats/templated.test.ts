@@ -152,10 +152,23 @@ test('words of the caller that spell a control token stay words, in names and ar
   assert.deepEqual(control, ['<|im_start|>'])
 })
 
+test('an endless template is tried once', () => {
+  const endless = '{% for a in range(99999) %}{% for b in range(99999) %}{% set c = a %}{% endfor %}{% endfor %}'
+  assert.throws(
+    () => format(endless).render(call([user('x')])),
+    (error) => error instanceof Failure && error.status === 400 && error.message.includes('ran longer'),
+  )
+})
+
 test('what no format can do is refused with the field', () => {
   const refused: [FormatCall, string, string][] = [
     [call([]), 'invalid_value', 'messages'],
     [call([{ role: 'user', content: [{ type: 'image', url: 'x' }] }]), 'unsupported_value', 'messages[0].content[0]'],
+    [
+      call([user('y'), { role: 'user', content: [...text('x'), { type: 'audio', data: '' }] }], { tools }),
+      'unsupported_value',
+      'messages[1].content[1]',
+    ],
     [call([user('x')], { toolChoice: 'required' }), 'invalid_value', 'tool_choice'],
     [call([user('x')], { tools, toolChoice: { name: 'other' } }), 'invalid_value', 'tool_choice'],
     [call([assistant('x', { prefix: true }), user('y')]), 'invalid_value', 'messages[0].prefix'],

@@ -90,7 +90,8 @@ function renderRepaired(
       if (complete) return prompt
       incomplete ??= prompt
     } catch (error) {
-      if (!(error instanceof Failure) || error.code !== 'template_rejected') throw error
+      const refused = error instanceof Failure && error.code === 'template_rejected'
+      if (!refused || error.fields['endless'] === true) throw error
       refusal ??= error
     }
   }
