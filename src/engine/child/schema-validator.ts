@@ -3,7 +3,8 @@
 import { fail } from '../../base/errors.ts'
 import { guidanceLimits } from './guidance-limits.ts'
 import { LimitedWorker } from './limited-worker.ts'
-import type { SchemaAnswer, SchemaQuestion } from './schema-worker.ts'
+import type { SchemaAnswer } from './schema-faults.ts'
+import type { SchemaQuestion } from './schema-worker.ts'
 
 /** Ajv in a thread of its own. */
 export class SchemaValidator {

@@ -7,7 +7,15 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { JsonSchema } from '../../wire/model.ts'
 import { readDialect, type SchemaDialect } from './schema-draft.ts'
-import { isObject, subschemas } from './schema-walk.ts'
+import {
+  compileFault,
+  formatFault,
+  legacyPatterns,
+  patternFault,
+  referenceFault,
+  type SchemaAnswer,
+} from './schema-faults.ts'
+import { isObject } from './schema-walk.ts'
 
 /** Without `answer`: is the schema one that can be enforced? With it: does this JSON text satisfy the schema? */
 export interface SchemaQuestion {
@@ -15,11 +23,6 @@ export interface SchemaQuestion {
   readonly schema: string
   readonly answer?: string
 }
-
-/** `path` is a JSON pointer into the schema, or into the answer. */
-export type SchemaAnswer =
-  | { readonly type: 'good' }
-  | { readonly type: 'invalid' | 'unsupported' | 'unsatisfied'; readonly path: string; readonly reason: string }
 
 const classes = { 'draft-07': Ajv, '2019-09': Ajv2019, '2020-12': Ajv2020 } as const
 
@@ -73,7 +76,8 @@ function compile(original: JsonSchema): ValidateFunction | SchemaAnswer {
   const { dialect, schema } = read
   const checker = checkers[dialect]
   if (isObject(schema) && !checker.validateSchema(schema)) return { type: 'invalid', ...firstError(checker.errors) }
-  const fault = patternFault(schema) ?? formatFault(schema, checker) ?? referenceFault(schema)
+  const fault =
+    patternFault(schema) ?? formatFault(schema, new Set(Object.keys(checker.formats))) ?? referenceFault(schema)
   if (fault !== undefined) return fault
   try {
     return newAjv(dialect, legacyPatterns(schema), false).compile(schema)
@@ -95,104 +99,4 @@ function newAjv(dialect: SchemaDialect, legacy: ReadonlySet<string>, validateSch
   const ajv = new classes[dialect](options)
   addFormats.default(ajv)
   return ajv
-}
-
-function* patterns(schema: JsonSchema): Generator<{ readonly pattern: string; readonly path: string }> {
-  for (const { schema: node, path } of subschemas(schema)) {
-    if (typeof node['pattern'] === 'string') yield { pattern: node['pattern'], path: `${path}/pattern` }
-    if (!isObject(node['patternProperties'])) continue
-    for (const pattern of Object.keys(node['patternProperties'])) yield { pattern, path: `${path}/patternProperties` }
-  }
-}
-
-function isRegExp(source: string, flags: string): boolean {
-  try {
-    return new RegExp(source, flags) instanceof RegExp
-  } catch {
-    return false
-  }
-}
-
-function legacyPatterns(schema: JsonSchema): ReadonlySet<string> {
-  return new Set([...patterns(schema)].map(({ pattern }) => pattern).filter((pattern) => !isRegExp(pattern, 'u')))
-}
-
-function patternFault(schema: JsonSchema): SchemaAnswer | undefined {
-  for (const { pattern, path } of patterns(schema)) {
-    if (!isRegExp(pattern, 'u') && !isRegExp(pattern, '')) {
-      return { type: 'invalid', path, reason: `${JSON.stringify(pattern)} is not a regular expression` }
-    }
-  }
-  return undefined
-}
-
-function formatFault(schema: JsonSchema, ajv: AjvLike): SchemaAnswer | undefined {
-  for (const { schema: node, path } of subschemas(schema)) {
-    const format = node['format']
-    if (typeof format === 'string' && !Object.hasOwn(ajv.formats, format)) {
-      return {
-        type: 'unsupported',
-        path: `${path}/format`,
-        reason: `the format "${format}" cannot be enforced; leave it out`,
-      }
-    }
-  }
-  return undefined
-}
-
-/** A reference to a place that is no schema's would be followed by Ajv and seen by nobody else. */
-function referenceFault(schema: JsonSchema): SchemaAnswer | undefined {
-  const nodes = [...subschemas(schema)]
-  // With resources of their own inside, pointers count from those.
-  if (nodes.some(({ schema: node, path }) => path !== '' && typeof node['$id'] === 'string')) return undefined
-  const places = new Set(nodes.map(({ path }) => path))
-  for (const { schema: node, path } of nodes) {
-    const reference = node['$ref']
-    if (typeof reference !== 'string' || !reference.startsWith('#/')) continue
-    const place = decodePointer(reference.slice(1))
-    if (place === undefined || !(places.has(place) || isBoolean(schema, place))) {
-      return {
-        type: 'unsupported',
-        path: `${path}/$ref`,
-        reason: 'it names no schema here, and nothing is fetched; put what it names under "$defs"',
-      }
-    }
-  }
-  return undefined
-}
-
-function decodePointer(pointer: string): string | undefined {
-  try {
-    return decodeURIComponent(pointer)
-  } catch {
-    return undefined
-  }
-}
-
-/** Whether the pointer names `true` or `false`, which are schemas too. */
-function isBoolean(schema: JsonSchema, pointer: string): boolean {
-  let value: unknown = schema
-  for (const step of pointer.split('/').slice(1)) {
-    const key = step.replaceAll('~1', '/').replaceAll('~0', '~')
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return false
-    value = Reflect.get(value, key)
-  }
-  return typeof value === 'boolean'
-}
-
-function compileFault(schema: JsonSchema, error: unknown): SchemaAnswer {
-  const reason = error instanceof Error ? error.message : String(error)
-  if (error instanceof Error && 'missingRef' in error) {
-    for (const { schema: node, path } of subschemas(schema)) {
-      const reference = node['$ref'] ?? node['$dynamicRef']
-      if (typeof reference === 'string' && reason.includes(reference)) {
-        return {
-          type: 'unsupported',
-          path: `${path}/$ref`,
-          reason: 'it is not found in the schema, and nothing is fetched; put what it names under "$defs"',
-        }
-      }
-    }
-  }
-  return { type: 'invalid', path: '', reason }
 }

@@ -154,7 +154,7 @@ describe('holding a JSON Schema', () => {
     for (let level = 0; level < 60; level++) schema = { type: 'array', items: schema }
     await schemas.hold(schema, param)
     for (let level = 0; level < 20_000; level++) schema = { type: 'array', items: schema }
-    assert.throws(() => schemas.hold(schema, param), { code: 'unsupported_value', status: 400 })
+    await assert.rejects(schemas.hold(schema, param), { code: 'unsupported_value', status: 400 })
   })
 
   test('a caller cannot turn enforcement off', async () => {

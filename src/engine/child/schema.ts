@@ -40,7 +40,7 @@ export class Schemas {
    * @param param the request's field that the schema came in, for the error: the keyword's JSON pointer is added to it
    * @throws Failure `invalid_value` (no schema, or one that nothing satisfies) or `unsupported_value` (nothing here can enforce it)
    */
-  hold(schema: JsonSchema, param: string): Promise<HeldSchema> {
+  async hold(schema: JsonSchema, param: string): Promise<HeldSchema> {
     const text = limitedSchemaText(schema, param)
     const key = createHash('sha256').update(param).update('\0').update(text).digest('base64')
     const decision = this.#decisions.get(key) ?? this.#decide(schema, text, param)
