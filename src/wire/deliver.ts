@@ -4,15 +4,21 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Failure } from '../base/errors.ts'
 import { errorBody, toFailure } from './failure.ts'
 import type { ModelEvent } from './model.ts'
-import { eventStream } from './sse.ts'
+import { comment, eventStream } from './sse.ts'
 
 type Started = Extract<ModelEvent, { type: 'started' }>
 
-// A model that has not started by then may be waiting in line: the client gets its headers and comments from then on.
-const commitStreamAfter = 20_000
-// undici gives up after 300 s without headers (api-surface §1.11). A committed status cannot become an error: so late.
-const commitWholeAfter = 60_000
-const paddingInterval = 15_000
+/** When an answer that takes long is begun before there is anything to tell; milliseconds. */
+export interface Pace {
+  /** A model that has not started by then may be waiting in line: a stream's client gets its headers, and comments from then on. */
+  readonly commitStreamAfter: number
+  /** undici gives up after 300 s without headers (api-surface §1.11). A committed status cannot become an error: so late. */
+  readonly commitWholeAfter: number
+  /** Between two spaces of an answer in one piece. */
+  readonly paddingInterval: number
+}
+
+const usualPace: Pace = { commitStreamAfter: 20_000, commitWholeAfter: 60_000, paddingInterval: 15_000 }
 
 /** What both forms of an answer need. A door of several calls marks its events, hence the parameter. */
 interface Delivery<Event extends ModelEvent> {
@@ -44,14 +50,17 @@ export interface WholeDelivery<Event extends ModelEvent> extends Delivery<Event>
  */
 export async function deliverStream<Event extends ModelEvent>(
   delivery: StreamedDelivery<Event>,
+  pace: Pace = usualPace,
 ): Promise<FastifyReply> {
   const { request, reply } = delivery
   const watched = watch(delivery)
   const first = watched.events.next()
-  const begun = await withinTime(first, commitStreamAfter)
+  const begun = await withinTime(first, pace.commitStreamAfter)
   setHeaders(delivery, watched)
   async function* frames() {
     try {
+      // The head goes out with the first byte: a client that waits in line gets both now.
+      if (begun === undefined) yield comment
       yield* delivery.frames(resume(begun ?? first, watched.events))
     } catch (error) {
       const failure = toFailure(error, request.id)
@@ -67,20 +76,27 @@ export async function deliverStream<Event extends ModelEvent>(
 }
 
 /** Sends an answer in one piece; one that takes long begins with white space, which every JSON reader skips. */
-export async function deliverWhole<Event extends ModelEvent>(delivery: WholeDelivery<Event>): Promise<FastifyReply> {
+export async function deliverWhole<Event extends ModelEvent>(
+  delivery: WholeDelivery<Event>,
+  pace: Pace = usualPace,
+): Promise<FastifyReply> {
   const { reply } = delivery
   const watched = watch(delivery)
   const answer = delivery.fold(watched.events)
-  const body = await withinTime(answer, commitWholeAfter)
+  const body = await withinTime(answer, pace.commitWholeAfter)
   setHeaders(delivery, watched)
   reply.header('content-type', 'application/json; charset=utf-8')
-  return reply.send(body ?? padded(delivery, answer))
+  return reply.send(body ?? padded(delivery, answer, pace.paddingInterval))
 }
 
-/** White space every 15 s, then the body. The 200 is sent: a failure cuts the connection after naming itself. */
-function padded({ request }: Pick<Delivery<ModelEvent>, 'request'>, answer: Promise<object>): Readable {
+/** White space every `interval` milliseconds, then the body. The 200 is sent: a failure cuts the connection after naming itself. */
+function padded(
+  { request }: Pick<Delivery<ModelEvent>, 'request'>,
+  answer: Promise<object>,
+  interval: number,
+): Readable {
   const stream = new Readable({ read: () => {} })
-  const padding = setInterval(() => stream.push(' '), paddingInterval)
+  const padding = setInterval(() => stream.push(' '), interval)
   stream.push(' ')
   stream.once('close', () => clearInterval(padding))
   answer.then(

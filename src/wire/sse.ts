@@ -5,6 +5,9 @@ import { fail } from '../base/errors.ts'
 /** The last frame of OpenAI's streams; Mistral's clients take it too. */
 export const doneFrame = 'data: [DONE]\n\n'
 
+/** What clients skip: it only keeps proxies and time limits from ending the connection. */
+export const comment = ': ping\n\n'
+
 /** One event. No `id:` and no `retry:` lines: with them keep-alive comments break Python clients (api-surface §4). */
 export function frame(data: unknown, event?: string): string {
   const line = `data: ${JSON.stringify(data)}\n\n`
@@ -65,7 +68,7 @@ export function eventStream(frames: AsyncIterable<string>, options: EventStreamO
     onSecond: () => {
       quiet += 1000
       const idle = stream.readableLength === 0 && !stream.readableEnded
-      if (options.keepAlive > 0 && quiet >= options.keepAlive && idle) push(': ping\n\n')
+      if (options.keepAlive > 0 && quiet >= options.keepAlive && idle) push(comment)
     },
   })
   stream.once('close', () => clearInterval(watch))

@@ -1,4 +1,4 @@
-// The proof, shortened to 500 requests.
+// The proof, shortened to 200 requests.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { run } from './malformed-bodies.ts'
