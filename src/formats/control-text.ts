@@ -14,29 +14,31 @@ export interface ControlText {
 /** Special tokens look like `<…>` or `[…]`. Byte tokens and white space that some vocabularies list are left to the tokenizer. */
 const markerShape = /^(?:<\S+>|\[\S+\])$/u
 const byteToken = /^<0x[0-9A-Fa-f]{2}>$/u
+/** Where one may start. */
+const opening = /[<[]/g
 
 /** Finds control tokens by text; made once per vocabulary. */
 export class ControlTokens {
   private readonly texts: ReadonlySet<string>
   /** Longest first, so that the longest token wins, as in llama.cpp. */
   private readonly lengths: readonly number[]
-  private readonly firsts: ReadonlySet<string>
 
   constructor(texts: Iterable<string>) {
     this.texts = new Set([...texts].filter((text) => markerShape.test(text) && !byteToken.test(text)))
     this.lengths = [...new Set([...this.texts].map((text) => text.length))].sort((a, b) => b - a)
-    this.firsts = new Set([...this.texts].map((text) => text.charAt(0)))
   }
 
   /** Length of the control token that starts at `index`, or 0. */
   at(text: string, index: number): number {
-    if (!this.firsts.has(text.charAt(index))) return 0
-    return this.lengths.find((length) => this.texts.has(text.slice(index, index + length))) ?? 0
+    const close = text.charAt(index) === '<' ? '>' : ']'
+    // Most text behind a bracket is no token: its last character tells so without cutting and hashing it.
+    const fits = (length: number) =>
+      text.charAt(index + length - 1) === close && this.texts.has(text.slice(index, index + length))
+    return this.lengths.find(fits) ?? 0
   }
 
   /** Whether the text from `index` to its end is the start of a control token. */
   private opens(text: string, index: number): boolean {
-    if (!this.firsts.has(text.charAt(index))) return false
     const tail = text.slice(index)
     return [...this.texts].some((token) => token.length > tail.length && token.startsWith(tail))
   }
@@ -49,7 +51,7 @@ export class ControlTokens {
       guard: (text) => {
         let guarded = ''
         let from = 0
-        for (let index = 0; index < text.length; index++) {
+        for (const { index } of text.matchAll(opening)) {
           if (this.at(text, index) === 0 && !(text.length - index < longest && this.opens(text, index))) continue
           guarded += text.slice(from, index + 1) + mark
           from = index + 1
@@ -63,16 +65,12 @@ export class ControlTokens {
           const text = rendered.slice(from, to).replaceAll(mark, '')
           if (text !== '') segments.push({ type: 'text', text })
         }
-        for (let index = 0; index < rendered.length; ) {
-          const length = this.at(rendered, index)
-          if (length === 0) {
-            index++
-            continue
-          }
+        for (const { index } of rendered.matchAll(opening)) {
+          const length = index < from ? 0 : this.at(rendered, index)
+          if (length === 0) continue
           flush(index)
           segments.push({ type: 'control', token: rendered.slice(index, index + length) })
-          index += length
-          from = index
+          from = index + length
         }
         flush(rendered.length)
         return segments
