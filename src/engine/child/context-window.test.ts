@@ -14,7 +14,7 @@ describe('a sliding window (Gemma 3: 512 tokens)', async () => {
   const story = 'Every boat in the harbour had a name and every name had a story that the old men told in winter. '
   const words = (count: number): Int32Array => engine.model.vocabulary.tokenize(story.repeat(80)).subarray(0, count)
   // 128 tokens a batch, so that the cells of the window move on and leave the beginning behind.
-  const options = { batchSize: 128, microBatchSize: 128, outputs: 8, contextLength: 1536 }
+  const options = { batchSize: 128, microBatchSize: 128, outputs: 8, contextLength: 1024 }
 
   async function fill(context: ReturnType<TestEngine['context']>, tokens: Int32Array, stream: number, from = 0) {
     let logits: Float32Array = new Float32Array()
@@ -25,11 +25,11 @@ describe('a sliding window (Gemma 3: 512 tokens)', async () => {
 
   it('refuses a prefix whose window is gone, which the library itself would not', async () => {
     const context = engine.context(options)
-    await fill(context, words(1280), 0)
+    await fill(context, words(896), 0)
     assert.ok(context.firstPosition(0) > 0, 'the window has moved')
-    assert.equal(context.copyPrefix(0, 1, 600), false)
+    assert.equal(context.copyPrefix(0, 1, 300), false)
     assert.equal(context.lastPosition(1), -1)
-    assert.equal(context.trim(0, 600), false)
+    assert.equal(context.trim(0, 300), false)
     assert.equal(context.lastPosition(0), -1)
   })
 
@@ -39,15 +39,15 @@ describe('a sliding window (Gemma 3: 512 tokens)', async () => {
     assert.ok(context.copyPrefix(0, 1, 768))
     const control = engine.context(options)
     await fill(control, words(768), 0)
-    const tail = words(868).subarray(768)
+    const tail = words(800).subarray(768)
     assert.equal(difference(await prefill(context, tail, 1, 768), await prefill(control, tail, 0, 768)), 0)
   })
 
   it('reuses any prefix when all cells are kept', async () => {
     const context = engine.context({ ...options, fullWindow: true })
-    await fill(context, words(1280), 0)
+    await fill(context, words(896), 0)
     assert.ok(context.copyPrefix(0, 1, 640))
-    const tail = words(740).subarray(640)
+    const tail = words(680).subarray(640)
     const copied = await prefill(context, tail, 1, 640)
     await fill(context, words(640), 2)
     assert.equal(difference(await prefill(context, tail, 2, 640), copied), 0)

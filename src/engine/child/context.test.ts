@@ -27,19 +27,19 @@ describe('a context', async () => {
     const context = engine.context()
     let turns = 0
     const timer = setInterval(() => turns++, 1)
-    await prefill(context, words(120), 0)
+    await prefill(context, words(60), 0)
     clearInterval(timer)
     assert.ok(turns > 5, `the event loop turned ${turns} times`)
   })
 
   for (const [name, length] of [
-    ['by state', 150],
-    ['by stream', 250],
+    ['by state', 90],
+    ['by stream', 130],
   ] as const)
     it(`gives the same logits after a prefix was copied ${name} as without a copy`, async () => {
-      const context = engine.context({ contextLength: 512 })
+      const context = engine.context({ contextLength: 256 })
       const prefix = words(length)
-      const suffix = words(length + 30).subarray(length - 40)
+      const suffix = words(length + 10).subarray(length - 40)
       const keep = length - 40
       await prefill(context, prefix, 0)
       assert.ok(context.copyPrefix(0, 1, keep))
@@ -53,12 +53,12 @@ describe('a context', async () => {
 
   it('gives the same logits after a state was saved and restored into another stream', async () => {
     const context = engine.context()
-    const expected = await prefill(context, words(100), 0)
+    const expected = await prefill(context, words(70), 0)
     const state = context.saveState(0)
-    const next = await prefill(context, [100], 0, 100)
+    const next = await prefill(context, [100], 0, 70)
     assert.ok(context.restoreState(3, state))
-    assert.equal(context.lastPosition(3), 99)
-    assert.equal(difference(await prefill(context, [100], 3, 100), next), 0)
+    assert.equal(context.lastPosition(3), 69)
+    assert.equal(difference(await prefill(context, [100], 3, 70), next), 0)
     assert.equal(expected.length, engine.model.vocabulary.size)
   })
 
@@ -71,8 +71,8 @@ describe('a context', async () => {
 
   it('will not save a stream whose copy is still queued', async () => {
     const context = engine.context({ contextLength: 256 })
-    await prefill(context, words(150), 0)
-    context.copyPrefix(0, 1, 120)
+    await prefill(context, words(110), 0)
+    context.copyPrefix(0, 1, 100)
     assert.throws(() => context.saveState(1), /decode first/)
     await prefill(context, words(10), 2)
     assert.ok(context.saveState(1).length > 0)
@@ -97,11 +97,11 @@ describe('a context', async () => {
 
   it('says when a stream is full, and changes nothing', async () => {
     const context = engine.context({ streams: 2, contextLength: 256, batchSize: 512, microBatchSize: 512 })
-    await prefill(context, words(250), 0)
+    await prefill(context, words(40), 0)
     context.batch.clear()
-    for (let i = 0; i < 10; i++) context.batch.add(5, 250 + i, 0, false)
+    for (let i = 0; i < 217; i++) context.batch.add(5, 40 + i, 0, false)
     assert.equal(await context.decode(), 'full')
-    assert.equal(context.lastPosition(0), 249)
+    assert.equal(context.lastPosition(0), 39)
   })
 
   it('checks what would end the process', async () => {
@@ -129,21 +129,21 @@ describe('a context', async () => {
   })
 
   it('computes the same with a unified pool of cells', async () => {
-    const prompt = words(100)
+    const prompt = words(40)
     const split = await prefill(engine.context(), prompt, 1)
     assert.equal(difference(await prefill(engine.context({ layout: 'unified' }), prompt, 1), split), 0)
   })
 
   it('shares prefixes in a unified pool too', async () => {
     const context = engine.context({ layout: 'unified' })
-    await prefill(context, words(100), 0)
-    assert.ok(context.copyPrefix(0, 1, 60))
-    const tail = words(100).subarray(60)
-    const copied = await prefill(context, tail, 1, 60)
+    await prefill(context, words(70), 0)
+    assert.ok(context.copyPrefix(0, 1, 50))
+    const tail = words(70).subarray(50)
+    const copied = await prefill(context, tail, 1, 50)
     const control = engine.context({ layout: 'unified' })
-    await prefill(control, words(100), 0)
-    assert.ok(control.trim(0, 60))
-    const expected = await prefill(control, tail, 0, 60)
+    await prefill(control, words(70), 0)
+    assert.ok(control.trim(0, 50))
+    const expected = await prefill(control, tail, 0, 50)
     const apart = difference(copied, expected)
     // Cells lie elsewhere, so sums run in another order.
     assert.ok(apart < 0.5, `logits differ by ${apart}`)
