@@ -125,7 +125,11 @@ export class EngineProcess {
     this.#ready.promise.catch(() => {})
     child.on('message', (message) => this.#hear(message as FromEngine))
     child.once('exit', (code, signal) => this.#exited(code, signal))
-    child.once('error', (error) => this.#log.error({ error }, 'engine process could not be started'))
+    child.on('error', (error) => {
+      this.#log.error({ error }, 'engine process failed')
+      // A process that never started never exits.
+      if (child.pid === undefined) this.#exited(null, null)
+    })
     let words = ''
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       words = (words + text).slice(-4000)

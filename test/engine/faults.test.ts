@@ -149,6 +149,20 @@ describe('a reader that stops reading', () => {
   })
 })
 
+describe('a stream that is full', () => {
+  test('ends the answer with reason context at exactly the length that the model card names', async () => {
+    const { contextLength } = other.card
+    const prompt = {
+      type: 'tokens',
+      tokens: Array.from({ length: contextLength - 20 }, (_, index) => 100 + index),
+    } as const
+    const events = await complete(other, completionCall('', { prompt, sampling: { temperature: 0, minTokens: 100 } }))
+    assert.equal(reasonOf(events), 'context')
+    const { promptTokens, completionTokens } = usageOf(events)
+    assert.equal(promptTokens + completionTokens, contextLength)
+  })
+})
+
 describe('stopping', () => {
   test('ends the processes, and answers at work fail with server_stopping or engine_failed', async () => {
     const own = await startPool({

@@ -86,8 +86,7 @@ export class Choice {
   finishIfFull(): ModelEvent[] {
     const { maxTokens } = this.preparation.sampling
     if (maxTokens !== undefined && this.#generated >= maxTokens) return this.#finish('length')
-    // The last token need not be stored: a full stream still gives the logits for one token more.
-    if (this.#generated > 0 && this.tokens.length > this.#contextLength) return this.#finish('context')
+    if (this.tokens.length >= this.#contextLength) return this.#finish('context')
     return []
   }
 

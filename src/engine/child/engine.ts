@@ -3,7 +3,7 @@
 import { detectFormat } from '../../formats/detect.ts'
 import { fillInTheMiddle } from '../../formats/fill-in-the-middle.ts'
 import type { ChatFormat, FillInTheMiddle } from '../../formats/format.ts'
-import type { ModelCard } from '../../wire/model.ts'
+import type { ModelCard, Sampling } from '../../wire/model.ts'
 import type { EngineSettings, Pooling } from '../messages.ts'
 import { Context } from './context.ts'
 import type { ContextOptions } from './context-options.ts'
@@ -24,13 +24,21 @@ export interface Engine {
   readonly vocabulary: Vocabulary
   readonly format: ChatFormat
   readonly fillInTheMiddle: FillInTheMiddle | undefined
-  readonly guidance: Guidance
-  readonly schemas: Schemas
+  /** Made at the first call: packing a vocabulary for it takes 0.1–0.5 s, and a start should not wait for that. */
+  readonly rules: () => Rules
+  /** What the file recommends where a call says nothing. */
+  readonly sampling: Sampling
   /** What the settings say, else the file; `none`: the model gives no embeddings. */
   readonly pooling: Pooling
   readonly card: ModelCard
   /** Build of the engine, as `ranOn` shows it. */
   readonly build: string
+}
+
+/** What holds answers to grammars. */
+export interface Rules {
+  readonly guidance: Guidance
+  readonly schemas: Schemas
 }
 
 /** Loads. @throws Failure `model_load_failed` */
@@ -48,7 +56,6 @@ export async function startEngine(
   const facts = vocabularyFacts(vocabulary, (key) => model.metadata(key))
   const format = detectFormat(facts)
   const family = fillInTheMiddle(facts.tokens)
-  const guidance = Guidance.start(guidanceVocabulary(vocabulary, format))
   return {
     settings,
     model,
@@ -56,12 +63,33 @@ export async function startEngine(
     vocabulary,
     format,
     fillInTheMiddle: family,
-    guidance,
-    schemas: new Schemas(guidance),
+    rules: once(() => {
+      const guidance = Guidance.start(guidanceVocabulary(vocabulary, format))
+      return { guidance, schemas: new Schemas(guidance) }
+    }),
+    sampling: recommendedSampling(model),
     pooling,
     card: cardOf(settings, model, context, format, pooling, family !== undefined),
     build: `llama.cpp-${library.version}`,
   }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+/** llama.cpp's metadata keys for sampling, as recent converters write them from `generation_config.json`. */
+function recommendedSampling(model: LoadedModel): Sampling {
+  const keys = { temperature: 'temp', topK: 'top_k', topP: 'top_p', minP: 'min_p' } as const
+  const found = Object.entries(keys).map(([name, key]) => {
+    const text = model.metadata(`general.sampling.${key}`)
+    return [name, text === undefined ? Number.NaN : Number(text)] as const
+  })
+  return Object.fromEntries(found.filter(([, value]) => Number.isFinite(value)))
 }
 
 /** A reranker's head works on pooled outputs, which the library gives only where the whole pair is one micro-batch of outputs. */
@@ -91,7 +119,6 @@ function cardOf(
   const ranks = pooling === 'rank'
   const embeds = !ranks && pooling !== 'none'
   const generates = model.causal && !ranks
-  const temperature = Number(model.metadata('general.sampling.temp') ?? Number.NaN)
   return {
     name: settings.name,
     aliases: settings.aliases,
@@ -100,7 +127,7 @@ function cardOf(
     createdAt: settings.createdAt,
     contextLength: context.contextLength,
     vocabularySize: model.vocabulary.size,
-    defaultTemperature: Number.isFinite(temperature) ? temperature : null,
+    defaultTemperature: recommendedSampling(model).temperature ?? null,
     capabilities: {
       chat: generates,
       completion: generates,

@@ -55,7 +55,7 @@ export async function prepareChat(engine: Engine, call: ChatCall): Promise<Prepa
   return {
     context: call.context,
     prompt,
-    sampling: call.sampling,
+    sampling: { ...engine.sampling, ...call.sampling },
     endTokens: new Set([...vocabulary.endTokens, ...stopTokens]),
     parser: () => format.parser(call),
     ...held,
@@ -72,7 +72,7 @@ export async function prepareCompletion(engine: Engine, call: CompletionCall): P
   return {
     context: call.context,
     prompt,
-    sampling: call.sampling,
+    sampling: { ...engine.sampling, ...call.sampling },
     endTokens: new Set([...vocabulary.endTokens, ...stopTokens]),
     ...held,
     ...(call.promptLogprobs === undefined ? {} : { promptLogprobs: call.promptLogprobs }),
@@ -133,7 +133,9 @@ function checkLength({ context }: Engine, prompt: readonly number[], sampling: S
 }
 
 /** A conversation's grammar comes from the format, which knows how calls are written; the schemas in it are the ones that hold. */
-async function holdChat({ format, guidance, schemas }: Engine, call: ChatCall): Promise<Held> {
+async function holdChat({ format, rules }: Engine, call: ChatCall): Promise<Held> {
+  if (call.output.type === 'text' && (call.tools.length === 0 || call.toolChoice === 'none')) return {}
+  const { guidance, schemas } = rules()
   const callable = call.toolChoice === 'none' ? { ...call, tools: [] } : call
   const held = await holdCall(schemas, callable)
   const text = format.grammar(held.call)
@@ -153,8 +155,9 @@ async function holdChat({ format, guidance, schemas }: Engine, call: ChatCall): 
   return { grammar, validate }
 }
 
-async function holdText({ schemas }: Engine, output: OutputRule): Promise<Held> {
+async function holdText({ rules }: Engine, output: OutputRule): Promise<Held> {
   if (output.type === 'text') return {}
+  const { schemas } = rules()
   const schema = output.type === 'json-object' ? { type: 'object' } : output.schema
   const { grammar, validate } = await schemas.hold(schema, 'response_format.json_schema.schema')
   return validate === undefined ? { grammar } : { grammar, validate: ({ text }) => validate(text) }
