@@ -8,7 +8,7 @@ import type { Model } from '../wire/model.ts'
 import { readHeader } from './header.ts'
 import { LocalModel } from './local-model.ts'
 import type { EngineLoad, EngineSettings, Pooling } from './messages.ts'
-import { type Plan, planModel } from './plan.ts'
+import { machineAfter, type Plan, planModel } from './plan.ts'
 import { type Machine, readMachine } from './plan-machine.ts'
 import { type EngineListener, EngineProcess } from './process.ts'
 
@@ -70,7 +70,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   let left = machine
   for (const [index, model] of options.models.entries()) {
     const plan = planOne(model, left, threads[index], options.models.length)
-    left = { ...left, availableBytes: Math.max(0, left.availableBytes - plan.memory.total) }
+    left = machineAfter(left, plan)
     plans.push(plan)
   }
   const spillBytes = Math.min(spillLimit, (left.availableBytes * spillShare) / Math.max(1, plans.length))
