@@ -64,10 +64,9 @@ const pageBytes = 65_536
 const kinds = { 'json-schema': 0, lark: 1, regex: 2 } as const
 const decoder = new TextDecoder()
 
-/** A matcher's state in bits: what `status` answers. */
+/** A matcher's state in bits: what `status` answers; its bit 2, failed, shows in every other call. */
 export const stoppedBit = 1
 export const acceptingBit = 2
-export const failedBit = 4
 
 /** Handles are addresses in this instance's memory: valid until freed, and only here. */
 export class GuidanceInstance {
