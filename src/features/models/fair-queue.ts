@@ -4,7 +4,7 @@
 export interface Share {
   readonly workspace: string
   readonly key: string
-  /** Estimated work, in tokens: a key that sends long prompts gets fewer of them through. */
+  /** Estimated work, in tokens, finite: a key that sends long prompts gets fewer of them through. */
   readonly cost: number
 }
 
@@ -98,13 +98,19 @@ export function createFairQueue<Item>(): FairQueue<Item> {
   }
 }
 
-/** The party whose credit covers its head; those before it get a round's credit and are passed over. */
+/**
+ * The party whose credit covers its head; those before it get a round's credit and are passed over. Rounds in which nobody could be
+ * served are granted at once, so that the cost of a head never decides how long this takes.
+ */
 function select<Line>(rotation: Rotation<Line>, headCost: (line: Line) => number): Party<Line> | undefined {
   const { parties } = rotation
+  if (parties.length === 0) return undefined
+  const missing = (party: Party<Line>) => Math.ceil((headCost(party.line) - party.credit) / quantum)
+  const idleRounds = Math.min(...parties.map(missing)) - 1
+  if (idleRounds > 0) for (const party of parties) party.credit += idleRounds * quantum
   for (;;) {
     const party = parties[rotation.turn % parties.length]
-    if (party === undefined) return undefined
-    if (party.credit >= headCost(party.line)) return party
+    if (party === undefined || missing(party) <= 0) return party
     party.credit += quantum
     rotation.turn = (rotation.turn + 1) % parties.length
   }

@@ -1,6 +1,6 @@
 // The one place where calls wait for a model. Wraps a Model and is one; the order of the line is `places.ts`'s.
 import type { Clock } from '../../base/clock.ts'
-import type { CallContext, ChatCall, CompletionCall, Model, ModelEvent } from '../../wire/model.ts'
+import type { CallContext, ChatCall, CompletionCall, Model, ModelCard, ModelEvent } from '../../wire/model.ts'
 import { createPlaces, type Places, type Work } from './places.ts'
 
 /** A model behind its line, and how long the line is. */
@@ -37,8 +37,9 @@ export function line(bare: Model, options: { readonly clock: Clock; readonly que
   const model: Model = {
     card: bare.card,
     load: () => bare.load(),
-    chat: (call, signal) => generate(workOf(call, chatLength(call), signal), () => bare.chat(call, signal)),
-    complete: (call, signal) => generate(workOf(call, promptLength(call), signal), () => bare.complete(call, signal)),
+    chat: (call, signal) => generate(workOf(call, chatLength(call), signal, bare.card), () => bare.chat(call, signal)),
+    complete: (call, signal) =>
+      generate(workOf(call, promptLength(call), signal, bare.card), () => bare.complete(call, signal)),
     embed: (call, signal) =>
       once(singleWork(call.context, sum(call.inputs.map(inputLength)), signal), () => bare.embed(call, signal)),
     rank: (call, signal) =>
@@ -51,9 +52,16 @@ export function line(bare: Model, options: { readonly clock: Clock; readonly que
   return { model, waiting: places.waiting, admitted: places.admitted }
 }
 
-function workOf(call: ChatCall | CompletionCall, promptTokens: number, signal: AbortSignal): Work {
+/** No answer is longer than a stream, whatever `max_tokens` says: a caller's number must not be believed as work. */
+function workOf(
+  call: ChatCall | CompletionCall,
+  promptTokens: number,
+  signal: AbortSignal,
+  { contextLength }: ModelCard,
+): Work {
   const streams = call.sampling.choices ?? 1
-  const cost = promptTokens + (call.sampling.maxTokens ?? usualAnswer) * streams
+  const answer = Math.min(call.sampling.maxTokens ?? usualAnswer, contextLength)
+  const cost = Math.min(promptTokens, contextLength) + answer * streams
   return { context: call.context, streams, cost, signal }
 }
 
