@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Records the prompt ids of Mistral's own encoder, mistral-common, for test/recordings/mistral-common.test.ts.
 
-    python3 -m venv .venv && .venv/bin/pip install mistral-common
-    .venv/bin/python scripts/record-mistral-common.py
+    bash scripts/prepare-python.sh
+    .cache/python/mistral-common/bin/python scripts/record-mistral-common.py && npx biome check --write test/recordings
 
 Writes test/recordings/mistral-common.json: conversations in the shape of src/wire/model.ts, and for each format version the ids,
 or null where mistral-common refuses the conversation. The vocabularies stay in the package. It carries none with the special tokens
