@@ -55,7 +55,7 @@ export async function prepareChat(engine: Engine, call: ChatCall): Promise<Prepa
   return {
     context: call.context,
     prompt,
-    sampling: { ...engine.sampling, ...call.sampling },
+    sampling: { ...engine.sampling, ...call.sampling, stop: [...(call.sampling.stop ?? []), ...format.stopStrings] },
     endTokens: new Set([...vocabulary.endTokens, ...stopTokens]),
     parser: () => format.parser(call),
     ...held,
