@@ -1,5 +1,6 @@
 // The OpenAPI 3.1 document, made from the schemas that validate, and the route that serves it.
 import swagger from '@fastify/swagger'
+import type { FastifyContextConfig } from 'fastify'
 import { Type } from 'typebox'
 import type { Server } from '../wire/exchange.ts'
 import { ErrorBody } from '../wire/failure.ts'
@@ -21,19 +22,36 @@ export async function collectSchemas(server: Server, version: string): Promise<v
     // The names of components are the `$id`s of the schemas.
     refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json['$id'] ?? `schema-${index}`) },
     transform: ({ schema, url, route }) => ({
-      schema: { ...schema, ...describe(route.config?.open === true, schema) } as typeof schema,
-      url,
+      schema: { ...schema, ...describe(schema ?? {}, route.config ?? {}) } as typeof schema,
+      // OpenAPI has no wildcard: the one route that has one takes a name that may hold slashes.
+      url: url.replace('*', ':id'),
     }),
   })
 }
 
-/** Adds what holds for every route: the error body, and no security where none is wanted. */
-function describe(open: boolean, schema: { readonly response?: unknown } | undefined) {
-  const response = {
-    ...(schema?.response as object | undefined),
-    default: { $ref: 'Error#', description: 'An error, in the shapes of both vendors.' },
+interface Described {
+  readonly params?: unknown
+  readonly response?: unknown
+}
+
+/** Adds what routes do not say themselves: the error body, events of a stream, no security where none is wanted. */
+function describe({ params, response }: Described, { open, streamed }: FastifyContextConfig) {
+  const answers = { ...(response as Record<string, object> | undefined) }
+  if (streamed !== undefined) {
+    const content = { 'application/json': { schema: answers['200'] }, 'text/event-stream': { schema: streamed } }
+    answers['200'] = { description: 'In one piece, or as events when `stream` is true.', content }
   }
-  return open ? { response, security: [] } : { response }
+  return {
+    response: { ...answers, default: { $ref: 'Error#', description: 'An error, in the shapes of both vendors.' } },
+    ...(open === true && { security: [] }),
+    ...(params !== undefined && { params: nameWildcard(params as { properties: Record<string, object> }) }),
+  }
+}
+
+function nameWildcard(params: { readonly properties: Record<string, object> }): object {
+  const { '*': id, ...others } = params.properties
+  if (id === undefined) return params
+  return { type: 'object', required: ['id'], properties: { ...others, id } }
 }
 
 /** Adds `GET /openapi.json`. */

@@ -186,6 +186,9 @@ test('the reference lists every route with the schemas that validate', async () 
   assert.ok(chatBody.properties.random_seed && chatBody.properties.seed)
   const failure = document.paths['/v1/models'].get.responses.default.content['application/json'].schema
   assert.equal(failure.$ref, '#/components/schemas/Error')
+  assert.ok(document.paths['/v1/models/{id}'].get.parameters.some(({ name }: { name: string }) => name === 'id'))
+  const { content } = document.paths['/v1/chat/completions'].post.responses['200']
+  assert.deepEqual(Object.keys(content), ['application/json', 'text/event-stream'])
   assert.deepEqual(document.paths['/healthz'].get.security, [])
 })
 

@@ -8,6 +8,7 @@ import type {
   RawRequestDefaultExpression,
   RawServerDefault,
 } from 'fastify'
+import type { TSchema } from 'typebox'
 import type { Clock } from '../base/clock.ts'
 import type { CallContext } from './model.ts'
 
@@ -43,6 +44,8 @@ declare module 'fastify' {
     open?: boolean
     /** The scope that the key must have; `use` when absent. An admin key may do everything. */
     scope?: Caller['scope']
+    /** Schema of one event of a streamed answer, for the reference. */
+    streamed?: TSchema
     /** The route answers while the server is stopping. */
     whileStopping?: boolean
   }

@@ -8,7 +8,7 @@
 // - `deliverStream` and `deliverWhole` (wire/deliver.ts) send the answer: status, headers, keep-alive, padding, late failures.
 // - `ignoredFields` (wire/fields.ts) names what had no effect; `samplingFields` and `readSampling` (wire/sampling.ts) are shared by all doors.
 
-import { ChatCompletion, ChatRequest } from '../../wire/chat.ts'
+import { ChatChunk, ChatCompletion, ChatRequest } from '../../wire/chat.ts'
 import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
 import { callContext, isMistralClient, type Server } from '../../wire/exchange.ts'
 import type { Registry } from '../models/registry.ts'
@@ -21,10 +21,10 @@ export function registerChat(server: Server, { registry }: { readonly registry: 
   server.post(
     '/v1/chat/completions',
     {
+      config: { streamed: ChatChunk },
       schema: {
         tags: ['chat'],
         summary: 'Answer a conversation',
-        description: 'Streams server-sent events when `stream` is true.',
         body: ChatRequest,
         response: { 200: ChatCompletion },
       },

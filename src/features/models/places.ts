@@ -1,6 +1,6 @@
 // The places at a model: who may use it now, and in which order the others follow. Knows when a call enters and leaves, not what it does.
 import type { Clock } from '../../base/clock.ts'
-import { fail } from '../../base/errors.ts'
+import { type Failure, fail } from '../../base/errors.ts'
 import type { CallContext, Model } from '../../wire/model.ts'
 import { createFairQueue } from './fair-queue.ts'
 
@@ -46,8 +46,7 @@ export function createPlaces(bare: Model, options: { readonly clock: Clock; read
   const { clock, queueLength } = options
   const queues = { interactive: createFairQueue<Waiter>(), batch: createFairQueue<Waiter>() }
   let admitted = 0
-  // Milliseconds that a place is held, lately; the estimate behind Retry-After.
-  let usualMs = 2000
+  const usual = createEstimate()
 
   const free = (streams: number) => admitted === 0 || admitted + streams <= bare.load().streams + readyBehind
   const admitNext = () => {
@@ -61,11 +60,6 @@ export function createPlaces(bare: Model, options: { readonly clock: Clock; read
       }
     }
   }
-  const refuseFull = (waiting: number) => {
-    const seconds = (waiting * usualMs) / Math.max(1, bare.load().streams) / 1000
-    const retryAfter = Math.min(longestRetry, Math.max(1, Math.ceil(seconds)))
-    return fail('queue_full', { model: bare.card.name, waiting, retryAfter })
-  }
   const wait = ({ context, streams, cost, signal }: Work) => {
     const queue = queues[context.class]
     return new Promise<void>((resolve, reject) => {
@@ -74,11 +68,13 @@ export function createPlaces(bare: Model, options: { readonly clock: Clock; read
         reject(signal.reason)
         admitNext()
       }
-      const admit = () => {
-        signal.removeEventListener('abort', giveUp)
-        resolve()
+      const waiter: Waiter = {
+        streams,
+        admit() {
+          signal.removeEventListener('abort', giveUp)
+          resolve()
+        },
       }
-      const waiter: Waiter = { streams, admit }
       signal.addEventListener('abort', giveUp, { once: true })
       queue.push(waiter, { workspace: context.workspace, key: context.key, cost })
       admitNext()
@@ -93,12 +89,12 @@ export function createPlaces(bare: Model, options: { readonly clock: Clock; read
       signal.throwIfAborted()
       const since = clock.elapsed()
       const { size } = queues[context.class]
-      if (size >= queueLength && !(size === 0 && free(streams))) throw refuseFull(size)
+      if (size >= queueLength && !(size === 0 && free(streams))) throw queueFull(bare, size, usual)
       await wait(work)
       const from = clock.elapsed()
       const leave = () => {
         admitted -= streams
-        usualMs = usualMs * 0.9 + (clock.elapsed() - from) * 0.1
+        usual.learn(clock.elapsed() - from)
         admitNext()
       }
       if (context.deadline !== undefined && clock.now() > context.deadline) {
@@ -106,6 +102,32 @@ export function createPlaces(bare: Model, options: { readonly clock: Clock; read
         throw fail('deadline_exceeded')
       }
       return { waitedMs: from - since, leave }
+    },
+  }
+}
+
+function queueFull(bare: Model, waiting: number, usual: Estimate): Failure {
+  const retryAfter = usual.retryAfter(waiting, bare.load().streams)
+  return fail('queue_full', { model: bare.card.name, waiting, retryAfter })
+}
+
+interface Estimate {
+  /** A place was held so long, in milliseconds. */
+  learn(milliseconds: number): void
+  /** Whole seconds, 1 to 60. */
+  retryAfter(waiting: number, streams: number): number
+}
+
+/** How long a place is held, lately, and so when one of those who wait now may be through. */
+function createEstimate(): Estimate {
+  let usualMs = 2000
+  return {
+    learn(milliseconds) {
+      usualMs = usualMs * 0.9 + milliseconds * 0.1
+    },
+    retryAfter(waiting, streams) {
+      const seconds = (waiting * usualMs) / Math.max(1, streams) / 1000
+      return Math.min(longestRetry, Math.max(1, Math.ceil(seconds)))
     },
   }
 }
