@@ -12,6 +12,7 @@ type Checked = Pick<ModelHeader, 'architecture' | 'metadata' | 'tensors'>
 /** Throws a HeaderError with the reason when the model cannot be loaded safely. */
 export function checkArchitecture(header: Checked): void {
   const { metadata } = header
+  if (header.architecture === '') throw new HeaderError('it does not say its architecture (general.architecture)')
   const type = metadata.get('general.type') ?? 'model'
   if (type !== 'model') throw new HeaderError(`it is not a model: its general.type is "${String(type)}"`)
   const read = (key: string) => metadata.get(`${header.architecture}.${key}`)

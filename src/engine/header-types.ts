@@ -24,6 +24,6 @@ export interface ModelHeader {
   readonly architecture: string
   readonly metadata: ReadonlyMap<string, MetadataValue>
   readonly tensors: readonly TensorInfo[]
-  /** Bytes of all tensors of this file. */
+  /** Bytes of all tensors, of all files where the model has several. */
   readonly tensorBytes: number
 }

@@ -1,6 +1,7 @@
 // Reads the header of a GGUF file: metadata and where the tensors lie. The file is hostile input: everything is bounded, nothing is trusted,
 // and what would end the engine's process is refused here with a plain reason. Format: ggml's docs/gguf.md, versions 2 and 3.
 
+import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { Failure, fail } from '../base/errors.ts'
 import { checkAdapter, checkArchitecture } from './header-check.ts'
@@ -8,7 +9,14 @@ import { FileReader, HeaderError } from './header-reader.ts'
 import { tensorTypes } from './header-tensor-types.ts'
 import type { MetadataValue, ModelHeader, TensorInfo } from './header-types.ts'
 
-const limits = { keys: 65_536, tensors: 262_144, keyBytes: 65_535, textBytes: 16 * 1024 * 1024, keptElements: 1024 }
+const limits = {
+  keys: 65_536,
+  tensors: 262_144,
+  keyBytes: 65_535,
+  textBytes: 16 * 1024 * 1024,
+  keptElements: 1024,
+  parts: 1000,
+}
 
 /** Reads and checks a model's header; throws `model_load_failed` with the reason. `model` is the name to use in the message. */
 export function readHeader(path: string, model: string = basename(path)): ModelHeader {
@@ -21,18 +29,53 @@ export function readAdapterHeader(path: string, adapter: string = basename(path)
 }
 
 function readChecked(path: string, model: string, check: (header: ModelHeader) => void): ModelHeader {
-  let reader: FileReader | undefined
   try {
-    reader = new FileReader(path)
-    const header = parse(reader, path)
+    const header = withParts(parseFile(path))
     check(header)
     return header
   } catch (error) {
     if (error instanceof Failure) throw error
     throw fail('model_load_failed', { model, reason: plainReason(error) }, error)
-  } finally {
-    reader?.close()
   }
+}
+
+function parseFile(path: string): ModelHeader {
+  const reader = new FileReader(path)
+  try {
+    return parse(reader, path)
+  } finally {
+    reader.close()
+  }
+}
+
+/** A model in several files: the first names how many, and the others hold the rest of the tensors. llama.cpp finds them by their names. */
+function withParts(first: ModelHeader): ModelHeader {
+  const count = first.metadata.get('split.count')
+  if (typeof count !== 'number' || count <= 1) return first
+  const place = first.metadata.get('split.no')
+  const stem = /^(.*)-\d{5}-of-\d{5}\.gguf$/.exec(first.path)?.[1]
+  const part = (number: number) => `${stem}-${pad(number)}-of-${pad(count)}.gguf`
+  if (place !== 0 || stem === undefined || first.path !== part(1) || count > limits.parts)
+    throw new HeaderError(
+      `it is a part of a model in ${count} files: name the first one, …-00001-of-${pad(count)}.gguf`,
+    )
+  const parts = [first]
+  for (let number = 2; number <= count; number++) {
+    if (!existsSync(part(number)))
+      throw new HeaderError(`its part ${number} of ${count} is missing: ${basename(part(number))}`)
+    parts.push(parseFile(part(number)))
+  }
+  const sum = (of: (one: ModelHeader) => number) => parts.reduce((total, one) => total + of(one), 0)
+  return {
+    ...first,
+    fileBytes: sum((one) => one.fileBytes),
+    tensors: parts.flatMap((one) => one.tensors),
+    tensorBytes: sum((one) => one.tensorBytes),
+  }
+}
+
+function pad(number: number): string {
+  return String(number).padStart(5, '0')
 }
 
 function plainReason(error: unknown): string {
@@ -57,8 +100,8 @@ function parse(reader: FileReader, path: string): ModelHeader {
     metadata.set(key, readValue(reader, reader.uint32(), key))
   }
   const tensors = readTensors(reader, tensorCount, alignmentOf(metadata))
-  const architecture = metadata.get('general.architecture')
-  if (typeof architecture !== 'string') throw new HeaderError('it does not say its architecture (general.architecture)')
+  const named = metadata.get('general.architecture')
+  const architecture = typeof named === 'string' ? named : ''
   const tensorBytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0)
   return { path, fileBytes: reader.size, architecture, metadata, tensors, tensorBytes }
 }
