@@ -2,7 +2,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { type Failure, fail } from '../../base/errors.ts'
 import type { CallContext, Model } from '../../wire/model.ts'
-import { createFairQueue } from './fair-queue.ts'
+import { createFairQueue, type FairQueue } from './fair-queue.ts'
 
 /** What a call asks for. */
 export interface Work {
@@ -60,27 +60,6 @@ export function createPlaces(bare: Model, options: { readonly clock: Clock; read
       }
     }
   }
-  const wait = ({ context, streams, cost, signal }: Work) => {
-    const queue = queues[context.class]
-    return new Promise<void>((resolve, reject) => {
-      const giveUp = () => {
-        if (!queue.remove(waiter)) return
-        reject(signal.reason)
-        admitNext()
-      }
-      const waiter: Waiter = {
-        streams,
-        admit() {
-          signal.removeEventListener('abort', giveUp)
-          resolve()
-        },
-      }
-      signal.addEventListener('abort', giveUp, { once: true })
-      queue.push(waiter, { workspace: context.workspace, key: context.key, cost })
-      admitNext()
-    })
-  }
-
   return {
     waiting: () => queues.interactive.size + queues.batch.size,
     admitted: () => admitted,
@@ -90,7 +69,7 @@ export function createPlaces(bare: Model, options: { readonly clock: Clock; read
       const since = clock.elapsed()
       const { size } = queues[context.class]
       if (size >= queueLength && !(size === 0 && free(streams))) throw queueFull(bare, size, usual)
-      await wait(work)
+      await waitInLine(queues[context.class], work, admitNext)
       const from = clock.elapsed()
       const leave = () => {
         admitted -= streams
@@ -104,6 +83,28 @@ export function createPlaces(bare: Model, options: { readonly clock: Clock; read
       return { waitedMs: from - since, leave }
     },
   }
+}
+
+/** Resolves when the call's turn has come; rejects with the signal's reason when it leaves before. */
+function waitInLine(queue: FairQueue<Waiter>, work: Work, admitNext: () => void): Promise<void> {
+  const { context, streams, cost, signal } = work
+  return new Promise<void>((resolve, reject) => {
+    const giveUp = () => {
+      if (!queue.remove(waiter)) return
+      reject(signal.reason)
+      admitNext()
+    }
+    const waiter: Waiter = {
+      streams,
+      admit() {
+        signal.removeEventListener('abort', giveUp)
+        resolve()
+      },
+    }
+    signal.addEventListener('abort', giveUp, { once: true })
+    queue.push(waiter, { workspace: context.workspace, key: context.key, cost })
+    admitNext()
+  })
 }
 
 function queueFull(bare: Model, waiting: number, usual: Estimate): Failure {
