@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { difference, largest, prefill, TestEngine } from '../../../test/engine/open-engine.ts'
 import { gemmaModel } from '../../../test/support/weights.ts'
+import { readHeader } from '../header.ts'
+import { memoryNeed } from '../plan-memory.ts'
+import { shapeOf } from '../plan-shape.ts'
 
 describe('a sliding window (Gemma 3: 512 tokens)', async () => {
   const path = await gemmaModel()
@@ -52,6 +55,15 @@ describe('a sliding window (Gemma 3: 512 tokens)', async () => {
     await fill(context, words(640), 2)
     assert.equal(difference(await prefill(context, tail, 2, 640), copied), 0)
     assert.ok(context.memory.kv > engine.context(options).memory.kv)
+  })
+
+  it('takes the memory that a plan counts', () => {
+    const context = engine.context()
+    const need = memoryNeed(shapeOf(readHeader(path)), { ...context.options, fullWindow: false })
+    assert.equal(need.weights, engine.model.size)
+    assert.equal(need.kv / 2 ** 20, context.memory.kv)
+    const compute = need.compute / 2 ** 20 / context.memory.compute
+    assert.ok(compute > 1 && compute < 1.2, `the compute buffer was planned as ${compute} of its size`)
   })
 
   it('continues a saved state', async () => {

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { difference, greedy, prefill, TestEngine } from '../../../test/engine/open-engine.ts'
 import { starterModel } from '../../../test/support/weights.ts'
+import { readHeader } from '../header.ts'
+import { memoryNeed } from '../plan-memory.ts'
+import { shapeOf } from '../plan-shape.ts'
 import { logSumExp } from './context-softmax.ts'
 
 describe('a context', async () => {
@@ -147,6 +150,15 @@ describe('a context', async () => {
     const apart = difference(copied, expected)
     // Cells lie elsewhere, so sums run in another order.
     assert.ok(apart < 0.5, `logits differ by ${apart}`)
+  })
+
+  it('takes the memory that a plan counts', () => {
+    const context = engine.context()
+    const need = memoryNeed(shapeOf(readHeader(path)), { ...context.options, fullWindow: false })
+    assert.equal(need.weights, engine.model.size)
+    assert.equal(need.kv / 2 ** 20, context.memory.kv)
+    const compute = need.compute / 2 ** 20 / context.memory.compute
+    assert.ok(compute > 1 && compute < 1.2, `the compute buffer was planned as ${compute} of its size`)
   })
 
   it('takes q8_0 cells', async () => {
