@@ -11,15 +11,9 @@ import type { Generation } from './generate.ts'
 import type { Outbox } from './outbox.ts'
 import { Pace } from './pace.ts'
 import { Sequence } from './sequence.ts'
-import { Speculation } from './speculate.ts'
-import { planStep, type StepLimits, type StepPart } from './step-plan.ts'
+import { BatchFiller, type Placed } from './step-batch.ts'
+import type { StepLimits } from './step-plan.ts'
 import { Streams } from './streams.ts'
-
-/** A part with its place in the batch. */
-interface Placed extends StepPart<Sequence> {
-  readonly firstRow: number
-  readonly guessed: readonly number[]
-}
 
 /** How a scheduler is set up. */
 export interface SchedulerOptions {
@@ -37,21 +31,20 @@ export class Scheduler {
   readonly #options: SchedulerOptions
   readonly #context: Context
   readonly #admission: Admission
+  readonly #filler: BatchFiller
   readonly #generations = new Map<number, Generation>()
   readonly #cancelled = new Set<Generation>()
-  readonly #speculations = new WeakMap<Choice, Speculation>()
   #running: Sequence[] = []
   /** Parts of the decode that runs now. */
   #inFlight: readonly Placed[] = []
-  #batchStarved = 0
   readonly #counts = { steps: 0, promptTokens: 0, generatedTokens: 0, acceptedTokens: 0 }
 
   constructor(options: SchedulerOptions) {
     this.#options = options
     this.#context = options.context
-    // Moving KV costs under 2 ms a MiB both ways (measured 0.04–0.9); prefill is what the pace says.
-    const worthSpilling = (bytes: number, tokens: number) => tokens * this.pace.perRow > (bytes / 2 ** 20) * 2
+    const worthSpilling = (ms: number, tokens: number) => tokens * this.pace.perRow > ms
     this.streams = new Streams(options.context, options.clock, options.spillBytes, worthSpilling)
+    this.#filler = new BatchFiller(options.context, this.pace, options.limits)
     this.#admission = new Admission(this.streams, options.context.streams, options.clock)
   }
 
@@ -116,7 +109,7 @@ export class Scheduler {
   async step(): Promise<boolean> {
     this.#sweep()
     this.#admission.admit(this.#running)
-    const placed = this.#fill()
+    const placed = this.#filler.fill(this.#running.filter((sequence) => !sequence.generation.paused))
     if (placed.length === 0) return false
     this.#inFlight = placed
     // Whoever computed vectors since the last step left them on.
@@ -136,48 +129,6 @@ export class Scheduler {
     }
     this.#sweep()
     return true
-  }
-
-  #fill(): Placed[] {
-    const { batch } = this.#context
-    const ready = this.#running.filter((sequence) => !sequence.generation.paused)
-    const parts = planStep(ready, this.pace, this.#options.limits, this.#batchStarved)
-    const batchServed = parts.some(({ sequence }) => !sequence.interactive)
-    this.#batchStarved = batchServed || ready.every((sequence) => sequence.interactive) ? 0 : this.#batchStarved + 1
-    batch.clear()
-    return parts.map((part) => this.#place(part, ready.length === 1))
-  }
-
-  #place({ sequence, rows }: StepPart<Sequence>, alone: boolean): Placed {
-    const { choice, allRows, generation } = sequence
-    const { stream, tokens } = choice
-    if (stream === undefined) throw new Error('A running sequence has no stream.')
-    const from = stream.tokens.length
-    const firstRow = this.#context.batch.length
-    const silent = generation.preparation.sampling.maxTokens === 0
-    for (let position = from; position < from + rows; position += 1) {
-      const output = allRows || (position === tokens.length - 1 && !silent)
-      this.#context.batch.add(tokens[position] ?? 0, position, stream.id, output)
-    }
-    const guessed = alone && choice.pending === 1 && choice.generated > 0 ? this.#guess(choice) : []
-    for (const [index, token] of guessed.entries()) {
-      this.#context.batch.add(token, tokens.length + index, stream.id, true)
-    }
-    return { sequence, rows, firstRow, guessed }
-  }
-
-  /** Not for recurrent models: a wrong guess could not be taken back. */
-  #guess(choice: Choice): readonly number[] {
-    const { model, contextLength } = this.#context
-    if (model.recurrent || model.hybrid || choice.tokens.length < 2) return []
-    const left = (choice.preparation.sampling.maxTokens ?? Infinity) - choice.generated - 1
-    const room = Math.min(left, contextLength - choice.tokens.length, this.#options.limits.outputRows)
-    let speculation = this.#speculations.get(choice)
-    if (speculation === undefined) {
-      speculation = new Speculation()
-      this.#speculations.set(choice, speculation)
-    }
-    return speculation.guess(choice.tokens, this.pace, room)
   }
 
   /** Takes a part's rows: into the stream, the prompt's log-probabilities, and the choice. */
@@ -217,7 +168,7 @@ export class Scheduler {
     if (guessed.length === 0) return
     choice.accepted += right
     this.#counts.acceptedTokens += right
-    this.#speculations.get(choice)?.learn(guessed.length, right)
+    this.#filler.learn(choice, guessed.length, right)
     if (choice.stream !== undefined) this.streams.append(choice.stream, guessed.slice(0, right))
     this.#trim(choice)
   }

@@ -21,8 +21,11 @@ export interface Stream {
   usedAt: number
 }
 
-/** Whether moving `bytes` out and back in beats computing `tokens` again. */
-export type SpillPolicy = (bytes: number, tokens: number) => boolean
+/** Whether moving a state out and back in, which takes `ms`, beats computing its `tokens` again. */
+export type SpillPolicy = (ms: number, tokens: number) => boolean
+
+/** Milliseconds a byte for one way until it was measured: 1 ms a MiB. */
+const guessedMoveMs = 1 / 2 ** 20
 
 /** The table of streams with its prefix cache. Not to be called while a decode runs. */
 export class Streams {
@@ -36,6 +39,10 @@ export class Streams {
   readonly #moving = new Set<Stream>()
   /** Sources and targets of such copies: their state can be neither saved nor replaced before that. */
   readonly #locked = new Set<Stream>()
+  /** Measured at the last save. */
+  #bytesPerToken = 0
+  /** Milliseconds a byte for one way, smoothed over saves. */
+  #moveMs = guessedMoveMs
 
   constructor(context: Context, clock: Clock, spillBytes: number, worthSpilling: SpillPolicy) {
     this.#context = context
@@ -168,6 +175,7 @@ export class Streams {
     if (this.#moving.has(holder)) return undefined
     const target = inPlace ? holder : this.#makeRoom(free.filter((stream) => stream !== holder))
     if (target === undefined) return undefined
+    if (inPlace && holder.tokens.length - length >= leastSpill && !this.#tree.covered(holder)) this.#save(holder)
     if (!inPlace) {
       this.#moving.add(target)
       this.#locked.add(holder).add(target)
@@ -206,16 +214,19 @@ export class Streams {
   #makeRoom(free: readonly Stream[]): Stream | undefined {
     const rank = (stream: Stream): number => (stream.tokens.length === 0 ? 0 : this.#tree.covered(stream) ? 1 : 2)
     const [victim] = free.toSorted((left, right) => rank(left) - rank(right) || left.usedAt - right.usedAt)
-    if (victim !== undefined && rank(victim) === 2 && !this.#locked.has(victim)) this.#save(victim)
+    if (victim !== undefined && rank(victim) === 2) this.#save(victim)
     return victim
   }
 
   #save(stream: Stream): void {
     const { length } = stream.tokens
-    if (length < leastSpill || !this.#spill.fits(1)) return
+    if (length < leastSpill || this.#locked.has(stream)) return
     const bytes = length * this.#bytesPerToken
-    if (!this.#spill.fits(bytes) || !this.#worthSpilling(bytes, length)) return
+    if (!this.#spill.fits(Math.max(1, bytes)) || !this.#worthSpilling(2 * bytes * this.#moveMs, length)) return
+    const begun = this.#clock.elapsed()
     const state = this.#context.saveState(stream.id)
+    if (state.length === 0) return
+    this.#moveMs = this.#moveMs * 0.7 + ((this.#clock.elapsed() - begun) / state.length) * 0.3
     this.#bytesPerToken = state.length / length
     if (!this.#spill.fits(state.length)) return
     const line: SpilledLine = { scope: stream.scope, tokens: stream.tokens.slice(), state }
@@ -223,7 +234,4 @@ export class Streams {
     this.#tree.extend(line, line.tokens)
     this.#spill.put(line)
   }
-
-  /** Measured at the last save. */
-  #bytesPerToken = 0
 }
