@@ -46,7 +46,7 @@ export function openExchanges(
     const milliseconds = clock.elapsed() - request.exchange.receivedAt
     reply.header('openai-processing-ms', String(Math.round(milliseconds)))
     const { workspace } = request.exchange.caller
-    if (workspace !== '') reply.header('openai-organization', workspace)
+    if (/^[\x21-\x7e]+$/.test(workspace)) reply.header('openai-organization', workspace)
   })
   return {
     get count() {

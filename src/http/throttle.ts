@@ -14,9 +14,9 @@ export interface ThrottleRates {
   readonly bytes: { readonly perSecond: number; readonly burst: number }
 }
 
-// A small machine answers some thousand requests a second at most; a key that sends more is a loop, not a team.
+// One process answers some thousand requests a second at most; a key that sends more is a loop, not a team.
 const generous: ThrottleRates = {
-  requests: { perSecond: 500, burst: 5000 },
+  requests: { perSecond: 5000, burst: 20_000 },
   bytes: { perSecond: 64 * 1_048_576, burst: 1_073_741_824 },
 }
 

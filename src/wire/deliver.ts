@@ -129,10 +129,15 @@ function watch<Event extends ModelEvent>({ request, events }: Delivery<Event>): 
   const askedAt = clock.elapsed()
   const watched: Watched<Event> = { events: pass(), started: undefined, askedAt, heardAt: askedAt }
   async function* pass() {
-    for await (const event of events) {
-      if (event.type === 'started') watched.started = event
-      watched.heardAt = clock.elapsed()
-      yield event
+    try {
+      for await (const event of events) {
+        if (event.type === 'started') watched.started = event
+        watched.heardAt = clock.elapsed()
+        yield event
+      }
+    } catch (error) {
+      // Models end an aborted call in ways of their own; why it was aborted is what counts.
+      throw signal.aborted ? signal.reason : error
     }
     signal.throwIfAborted()
   }

@@ -110,3 +110,30 @@ export const ResponseObject = Type.Object({
 })
 /** The Response object. */
 export type ResponseObject = Static<typeof ResponseObject>
+
+/** One event of a streamed answer. Each type has fields of its own, as OpenAI documents them. */
+export const ResponseStreamEvent = Type.Object(
+  {
+    type: Type.Enum([
+      'response.created',
+      'response.in_progress',
+      'response.output_item.added',
+      'response.content_part.added',
+      'response.output_text.delta',
+      'response.output_text.done',
+      'response.reasoning_text.delta',
+      'response.reasoning_text.done',
+      'response.content_part.done',
+      'response.function_call_arguments.delta',
+      'response.function_call_arguments.done',
+      'response.output_item.done',
+      'response.completed',
+      'response.incomplete',
+      'response.failed',
+      'error',
+    ]),
+    sequence_number: Type.Integer({ description: 'One above the last, from 0.' }),
+    response: Type.Optional(ResponseObject),
+  },
+  { additionalProperties: true },
+)
