@@ -18,7 +18,7 @@ export const ChatRequest = Type.Object(
     max_completion_tokens: optional(
       Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, description: "OpenAI's name of max_tokens." }),
     ),
-    stream: optional(Type.Boolean()),
+    stream: optional(Type.Boolean({ description: 'Answer as server-sent events.' })),
     stream_options: optional(Type.Object({ include_usage: optional(Type.Boolean()) }, open)),
     tools: optional(Tools),
     tool_choice: optional(ToolChoice),

@@ -157,9 +157,14 @@ function setHeaders<Event extends ModelEvent>(
   reply.header('galerne-overhead-ms', overhead.toFixed(1))
 }
 
+// Clients take 16 KiB of headers in all.
+const mostNames = 32
+
 /** Says which request fields had no effect; answers that come from no stream of events call it themselves. */
 export function nameIgnoredFields(reply: FastifyReply, ignored: readonly string[]): void {
-  if (ignored.length > 0) reply.header('galerne-ignored-fields', ignored.map(headerSafe).join(', '))
+  if (ignored.length === 0) return
+  const more = ignored.length > mostNames ? [`and-${ignored.length - mostNames}-more`] : []
+  reply.header('galerne-ignored-fields', [...ignored.slice(0, mostNames).map(headerSafe), ...more].join(', '))
 }
 
 /** A field name comes from the client: only what a header may carry, and not endless. */

@@ -220,6 +220,11 @@ test('headers tell what was ignored, where it ran and how long it waited', async
   const { headers } = await chat(server, { user: 'u', 'strange, name\n': 1, stream: true })
   assert.equal(headers.get('galerne-ignored-fields'), 'user, strange??name?')
   assert.equal(headers.get('galerne-ran-on'), 'echo@test')
+  const many = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`field${index}`, 1]))
+  assert.match(
+    (await chat(server, many)).headers.get('galerne-ignored-fields') ?? '',
+    /^field0, .*field31, and-68-more$/,
+  )
   assert.match(headers.get('galerne-queue-wait-ms') ?? '', /^\d+$/)
   assert.match(headers.get('galerne-overhead-ms') ?? '', /^\d+\.\d$/)
 })
