@@ -5,9 +5,9 @@ import type { TSchema } from 'typebox'
 
 const ajv = new Ajv({ strict: false, allErrors: true, discriminator: true })
 
-/** Fails unless `value` is of the schema and has no field at its top that the schema does not name. */
+/** Fails unless `value` is of the schema and has no field at its top that the schema does not allow. */
 export function assertKeepsSchema(schema: TSchema, value: unknown): void {
   const { $id: _, ...anonymous } = schema as TSchema & { $id?: string }
-  const validate = ajv.compile({ ...anonymous, additionalProperties: false })
+  const validate = ajv.compile({ additionalProperties: false, ...anonymous })
   assert.ok(validate(value), ajv.errorsText(validate.errors))
 }

@@ -1,5 +1,5 @@
 // The fill-in-the-middle door of Mistral's API: POST /v1/fim/completions, answered as a chat completion.
-import { ChatCompletion } from '../../wire/chat.ts'
+import { ChatChunk, ChatCompletion } from '../../wire/chat.ts'
 import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
 import { callContext, type Server } from '../../wire/exchange.ts'
 import { ignoredFields } from '../../wire/fields.ts'
@@ -17,10 +17,11 @@ export function registerFim(server: Server, { registry }: { readonly registry: R
   server.post(
     '/v1/fim/completions',
     {
+      config: { streamed: ChatChunk },
       schema: {
         tags: ['completions'],
         summary: 'Fill the gap between two texts',
-        description: 'Answers as a chat completion. Streams server-sent events when `stream` is true.',
+        description: 'Answers as a chat completion.',
         body: FimRequest,
         response: { 200: ChatCompletion },
       },

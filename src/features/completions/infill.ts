@@ -13,10 +13,10 @@ export function registerInfill(server: Server, { registry }: { readonly registry
   server.post(
     '/infill',
     {
+      config: { streamed: InfillResponse },
       schema: {
         tags: ['completions'],
         summary: "Fill the gap between two texts, in llama.cpp's shape",
-        description: 'Streams server-sent events when `stream` is true.',
         body: InfillRequest,
         response: { 200: InfillResponse },
       },

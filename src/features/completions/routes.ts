@@ -17,10 +17,10 @@ export function registerCompletions(server: Server, { registry }: { readonly reg
   server.post(
     '/v1/completions',
     {
+      config: { streamed: Completion },
       schema: {
         tags: ['completions'],
         summary: 'Continue one or several prompts',
-        description: 'Streams server-sent events when `stream` is true.',
         body: CompletionRequest,
         response: { 200: Completion },
       },

@@ -11,7 +11,7 @@ import { send } from '../../../test/support/http-client.ts'
 import { assertKeepsSchema } from '../../../test/support/schemas.ts'
 import { type RunningServer, startServer, testKey } from '../../../test/support/server.ts'
 import type { Model } from '../../wire/model.ts'
-import { ResponseObject } from '../../wire/response-object.ts'
+import { ResponseObject, ResponseStreamEvent } from '../../wire/response-object.ts'
 
 let server: RunningServer
 /** A model whose events stop before their end, as no Model may. */
@@ -194,7 +194,7 @@ for (const [name, OpenAI] of Object.entries(clients)) {
 test('every event has its type on the event line and a sequence number one above the last', async () => {
   const { messages, events } = await stream({ model: 'thinker', input: 'one' })
   events.forEach((event, index) => {
-    if ('response' in event) assertKeepsSchema(ResponseObject, event['response'])
+    assertKeepsSchema(ResponseStreamEvent, event)
     assert.equal(event['type'], messages[index]?.event)
     assert.equal(event['sequence_number'], index)
   })

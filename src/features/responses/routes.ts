@@ -4,7 +4,7 @@ import { Failure, fail } from '../../base/errors.ts'
 import { deliverStream, deliverWhole, nameIgnoredFields } from '../../wire/deliver.ts'
 import { callContext, type Server } from '../../wire/exchange.ts'
 import type { ModelEvent } from '../../wire/model.ts'
-import { ResponseObject } from '../../wire/response-object.ts'
+import { ResponseObject, ResponseStreamEvent } from '../../wire/response-object.ts'
 import { InputTokensRequest, InputTokensResponse, ResponseRequest } from '../../wire/responses.ts'
 import { frame } from '../../wire/sse.ts'
 import type { Registry } from '../models/registry.ts'
@@ -17,11 +17,12 @@ export function registerResponses(server: Server, { registry }: { readonly regis
   server.post(
     '/v1/responses',
     {
+      config: { streamed: ResponseStreamEvent },
       preValidation: async ({ body }) => nameMessages(body),
       schema: {
         tags: ['responses'],
         summary: 'Answer a conversation, stateless',
-        description: 'Streams server-sent events when `stream` is true. Function tools only; nothing is stored.',
+        description: 'Function tools only; nothing is stored.',
         body: ResponseRequest,
         response: { 200: ResponseObject },
       },
