@@ -1,6 +1,7 @@
 // Draws a token from logits at a temperature, within top-k, top-p and min-p. Pure but for the random source.
 
 import type { Sampling } from '../../wire/model.ts'
+import { fastExp } from './fast-exp.ts'
 import type { RandomSource } from './random.ts'
 
 /** Tokens further than this below the best, in natural logarithms, weigh under 1e-17 of it: rounding hides them. */
@@ -23,7 +24,7 @@ export function drawToken(
   if (!limited && topP >= 1) return drawFromAll(logits, best, temperature, floor, random)
   const total = limited ? undefined : weightOfAll(logits, best, temperature)
   const { tokens, weights } = likeliest(logits, best, temperature, limited ? topK : logits.length, topP, total)
-  return drawFromSorted(tokens, weights, topP, total, Math.exp((floor - best) / temperature), random)
+  return drawFromSorted(tokens, weights, topP, total, fastExp((floor - best) / temperature), random)
 }
 
 function greatest(logits: Float32Array): number {
@@ -39,7 +40,7 @@ function weightOfAll(logits: Float32Array, best: number, temperature: number): n
   let total = 0
   for (let token = 0; token < logits.length; token += 1) {
     const away = ((logits[token] as number) - best) / temperature // Inside the bounds.
-    if (away > -negligible) total += Math.exp(away)
+    if (away > -negligible) total += fastExp(away)
   }
   return total
 }
@@ -57,7 +58,7 @@ function drawFromAll(
   let total = 0
   for (let token = 0; token < logits.length; token += 1) {
     const logit = logits[token] as number // Inside the bounds.
-    const weight = logit >= floor ? Math.exp((logit - best) / temperature) : 0
+    const weight = logit >= floor ? fastExp((logit - best) / temperature) : 0
     allWeights[token] = weight
     total += weight
   }
@@ -90,7 +91,7 @@ function likeliest(
       const logit = logits[token] as number // Inside the bounds.
       if (logit >= floor) {
         tokens.push(token)
-        weight += Math.exp((logit - best) / temperature)
+        weight += fastExp((logit - best) / temperature)
       }
     }
     const enough = total === undefined ? tokens.length >= count : weight >= topP * total
@@ -98,7 +99,7 @@ function likeliest(
     const logitOf = (token: number): number => logits[token] ?? -Infinity
     tokens.sort((left, right) => logitOf(right) - logitOf(left) || left - right)
     tokens.length = Math.min(tokens.length, count)
-    return { tokens, weights: tokens.map((token) => Math.exp((logitOf(token) - best) / temperature)) }
+    return { tokens, weights: tokens.map((token) => fastExp((logitOf(token) - best) / temperature)) }
   }
 }
 
