@@ -167,7 +167,9 @@ function placesOf(value: Json, found: Place[] = []): Place[] {
   return found
 }
 
-function apply(body: Json, { where, how, value }: { where: number; how: string; value: Json }): Json {
+function apply(body: Json, { where, how, value: template }: { where: number; how: string; value: Json }): Json {
+  // A copy: a later strike may land inside it.
+  const value = structuredClone(template)
   const places = placesOf(body)
   const place = places[where % Math.max(1, places.length)]
   if (place === undefined) return value
@@ -177,7 +179,7 @@ function apply(body: Json, { where, how, value }: { where: number; how: string; 
   const old = parent[key] ?? null
   if (how === 'replace') parent[key] = value
   else if (how === 'wrap') parent[key] = [old]
-  else if (how === 'repeat') parent[key] = Array.from({ length: 40 }, () => old)
+  else if (how === 'repeat') parent[key] = Array.from({ length: 40 }, () => structuredClone(old))
   else if (Array.isArray(place.parent)) place.parent.splice(Number(key), 1)
   else {
     delete parent[key]
