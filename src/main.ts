@@ -1,10 +1,10 @@
 // Starts the product in five calls, config → database → engine → registry → http, and stops it in reverse. Knows no terminal.
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { access, constants, rm, writeFile } from 'node:fs/promises'
 import { type Clock, systemClock } from './base/clock.ts'
 import { type Config, childEnvironment, processEnvironment } from './base/config.ts'
 import { createEgress } from './base/egress.ts'
 import { fail } from './base/errors.ts'
-import { addressFile, databaseFile } from './base/home.ts'
+import { addressFile, databaseFile, makeHome } from './base/home.ts'
 import type { Log } from './base/log.ts'
 import { serverAddress } from './base/server-address.ts'
 import { version } from './base/version.ts'
@@ -50,6 +50,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
   const opened: (() => Promise<unknown>)[] = []
   const stop = once(() => closeAll(opened, log))
   try {
+    await checkCertificate(config)
     await prepareHome(config)
     const database = await connect(config.databaseUrl ?? `sqlite:${databaseFile(config.home)}`)
     opened.push(() => database.close())
@@ -113,9 +114,22 @@ function engineSettings({ streams, contextLength, pooling, kvType, layout }: Con
 
 async function prepareHome({ home }: Config): Promise<void> {
   try {
-    await mkdir(home, { recursive: true, mode: 0o700 })
+    await makeHome(home)
   } catch (error) {
     throw fail('invalid_value', { param: 'home', reason: `${home} cannot be made: ${(error as Error).message}` }, error)
+  }
+}
+
+/** Before anything slow: a file that cannot be read is told with its setting's name. */
+async function checkCertificate({ tlsCert, tlsKey }: Config): Promise<void> {
+  for (const [param, path] of [
+    ['tls-cert', tlsCert],
+    ['tls-key', tlsKey],
+  ] as const) {
+    if (path === undefined) continue
+    await access(path, constants.R_OK).catch((error: Error) => {
+      throw fail('invalid_value', { param, reason: `${path} cannot be read: ${error.message}` }, error)
+    })
   }
 }
 

@@ -1,5 +1,30 @@
-// Names the files in `home` that the server writes and the command line reads. Opens none.
-import { join } from 'node:path'
+// The data folder: makes it, and names the files in it that the server writes and the command line reads.
+import { mkdir, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+/**
+ * Makes a folder that only its owner enters, and what is missing above it. Throws what the file system says. Not Node's own
+ * `recursive`: that never returns where a file system answers ENOENT for a folder that is there, as /proc does (Node 24.21).
+ */
+export async function makeHome(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return
+    const above = dirname(folder)
+    if (code !== 'ENOENT' || above === folder || (await exists(above))) throw error
+    await makeHome(above)
+    await mkdir(folder, { mode: 0o700 })
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
 
 /** Where the running server listens; absent while none runs. */
 export function addressFile(home: string): string {

@@ -1,9 +1,8 @@
 // `galerne chat`: talks with a model of the running server, in a terminal or through a pipe.
-import { mkdir } from 'node:fs/promises'
 import { text as readAll } from 'node:stream/consumers'
 import { type Command, InvalidArgumentError } from 'commander'
 import { systemClock } from '../../base/clock.ts'
-import { historyFile } from '../../base/home.ts'
+import { historyFile, makeHome } from '../../base/home.ts'
 import { runTerminal } from '../chat-terminal.ts'
 import { type Connection, connect } from '../connection.ts'
 import { type Answer, type AnswerOptions, askModel, type Turn } from '../conversation.ts'
@@ -96,7 +95,7 @@ async function converse(
   home: string | undefined,
 ): Promise<void> {
   let turns: readonly Turn[] = system
-  if (home !== undefined) await mkdir(home, { recursive: true, mode: 0o700 })
+  if (home !== undefined) await makeHome(home)
   process.stdout.write(`${options.model} at ${connection.url}. ${dim('/help for help, Ctrl-D leaves.')}\n`)
   await runTerminal(
     {

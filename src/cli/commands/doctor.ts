@@ -1,12 +1,13 @@
 // `galerne doctor`: what this machine can run and what is missing. Changes nothing but a file it writes into home and removes.
 import { execFile } from 'node:child_process'
-import { mkdir, rm, statfs, writeFile } from 'node:fs/promises'
+import { rm, statfs, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Command } from 'commander'
 import { type Config, childEnvironment } from '../../base/config.ts'
+import { makeHome } from '../../base/home.ts'
 import { runTool } from '../../base/package-clients.ts'
 import { addJson, addSettings, configFrom } from '../settings.ts'
 import { formatBytes, printResult, table } from '../terminal.ts'
@@ -119,7 +120,7 @@ function isInstalled(name: string): boolean {
 async function home(folder: string): Promise<Finding> {
   const probe = join(folder, `.doctor-${process.pid}`)
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeHome(folder)
     await writeFile(probe, '')
     await rm(probe)
     const { bavail, bsize } = await statfs(folder)

@@ -1,10 +1,11 @@
 // Makes keys: any time for an administrator, and by itself at the first start. The secret leaves this file once and is not stored.
 
 import { createHash, randomBytes } from 'node:crypto'
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
+import { keyFile, makeHome } from '../../base/home.ts'
 import { newId } from '../../base/ids.ts'
 import type { NewRow } from '../../database/tables.ts'
 import type { KeyCard, KeyScope, KeyStore } from './store.ts'
@@ -61,7 +62,7 @@ export async function firstKey(
   clock: Clock,
   options: { readonly home: string; readonly given?: string },
 ): Promise<FirstKey> {
-  const file = join(options.home, 'key')
+  const file = keyFile(options.home)
   const secret = secretFor(options.given, 'api-key')
   const wanted: NewKey = { name: options.given === undefined ? 'first start' : 'api-key setting', scope: 'admin' }
   const row = rowOf(wanted, secret, options.given === undefined ? 'generated' : 'setting', clock)
@@ -132,7 +133,7 @@ function shown(row: NewRow<'keys'>): KeyCard {
 
 /** Written beside and renamed, so that nobody reads half a key. */
 async function keep(file: string, secret: string): Promise<void> {
-  await mkdir(join(file, '..'), { recursive: true, mode: 0o700 })
+  await makeHome(dirname(file))
   const fresh = `${file}.${randomBytes(6).toString('hex')}.new`
   try {
     await writeFile(fresh, `${secret}\n`, { mode: 0o600 })
