@@ -37,7 +37,7 @@ export function progressDisplay(label: string, stream: NodeJS.WriteStream = proc
       }
       const phase = `${progress.phase} ${progress.source} ${progress.reason ?? ''}`
       const tenth = Math.floor(10 * share(progress))
-      if (phase === spokenPhase && (tenth === spokenTenth || progress.phase !== 'downloading')) return
+      if (phase === spokenPhase && (tenth <= spokenTenth || progress.phase !== 'downloading')) return
       spokenPhase = phase
       spokenTenth = tenth
       stream.write(`${text}\n`)

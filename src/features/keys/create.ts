@@ -2,7 +2,7 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import { keyFile, makeHome } from '../../base/home.ts'
