@@ -24,14 +24,19 @@ async function load(settings: EngineSettings): Promise<void> {
     shown = percent
   }
   const log = (level: 'debug' | 'info' | 'warn' | 'error', line: string) => {
-    // The library warns of what was chosen on purpose, such as no pooling: that is for those who look closely.
-    if (level === 'warn' || level === 'error') send({ type: 'log', level: level === 'warn' ? 'debug' : level, line })
+    if (level === 'warn' || level === 'error')
+      send({ type: 'log', level: isExpected(level, line) ? 'debug' : level, line })
   }
   const engine = await startEngine(settings, log, progress)
   requests = new Requests(engine, new Outbox(send), systemClock)
   send({ type: 'ready', card: engine.card, engine: engine.build })
   setInterval(() => pulse(), pulseMs)
   await requests.run()
+}
+
+/** The library warns of what was chosen on purpose (no pooling), and calls a decode that we stopped (ggml's status 1) an error. */
+function isExpected(level: 'warn' | 'error', line: string): boolean {
+  return level === 'warn' || /(failed with error 1|compute status: 1|ret = 2)$/.test(line)
 }
 
 function pulse(): void {

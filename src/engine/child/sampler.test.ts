@@ -78,6 +78,11 @@ test('end tokens are forbidden before minTokens', () => {
   assert.deepEqual(tokens, [0, 0, 5])
 })
 
+test('a grammar that allows the end alone goes before minTokens', () => {
+  const sampler = new Sampler({ temperature: 0, minTokens: 5 }, 0, [], vocabulary)
+  assert.equal(sampler.sample(row, Uint32Array.of(0b100000)), 5)
+})
+
 test('presence and frequency penalties count the answer, the repetition penalty the prompt too', () => {
   const presence = new Sampler({ temperature: 0, presencePenalty: 1 }, 0, [0, 0], vocabulary)
   assert.equal(presence.sample(row), 0, 'the prompt does not count')

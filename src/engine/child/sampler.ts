@@ -38,11 +38,17 @@ export class Sampler {
 
   /** The next token. With `mask`, only among the tokens it allows. Throws `engine_output_invalid` when every logit is NaN. */
   sample(row: Float32Array, mask?: TokenMask): number {
-    const logits = this.#needsCopy || mask !== undefined ? this.#adjusted(row, mask) : row
+    const token = this.#choose(this.#needsCopy || mask !== undefined ? this.#adjusted(row, mask, this.#early) : row)
+    if (token >= 0) return token
+    // A grammar that is complete allows the end alone: it goes before `minTokens`.
+    const end = mask !== undefined && this.#early ? this.#choose(this.#adjusted(row, mask, false)) : -1
+    if (end < 0) throw fail('engine_output_invalid')
+    return end
+  }
+
+  #choose(logits: Float32Array): number {
     const temperature = this.#sampling.temperature ?? 1
-    const token = temperature <= 0 ? largest(logits) : drawToken(logits, temperature, this.#sampling, this.#random)
-    if (token < 0) throw fail('engine_output_invalid')
-    return token
+    return temperature <= 0 ? largest(logits) : drawToken(logits, temperature, this.#sampling, this.#random)
   }
 
   /** Takes note of a token that became part of the answer. */
@@ -58,13 +64,16 @@ export class Sampler {
     return this.#sampling.repetitionPenalty ?? 1
   }
 
+  get #early(): boolean {
+    return this.#count < (this.#sampling.minTokens ?? 0)
+  }
+
   get #needsCopy(): boolean {
-    const early = this.#count < (this.#sampling.minTokens ?? 0)
-    return early || this.#bias.length > 0 || this.#generated.size > 0 || this.#seen.size > 0
+    return this.#early || this.#bias.length > 0 || this.#generated.size > 0 || this.#seen.size > 0
   }
 
   /** Bias, then penalties, then what is forbidden: in this order as vLLM applies them. */
-  #adjusted(row: Float32Array, mask: TokenMask | undefined): Float32Array {
+  #adjusted(row: Float32Array, mask: TokenMask | undefined, endForbidden: boolean): Float32Array {
     const logits = scratchOf(row.length)
     logits.set(row)
     for (const [token, bias] of this.#bias) {
@@ -78,7 +87,7 @@ export class Sampler {
     for (const [token, count] of this.#generated) {
       logits[token] = (logits[token] ?? 0) - count * frequencyPenalty - presencePenalty
     }
-    if (this.#count < (this.#sampling.minTokens ?? 0)) {
+    if (endForbidden) {
       for (const token of this.#vocabulary.endTokens) logits[token] = -Infinity
     }
     if (mask !== undefined) forbid(logits, mask)

@@ -61,12 +61,16 @@ test('batch work takes what hardly lengthens the step, everything when nobody el
 })
 
 test('no plan exceeds what a decode takes', () => {
-  const many = Array.from({ length: 40 }, (_, index) =>
-    sequence(index % 3 === 0 ? 1 : 500, { allRows: index % 5 === 0 }),
-  )
-  const parts = planStep(many, machine(1, 0.001), limits, 0)
-  assert.ok(parts.reduce((sum, part) => sum + part.rows, 0) <= limits.capacity)
-  const outputs = parts.filter((part) => part.sequence.allRows && part.sequence.pending > 1)
-  assert.ok(outputs.reduce((sum, part) => sum + part.rows, 0) <= limits.outputRows)
-  for (const part of parts) assert.ok(part.rows >= 1 && part.rows <= part.sequence.pending)
+  const many = Array.from({ length: 40 }, (_, index) => {
+    const pending = index % 3 === 0 ? 1 : 500
+    return sequence(pending, { allRows: index % 5 === 0, interactive: index % 2 === 0 })
+  })
+  for (const pace of [machine(1, 0.001), machine(50, 0.5), machine(1, 30)]) {
+    const parts = planStep(many, pace, limits, 100)
+    assert.ok(parts.reduce((sum, part) => sum + part.rows, 0) <= limits.capacity)
+    const outputs = parts.filter((part) => part.sequence.allRows && part.sequence.pending > 1)
+    assert.ok(outputs.reduce((sum, part) => sum + part.rows, 0) <= limits.outputRows)
+    for (const part of parts) assert.ok(part.rows >= 1 && part.rows <= part.sequence.pending)
+    assert.equal(new Set(parts.map((part) => part.sequence)).size, parts.length)
+  }
 })

@@ -58,7 +58,8 @@ export function planStep<S extends Runnable>(
   const parts = planClass(interactive, pace, limits, undefined)
   if (batch.length === 0) return parts
   const used = parts.reduce((sum, part) => sum + part.rows, 0)
-  const rest = { ...limits, capacity: limits.capacity - used }
+  const outputs = parts.reduce((sum, part) => sum + (part.sequence.allRows ? part.rows : 0), 0)
+  const rest = { ...limits, capacity: limits.capacity - used, outputRows: Math.max(0, limits.outputRows - outputs) }
   if (used === 0) return planClass(batch, pace, rest, undefined)
   const room = pace.rowsWithin(pace.predict(used) * batchSlowdown) - used
   const rows = Math.max(room, starved >= batchPatience ? 1 : 0)
