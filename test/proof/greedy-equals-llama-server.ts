@@ -46,7 +46,16 @@ export function prompts(): readonly string[] {
 /** Runs the comparison; returns a Markdown table. Throws when a difference is not a near-tie in both engines. */
 export async function run({ whole }: { whole: boolean }): Promise<string> {
   const modelPath = await starterModel()
-  const ours = await startProduct(['--model', modelPath, '--streams', '4', '--context-length', '1024', '--threads', '1'])
+  const ours = await startProduct([
+    '--model',
+    modelPath,
+    '--streams',
+    '4',
+    '--context-length',
+    '1024',
+    '--threads',
+    '1',
+  ])
   const peer = await startLlamaServer({ modelPath, threads: 1, slots: 1, contextLength: 1024 })
   try {
     return await compare(ours, peer.target.url, whole ? prompts() : sample(prompts(), 6))
