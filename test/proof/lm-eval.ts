@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../../src/base/clock.ts'
 import { createLog } from '../../src/base/log.ts'
@@ -45,7 +45,7 @@ export async function run({ whole }: { whole: boolean }): Promise<string> {
     .slice(0, whole ? 100 : 10)
   const server = await startProduct(['--model', modelPath, '--streams', '4', '--context-length', '1024'])
   try {
-    const theirs = runLmEval(server, folder, rows)
+    const theirs = runLmEval(server, basename(modelPath, '.gguf'), folder, rows)
     await server.stop()
     return await compare(
       theirs,
@@ -60,6 +60,7 @@ export async function run({ whole }: { whole: boolean }): Promise<string> {
 
 function runLmEval(
   server: RunningProduct,
+  name: string,
   folder: string,
   rows: readonly string[],
 ): { accuracy: number; scored: readonly Scored[] } {
@@ -77,7 +78,7 @@ doc_to_choice: endings
 metric_list: [{ metric: acc, aggregation: mean, higher_is_better: true }]
 `,
   )
-  const model = `model=starter,base_url=${server.url}/v1/completions,tokenizer_backend=remote,auth_token=${server.key},num_concurrent=4`
+  const model = `model=${name},base_url=${server.url}/v1/completions,tokenizer_backend=remote,auth_token=${server.key},num_concurrent=4`
   const args = ['-m', 'lm_eval', '--model', 'local-completions', '--model_args', model, '--tasks', 'hellaswag_rows']
   args.push('--include_path', folder, '--output_path', join(folder, 'out'), '--log_samples')
   const ended = spawnSync(python, args, {
