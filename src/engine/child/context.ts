@@ -66,7 +66,8 @@ export class Context {
     this.#logits = new NativeRows(() => llama.logits(pointer))
     this.#hidden = new NativeRows(() => llama.embeddings(pointer))
     this.streams = llama.contextSequences(pointer)
-    this.contextLength = llama.contextCellsPerSequence(pointer)
+    // A unified pool would let one sequence take everybody's cells: the length that was planned is the limit in both layouts.
+    this.contextLength = Math.min(llama.contextCellsPerSequence(pointer), Math.ceil(options.contextLength / 256) * 256)
     this.batch = new Batch(llama.contextBatch(pointer), Math.min(options.outputs, llama.contextBatch(pointer)))
     this.#threads = createThreadPool(llama, options.threads)
     llama.attachThreadpool(pointer, this.#threads.pointer, this.#threads.pointer)
