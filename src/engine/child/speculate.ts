@@ -30,7 +30,10 @@ export class Speculation {
     const found = continuation(tokens, limit)
     if (found.length === 0) return found
     this.#sinceGuess += 1
-    if (!this.#pays(found.length, pace) && this.#sinceGuess < this.#patience) return []
+    const cost = (pace.predict(1 + found.length) / pace.predict(1)) * leastGain
+    // Where even right guesses would not pay, there is nothing to find out.
+    if (1 + found.length < cost) return []
+    if (this.#expected(found.length) < cost && this.#sinceGuess < this.#patience) return []
     this.#sinceGuess = 0
     return found
   }
@@ -43,21 +46,24 @@ export class Speculation {
     this.#rate = this.#rate * memory + (accepted / judged) * (1 - memory)
   }
 
-  #pays(length: number, pace: Pace): boolean {
+  /** Tokens that a step with so many guesses is expected to give. */
+  #expected(length: number): number {
     let expected = 1
     for (let place = 1; place <= length; place += 1) expected += this.#rate ** place
-    return expected / (pace.predict(1 + length) / pace.predict(1)) >= leastGain
+    return expected
   }
 }
 
-/** What followed the latest earlier occurrence of the text's ending. */
+/** What followed the latest earlier occurrence of the text's ending; where that runs into the end itself, the text goes round in a circle. */
 function continuation(tokens: readonly number[], limit: number): readonly number[] {
   const end = tokens.length
   for (const length of endings) {
     for (let at = end - length - 1; at >= Math.max(0, end - window); at -= 1) {
       let equal = 0
       while (equal < length && tokens[at + equal] === tokens[end - length + equal]) equal += 1
-      if (equal === length) return tokens.slice(at + length, Math.min(at + length + limit, end))
+      if (equal < length) continue
+      const period = end - (at + length)
+      return Array.from({ length: limit }, (_, index) => tokens[at + length + (index % period)] ?? 0)
     }
   }
   return []
