@@ -100,6 +100,9 @@ function gapAt(left: Step | undefined, right: Step | undefined): number {
   return Math.max(...gaps)
 }
 
+/** The token that ends an answer of the starter: we name it, llama-server writes it as an empty text. */
+const endToken = '<|im_end|>'
+
 async function askUs(server: RunningProduct, prompt: string): Promise<readonly Step[]> {
   const model = await firstModel(server)
   const answer = (await post(`${server.url}/v1/completions`, server.key, {
@@ -122,8 +125,8 @@ async function askPeer(url: string, prompt: string): Promise<readonly Step[]> {
     cache_prompt: false,
   })) as { completion_probabilities: { token: string; top_logprobs: { token: string; logprob: number }[] }[] }
   return answer.completion_probabilities.map(({ token, top_logprobs: top }) => ({
-    token,
-    top: new Map(top.map((entry) => [entry.token, entry.logprob])),
+    token: token || endToken,
+    top: new Map(top.map((entry) => [entry.token || endToken, entry.logprob])),
   }))
 }
 
