@@ -36,7 +36,9 @@ describe('streams of a model with a sliding window that keeps only the window', 
 
   test('a beginning whose window is gone is prefilled again; one whose window is there is taken, with the same logits', () => {
     const window = engine.model.slidingWindow
-    const context = engine.context({ streams: 2, contextLength: 2048, fullWindow: false })
+    // The library keeps the window and one micro-batch: a small one, so that twice the window is more than it keeps.
+    const options = { streams: 2, contextLength: 2048, fullWindow: false, microBatchSize: 128 }
+    const context = engine.context(options)
     const streams = new Streams(context, systemClock, 0, always)
     const long = tokens(window * 2)
     const first = take(streams, long)
@@ -48,7 +50,7 @@ describe('streams of a model with a sliding window that keeps only the window', 
     assert.equal(again.tokens.length, 0, 'the window before the end of the shared part is gone')
     const logits = fill(context, streams, again, early)
     streams.release(again)
-    const control = engine.context({ streams: 2, contextLength: 2048, fullWindow: false })
+    const control = engine.context(options)
     assert.equal(difference(logits, control.logits(feed(control, early, 0)).slice()), 0)
 
     const more = [...long, 8, 9, 10]
