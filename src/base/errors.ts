@@ -149,12 +149,12 @@ const kinds = {
     (f) => `No Galerne server answers at ${f['url']}. Start one with "galerne serve" (in a checkout: npm start).`,
   ),
   server_stopping: server(503, true, () => 'The server is shutting down. Send the request again in a moment.'),
+  template_rejected: request(400, (f) => `The model's chat template refused this conversation: ${f['reason']}`),
   tool_missing: server(
     503,
     false,
     (f) => `"${f['tool']}" is needed for this and is not installed, or not on the PATH. Install it and try again.`,
   ),
-  template_rejected: request(400, (f) => `The model's chat template refused this conversation: ${f['reason']}`),
   unsupported_endpoint: request(
     404,
     (f) => `This server does not serve ${f['method']} ${f['path']}. GET /openapi.json lists what it serves.`,
