@@ -1,10 +1,14 @@
 // Runs a script on Node 24 or newer, also where the system has an older one. Plain JavaScript, because the older one reads it.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import * as nodeModule from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const needed = 24
+
+/** Stripped and compiled sources are kept between starts. Beside the project and not in a temporary folder, where others may write. */
+const compiled = join(dirname(dirname(fileURLToPath(import.meta.url))), 'node_modules', '.cache', 'compiled')
 
 // These packages are optional dependencies: npm installs the one that fits the machine, also with --ignore-scripts.
 const packages = {
@@ -24,6 +28,7 @@ const packages = {
 export async function launch(script, args) {
   if (Number(process.versions.node.split('.')[0]) >= needed) {
     process.argv = [process.execPath, script, ...args]
+    nodeModule.enableCompileCache?.(compiled)
     await import(pathToFileURL(script).href)
     return
   }
@@ -59,7 +64,7 @@ function findNode() {
  * @param {readonly string[]} args
  */
 function runIn(executable, args) {
-  const child = spawn(executable, args, { stdio: 'inherit' })
+  const child = spawn(executable, args, { stdio: 'inherit', env: { NODE_COMPILE_CACHE: compiled, ...process.env } })
   // A terminal sends Ctrl-C to both processes by itself; handing it on as well would be a second Ctrl-C.
   const inTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {

@@ -1,5 +1,6 @@
 // Starts the product in five calls, config → database → engine → registry → http, and stops it in reverse. Knows no terminal.
 import { access, constants, rm, writeFile } from 'node:fs/promises'
+import { getCompileCacheDir } from 'node:module'
 import { type Clock, systemClock } from './base/clock.ts'
 import { type Config, childEnvironment, processEnvironment } from './base/config.ts'
 import { createEgress } from './base/egress.ts'
@@ -100,11 +101,17 @@ async function startEngine(config: Config, options: StartOptions, clock: Clock):
       threads: config.threads,
       log: options.log,
       clock,
-      environment: childEnvironment(),
+      environment: childEnvironment(compileCache()),
     })
   } finally {
     await egress.close()
   }
+}
+
+/** Engine processes share the server's cache of compiled sources, so that they start sooner too. */
+function compileCache(): Record<string, string> {
+  const folder = getCompileCacheDir()
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder }
 }
 
 /** What the settings say of every model's engine; what is absent the plan decides. */
