@@ -7,8 +7,8 @@ import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import { keyFile, makeHome } from '../../base/home.ts'
 import { newId } from '../../base/ids.ts'
-import type { NewRow } from '../../database/tables.ts'
-import type { KeyCard, KeyScope, KeyStore } from './store.ts'
+import type { Row } from '../../database/tables.ts'
+import { type KeyCard, type KeyScope, type KeyStore, keyCard } from './store.ts'
 
 /** The workspace that exists before there are workspaces. */
 export const defaultWorkspace = 'default'
@@ -42,7 +42,7 @@ export async function createKey(store: KeyStore, clock: Clock, wanted: NewKey): 
   const row = rowOf(wanted, secret, 'generated', clock)
   if (!(await store.insert(row)))
     throw fail('invalid_value', { param: 'secret', reason: 'this value is already a key' })
-  return { key: shown(row), secret }
+  return { key: keyCard(row), secret }
 }
 
 /** What the first start found or made. */
@@ -74,7 +74,7 @@ export async function firstKey(
 async function adoptSetting(
   store: KeyStore,
   clock: Clock,
-  row: NewRow<'keys'>,
+  row: Row<'keys'>,
   file: string,
   secret: string,
 ): Promise<void> {
@@ -101,7 +101,7 @@ function secretFor(given: string | undefined, param: string): string {
   return given
 }
 
-function rowOf(wanted: NewKey, secret: string, origin: 'generated' | 'setting', clock: Clock): NewRow<'keys'> {
+function rowOf(wanted: NewKey, secret: string, origin: 'generated' | 'setting', clock: Clock): Row<'keys'> {
   return {
     id: newId('key', clock),
     workspace: wanted.workspace ?? defaultWorkspace,
@@ -114,20 +114,6 @@ function rowOf(wanted: NewKey, secret: string, origin: 'generated' | 'setting', 
     expires_at: wanted.expiresAt ?? null,
     revoked_at: null,
     last_used_at: null,
-  }
-}
-
-function shown(row: NewRow<'keys'>): KeyCard {
-  return {
-    id: row.id,
-    workspace: row.workspace,
-    name: row.name,
-    scope: row.scope,
-    hint: row.hint,
-    createdAt: row.created_at,
-    expiresAt: row.expires_at ?? null,
-    revokedAt: null,
-    lastUsedAt: null,
   }
 }
 

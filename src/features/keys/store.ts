@@ -85,7 +85,7 @@ export function keyStore({ query, dialect }: Database): KeyStore {
     },
     async byHash(hash) {
       const row = await query.selectFrom('keys').selectAll().where('hash', '=', hash).executeTakeFirst()
-      return row === undefined ? undefined : { ...card(row), hash: row.hash }
+      return row === undefined ? undefined : { ...keyCard(row), hash: row.hash }
     },
     async list(workspace) {
       const rows = await query
@@ -95,7 +95,7 @@ export function keyStore({ query, dialect }: Database): KeyStore {
         .orderBy('created_at', 'desc')
         .orderBy('id', 'desc')
         .execute()
-      return rows.map(card)
+      return rows.map(keyCard)
     },
     revoke: (workspace, id, now) => revoke({ query, dialect }, workspace, id, now),
     async touch(id, now) {
@@ -125,7 +125,7 @@ async function revoke(
       .where('workspace', '=', workspace)
       .executeTakeFirst()
     if (row === undefined) return undefined
-    if (row.revoked_at !== null) return card(row)
+    if (row.revoked_at !== null) return keyCard(row)
     const otherAdmin = await transaction
       .selectFrom('keys')
       .select('id')
@@ -137,11 +137,12 @@ async function revoke(
       .executeTakeFirst()
     if (row.scope === 'admin' && otherAdmin === undefined) return 'last-admin'
     await transaction.updateTable('keys').set({ revoked_at: now }).where('id', '=', id).execute()
-    return { ...card(row), revokedAt: now }
+    return { ...keyCard(row), revokedAt: now }
   })
 }
 
-function card(row: Row<'keys'>): KeyCard {
+/** What may be shown of a key: never its hash. */
+export function keyCard(row: Row<'keys'>): KeyCard {
   return {
     id: row.id,
     workspace: row.workspace,
