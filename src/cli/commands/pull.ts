@@ -30,7 +30,12 @@ function listCatalogue(json: boolean): void {
   printResult(json, catalogue, () =>
     table([
       ['name', 'what it is', 'size', 'licence'],
-      ...catalogue.map(({ name, title, bytes, licence }) => [name, title, formatBytes(bytes), licence]),
+      ...catalogue.map(({ name, title, bytes, licence }) => [
+        name,
+        title,
+        bytes === undefined ? '' : formatBytes(bytes),
+        licence,
+      ]),
     ]),
   )
 }

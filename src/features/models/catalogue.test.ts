@@ -7,14 +7,15 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { Ajv } from 'ajv'
 import { starterModel } from '../../../test/support/weights.ts'
-import { catalogue, catalogueEntrySchema, findInCatalogue } from './catalogue.ts'
+import { catalogue, catalogueModels, findInCatalogue } from './catalogue.ts'
+import { catalogueModelSchema } from './catalogue-schema.ts'
 import { verify } from './download-verify.ts'
 import { parseReference } from './pull-reference.ts'
 import { readHubToken } from './pull-token.ts'
 
 test('every entry keeps the schema, and no two share a name or a file', () => {
-  const validate = new Ajv({ strict: false }).compile(catalogueEntrySchema)
-  for (const entry of catalogue) assert.ok(validate(entry), `${entry.name}: ${JSON.stringify(validate.errors)}`)
+  const validate = new Ajv({ strict: false }).compile(catalogueModelSchema)
+  for (const model of catalogueModels) assert.ok(validate(model), `${model.name}: ${JSON.stringify(validate.errors)}`)
   const names = catalogue.flatMap((entry) => [entry.name, ...entry.aliases])
   assert.equal(new Set(names).size, names.length)
   assert.equal(new Set(catalogue.map((entry) => entry.file)).size, catalogue.length)

@@ -1,7 +1,7 @@
 // Asks Hugging Face, or a hub that speaks the same HTTP, where a file's bytes are and what they must be. Downloads nothing.
 
 import type { EgressResponse } from '../../base/egress.ts'
-import type { HubSource } from './catalogue.ts'
+import type { HubSource } from './catalogue-schema.ts'
 import { header, numberHeader, statusError } from './download-answer.ts'
 import { type SourceContext, SourceError } from './download-source.ts'
 

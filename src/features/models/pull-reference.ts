@@ -3,7 +3,8 @@
 import { createHash } from 'node:crypto'
 import { basename, isAbsolute, join, resolve } from 'node:path'
 import { fail } from '../../base/errors.ts'
-import { type CatalogueEntry, findInCatalogue, type ModelSource } from './catalogue.ts'
+import { type CatalogueEntry, findInCatalogue } from './catalogue.ts'
+import type { ModelSource } from './catalogue-schema.ts'
 
 /** Weights to be fetched. */
 export interface RemoteModel {
@@ -12,8 +13,8 @@ export interface RemoteModel {
   readonly sources: readonly ModelSource[]
   /** Path below the folder of models. */
   readonly file: string
-  readonly bytes?: number
-  readonly sha256?: string
+  readonly bytes?: number | undefined
+  readonly sha256?: string | undefined
 }
 
 /** Weights that are on disk already, outside our folder; never copied, never deleted. */
