@@ -18,7 +18,7 @@ const extras = [
     present: existsSync(join(root, '.cache/python/openai-3')),
   },
   {
-    name: 'PostgreSQL (GALERNE_TEST_POSTGRES=<url>; bash scripts/start-postgres.sh starts one)',
+    name: 'PostgreSQL (GALERNE_TEST_POSTGRES=<url>; bash scripts/start-postgres.sh starts one): stores run on PGlite in its place, several nodes not at all',
     present: process.env['GALERNE_TEST_POSTGRES'] !== undefined,
   },
   {

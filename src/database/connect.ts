@@ -16,6 +16,10 @@ export interface Database {
   readonly dialect: Dialect
   /** Names of the migrations that this start ran. */
   readonly migrated: readonly string[]
+  /** What it was opened with, for further connections. May hold a password: never logged, never answered. */
+  readonly url: string
+  /** On SQLite: runs the action once the transaction that is open now has been committed; forgotten when it is rolled back. */
+  readonly afterCommit?: (action: () => void) => void
   /** Waits for running queries and closes. */
   close(): Promise<void>
 }
@@ -24,7 +28,7 @@ export interface Database {
 interface Target {
   readonly label: string
   readonly dialect: Dialect
-  open(): KyselyDialect
+  open(): KyselyDialect & Pick<Database, 'afterCommit'>
 }
 
 /**
@@ -36,10 +40,12 @@ export async function connect(url: string): Promise<Database> {
   const { label, dialect, open } = targetOf(url)
   let opened: Kysely<Tables> | undefined
   try {
-    const query = new Kysely<Tables>({ dialect: open() })
+    const driver = open()
+    const query = new Kysely<Tables>({ dialect: driver })
     opened = query
     const migrated = await migrate(query, dialect, label)
-    return { query, dialect, migrated, close: () => query.destroy() }
+    const { afterCommit } = driver
+    return { query, dialect, migrated, url, ...(afterCommit && { afterCommit }), close: () => query.destroy() }
   } catch (error) {
     await opened?.destroy()
     if (error instanceof Failure && error.code === 'database_newer') throw error

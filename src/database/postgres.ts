@@ -8,7 +8,7 @@ import { type Failure, fail } from '../base/errors.ts'
 const connections = 10
 
 /** How long opening a connection may take, in milliseconds. */
-const connectTimeoutMs = 5_000
+export const connectTimeoutMs = 5_000
 
 /** Opens a pool for `postgres://…` and gives Kysely's dialect for it. Connects at the first query. */
 export function postgresDialect(url: string): Dialect {

@@ -12,6 +12,7 @@ import {
   SqliteAdapter,
   type SqliteDatabase,
   SqliteDialect,
+  type SqliteDialectConfig,
   SqliteDriver,
   type SqliteStatement,
 } from 'kysely'
@@ -23,13 +24,21 @@ const busyTimeout = 5_000
 /** Statements kept prepared; the product has about this many. */
 const preparedLimit = 256
 
+/** Kysely's dialect for one file. */
+export interface OpenedSqlite extends Dialect {
+  /** Runs the action once the transaction that is open now has been committed; forgotten when it is rolled back. */
+  afterCommit(action: () => void): void
+}
+
 /** Opens the file at `path` (made with mode 0600 where absent; `:memory:` is taken) and gives Kysely's dialect for it. */
-export function sqliteDialect(path: string): Dialect {
+export function sqliteDialect(path: string): OpenedSqlite {
   const database = open(path)
   const config = { database }
+  const pending: (() => void)[] = []
   return {
+    afterCommit: (action) => void pending.push(action),
     createAdapter: () => new TransactionalAdapter(),
-    createDriver: () => new PatientDriver(config),
+    createDriver: () => new PatientDriver(config, pending),
     createQueryCompiler: () => new SqliteDialect(config).createQueryCompiler(),
     createIntrospector: (kysely) => new SqliteDialect(config).createIntrospector(kysely),
   }
@@ -118,7 +127,13 @@ class TransactionalAdapter extends SqliteAdapter {
 
 /** Waits for other connections without stopping the thread, and takes the write lock where a transaction begins, not half-way. */
 class PatientDriver extends SqliteDriver {
+  readonly #pending: (() => void)[]
   #connection: DatabaseConnection | undefined
+
+  constructor(config: SqliteDialectConfig, pending: (() => void)[]) {
+    super(config)
+    this.#pending = pending
+  }
 
   override async acquireConnection(): Promise<DatabaseConnection> {
     // There is one connection, and Kysely hands it to one query or transaction at a time.
@@ -127,7 +142,18 @@ class PatientDriver extends SqliteDriver {
   }
 
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    this.#pending.length = 0
     await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+  }
+
+  override async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await super.commitTransaction(connection)
+    for (const action of this.#pending.splice(0)) action()
+  }
+
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    this.#pending.length = 0
+    await super.rollbackTransaction(connection)
   }
 }
 

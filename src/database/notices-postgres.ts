@@ -1,0 +1,112 @@
+// One connection that listens on a channel of PostgreSQL, is probed, and is opened again when it breaks. Knows nothing of what is said.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import type { Log } from '../base/log.ts'
+import { connectTimeoutMs } from './postgres.ts'
+
+/** Who is told what. */
+export interface ListeningEvents {
+  heard(payload: string): void
+  /** The connection was away and listens again: whatever was said in between is lost. */
+  restored(): void
+  readonly log?: Log
+}
+
+/** The connection. */
+export interface Listening {
+  /** Whether what is said now is heard. */
+  live(): boolean
+  close(): Promise<void>
+}
+
+/** A silent peer is asked this often and must answer within as long, in milliseconds: notices are promised within a second or a gap. */
+const probeMs = 1_000
+
+/** Pauses between attempts to connect, in milliseconds. */
+const pauses = [100, 200, 400, 800, 1_600]
+
+/** Listens; throws where the first connection fails, and from then on keeps trying by itself. */
+export async function listenOnPostgres(url: string, channel: string, events: ListeningEvents): Promise<Listening> {
+  const stopped = new AbortController()
+  const { signal } = stopped
+  let live = false
+  const keep = async (first: pg.Client) => {
+    for (let client: pg.Client | undefined = first; client !== undefined; ) {
+      live = true
+      await untilBroken(client, signal)
+      live = false
+      void client.end().catch(() => {})
+      if (signal.aborted) return
+      events.log?.warn('the connection that listens for notices of other nodes broke: opening it again')
+      client = await reopen(url, channel, events, signal)
+      if (client === undefined) return
+      events.log?.info('listening for notices of other nodes again')
+      events.restored()
+    }
+  }
+  const keeping = keep(await open(url, channel, events))
+  return {
+    live: () => live,
+    async close() {
+      stopped.abort()
+      await keeping
+    },
+  }
+}
+
+async function open(url: string, channel: string, events: ListeningEvents): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: probeMs,
+    keepAlive: true,
+    // Seen in pg_stat_activity.
+    application_name: channel,
+  })
+  // What breaks is seen by the end of the connection or by the probe; without a listener it would end the process.
+  client.on('error', () => {})
+  client.on('notification', ({ payload }) => events.heard(payload ?? ''))
+  try {
+    await client.connect()
+    await client.query(`listen ${pg.escapeIdentifier(channel)}`)
+    return client
+  } catch (error) {
+    void client.end().catch(() => {})
+    throw error
+  }
+}
+
+/** Tries until it is open; undefined when told to stop. */
+async function reopen(
+  url: string,
+  channel: string,
+  events: ListeningEvents,
+  signal: AbortSignal,
+): Promise<pg.Client | undefined> {
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    try {
+      return await open(url, channel, events)
+    } catch {
+      await pause(pauses[Math.min(attempt, pauses.length - 1)] ?? probeMs, signal)
+    }
+  }
+  return undefined
+}
+
+/** Resolves when the connection ended, does not answer a probe, or `signal` aborts. */
+async function untilBroken(client: pg.Client, signal: AbortSignal): Promise<void> {
+  const over = new AbortController()
+  const either = AbortSignal.any([over.signal, signal])
+  client.once('end', () => over.abort())
+  while (!either.aborted) {
+    await pause(probeMs, either)
+    if (either.aborted) break
+    await client.query('select 1').catch(() => over.abort())
+  }
+  over.abort()
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return delay(milliseconds, undefined, { signal }).catch(() => {})
+}
