@@ -79,7 +79,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     const url = await listen(server, config)
     await writeFile(addressFile(config.home), `${url}\n`, { mode: 0o600 })
     opened.push(() => rm(addressFile(config.home), { force: true }))
-    return { url, newKey: key.secret, keyFile: key.file, models: registry.list(), plans: pool.plans, stop }
+    return { url, newKey: key.secret, keyFile: key.file, models: registry.list({}), plans: pool.plans, stop }
   } catch (error) {
     await stop()
     throw error

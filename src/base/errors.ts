@@ -82,7 +82,8 @@ const kinds = {
     status: 403,
     type: 'permission_error',
     retryable: false,
-    message: (f) => `This key has the scope "${f['scope']}", and this call needs the scope "${f['needed']}".`,
+    message: (f) =>
+      `This call needs the permission "${f['permission']}"${f['workspace'] === undefined ? '' : ` in the workspace "${f['workspace']}"`}, which the caller does not have. An administrator can give a role that has it.`,
   },
   grammar_failed: request(
     400,
@@ -104,6 +105,12 @@ const kinds = {
   invalid_message_order: request(400, (f) => `The order of the messages is not valid: ${f['reason']}.`),
   invalid_value: request(400, (f) => `"${f['param']}" is not valid: ${f['reason']}.`),
   method_not_allowed: request(405, (f) => `${f['path']} does not take ${f['method']}; it takes ${f['allowed']}.`),
+  model_forbidden: {
+    status: 403,
+    type: 'permission_error',
+    retryable: false,
+    message: (f) => `This key may not use the model "${f['model']}". GET /v1/models lists those that it may use.`,
+  },
   model_load_failed: server(503, false, (f) => `Model "${f['model']}" could not be loaded: ${f['reason']}`),
   model_not_found: request(
     404,

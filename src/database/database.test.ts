@@ -14,13 +14,23 @@ import { lockTable } from './dialect.ts'
 import type { NewRow } from './tables.ts'
 
 const row = (id: string, created_at: number): NewRow<'keys'> => ({
-  ...{ id, workspace: 'default', name: id, scope: 'use', hash: id, hint: '', origin: 'generated', created_at },
+  ...{
+    id,
+    workspace: 'default',
+    name: id,
+    role: 'member',
+    reach: 'workspace',
+    hash: id,
+    hint: '',
+    origin: 'generated',
+    created_at,
+  },
   ...{ expires_at: null, revoked_at: null, last_used_at: null },
 })
 
 describeOnDatabases('the database', (get) => {
   test('migrates once, and starts that come together wait for each other', async () => {
-    assert.deepEqual(get().database.migrated, ['0001-keys', '0002-jobs'])
+    assert.deepEqual(get().database.migrated, ['0001-keys', '0002-jobs', '0003-identity'])
     const more = await Promise.all([connect(get().url), connect(get().url)])
     for (const database of more) {
       assert.deepEqual(database.migrated, [])
@@ -43,7 +53,7 @@ describeOnDatabases('the database', (get) => {
     const beside = new URL(url)
     beside.searchParams.set('options', '-c search_path=beside')
     const started = await Promise.all([connect(beside.href), connect(beside.href), connect(beside.href)])
-    assert.deepEqual(started.map((database) => database.migrated.length).sort(), [0, 0, 2])
+    assert.deepEqual(started.map((database) => database.migrated.length).sort(), [0, 0, 3])
     await Promise.all(started.map((database) => database.close()))
     await sql`drop schema beside cascade`.execute(get().database.query)
   })

@@ -1,13 +1,29 @@
 // The tables as Kysely sees them, one interface each. Ids are text, times integer milliseconds since 1970, money integer nano-units, JSON text.
 
 import type { Insertable, Selectable } from 'kysely'
+import type { Role } from '../wire/permissions.ts'
 
 /** API keys. The secret itself is never stored. */
 export interface KeysTable {
   id: string
   workspace: string
   name: string
-  scope: 'admin' | 'use'
+  /** What the key may do, and its holder may too. */
+  role: Role
+  /** Whether its role counts in its workspace or in the whole organisation. */
+  reach: 'workspace' | 'organisation'
+  /** The person it was made for. */
+  user_id: string | null
+  /** The service account it was made for. With neither, the key stands for itself. */
+  service_account: string | null
+  /** JSON: names of the only models it may use. */
+  models: string | null
+  /** JSON: the only paths it may call. */
+  endpoints: string | null
+  /** JSON: addresses and networks (CIDR) that it may be used from. */
+  ip_ranges: string | null
+  /** The key that was made to take its place. */
+  replaced_by: string | null
   /** SHA-256 of the secret, 64 hexadecimal digits, unique. */
   hash: string
   /** The secret's last four characters, so that people can tell keys apart. */
@@ -21,9 +37,98 @@ export interface KeysTable {
   last_used_at: number | null
 }
 
+/** The one organisation of an installation. Always a single row. */
+export interface OrganisationTable {
+  id: 'organisation'
+  name: string
+  /** JSON. */
+  settings: string
+  created_at: number
+}
+
+/** Workspaces: limits, money, data and prefix cache are apart. `default` is there from the start. */
+export interface WorkspacesTable {
+  id: string
+  name: string
+  description: string | null
+  /** JSON. */
+  settings: string
+  created_at: number
+  archived_at: number | null
+}
+
+/** People. A row stays when a person's data is deleted; email and name then say nothing any more. */
+export interface UsersTable {
+  id: string
+  /** In lower case. */
+  email: string
+  name: string
+  /** In the whole organisation; `member` gives nothing there, workspaces do. */
+  role: Exclude<Role, 'viewer'>
+  /** Argon2id, in PHC form. */
+  password: string | null
+  /** OIDC: who vouches for the person, and under which name. */
+  issuer: string | null
+  subject: string | null
+  created_at: number
+  disabled_at: number | null
+  last_seen_at: number | null
+}
+
+/** A person's role in a workspace. */
+export interface MembersTable {
+  workspace: string
+  user_id: string
+  role: Exclude<Role, 'owner'>
+  created_at: number
+}
+
+/** Programs that hold keys in a workspace. */
+export interface ServiceAccountsTable {
+  id: string
+  workspace: string
+  name: string
+  role: Exclude<Role, 'owner'>
+  created_at: number
+  deleted_at: number | null
+}
+
+/** Who is signed in to the console. */
+export interface SessionsTable {
+  id: string
+  /** SHA-256 of the cookie's value. */
+  hash: string
+  user_id: string
+  /** What a page must send back with every change. */
+  csrf: string
+  created_at: number
+  expires_at: number
+}
+
+/** People who were asked to join. */
+export interface InvitesTable {
+  id: string
+  /** SHA-256 of the secret in the link. */
+  hash: string
+  email: string
+  role: Exclude<Role, 'viewer'>
+  /** JSON: roles by workspace, `{ id, role }`. */
+  workspaces: string
+  created_at: number
+  expires_at: number
+  accepted_at: number | null
+}
+
 /** Every table but `jobs`, which belongs to the queue (`queue/table.ts`). */
 export interface Tables {
   keys: KeysTable
+  organisation: OrganisationTable
+  workspaces: WorkspacesTable
+  users: UsersTable
+  members: MembersTable
+  service_accounts: ServiceAccountsTable
+  sessions: SessionsTable
+  invites: InvitesTable
 }
 
 /** A row as read. */

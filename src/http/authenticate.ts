@@ -1,7 +1,8 @@
-// Asks every route for a key, unless the route says that it is open. Knows the headers; the keys themselves are compared elsewhere, in constant time.
+// Asks every route for a key and for the permission that the route states, unless the route is open. Knows headers; keys are compared elsewhere.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { fail } from '../base/errors.ts'
 import type { Caller } from '../wire/exchange.ts'
+import { may } from '../wire/permissions.ts'
 
 /** What the server needs of the keys. */
 export interface Keys {
@@ -9,18 +10,31 @@ export interface Keys {
   verify(secret: string): Promise<Caller | undefined>
 }
 
-/** Adds the check before anything of the body is read. */
+/** Adds the check before anything of the body is read. Call it before routes are added: one that states no permission is refused. */
 export function authenticate(server: FastifyInstance, keys: Keys): void {
+  server.addHook('onRoute', ({ method, url, config }) => {
+    if (config?.open === true || config?.permission !== undefined) return
+    throw new Error(`${[method].flat().join(', ')} ${url} says neither which permission it needs nor that it is open`)
+  })
   server.addHook('onRequest', async (request) => {
-    const { open, scope } = request.routeOptions.config
     // An unknown path answers 404 to anybody: there is nothing behind it to protect.
-    if (open === true || request.is404) return
+    if (request.routeOptions.config.open === true || request.is404) return
     const secret = presentedKey(request.headers)
     const caller = secret === undefined ? undefined : await keys.verify(secret)
     if (caller === undefined) throw fail('invalid_api_key')
     request.exchange = { ...request.exchange, caller }
-    if (scope === 'admin' && caller.scope !== 'admin') throw fail('forbidden', { scope: caller.scope, needed: scope })
+    demand(request, caller)
   })
+}
+
+/** Throws where the caller may not do what the route does. Of a workspace that one may not even see there is nothing to be told. */
+function demand({ routeOptions, params }: FastifyRequest, caller: Caller): void {
+  const { permission } = routeOptions.config
+  const { workspace = caller.workspace } = (params ?? {}) as { readonly workspace?: string }
+  if (permission === undefined || may(caller, permission, workspace)) return
+  if (!may(caller, 'workspaces.read', workspace))
+    throw fail('not_found', { what: 'workspace', id: workspace.slice(0, 100) })
+  throw fail('forbidden', { permission, workspace })
 }
 
 /** The key of `Authorization: Bearer` or `x-api-key`. */

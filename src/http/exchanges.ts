@@ -15,7 +15,7 @@ export interface OpenExchanges {
 }
 
 // What an answer looks like before a key is known; `authenticate` replaces it.
-const nobody: Caller = Object.freeze({ id: '', workspace: '', scope: 'use' })
+const nobody: Caller = Object.freeze({ id: '', kind: 'key', workspace: '', grants: [] })
 
 /** Adds the hooks. They must be the first ones. */
 export function openExchanges(

@@ -59,6 +59,7 @@ export function registerOpenapi(server: Server): void {
   server.get(
     '/openapi.json',
     {
+      config: { permission: 'server.read' },
       schema: {
         tags: ['server'],
         summary: 'This document',

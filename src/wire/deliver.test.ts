@@ -17,7 +17,7 @@ async function slowServer(events: (open: Promise<void>) => AsyncIterable<ModelEv
   const gate = Promise.withResolvers<void>()
   const server = fastify() as unknown as Server
   const exchange = {
-    caller: { id: 'k', workspace: 'w', scope: 'use' },
+    caller: { id: 'k', workspace: 'w', kind: 'key', grants: [] },
     signal: new AbortController().signal,
     clock: systemClock,
   } as const

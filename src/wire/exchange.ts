@@ -11,13 +11,25 @@ import type {
 import type { TSchema } from 'typebox'
 import type { Clock } from '../base/clock.ts'
 import type { CallContext } from './model.ts'
+import type { Grants, Permission } from './permissions.ts'
 
-/** Who asks, as the key says. */
-export interface Caller {
-  /** Id of the key, never its value. */
+/** Who asks, as the key or the session says. What they may do: `may(caller, permission, workspace)` of `permissions.ts`. */
+export interface Caller extends Grants {
+  /** Id of the key or of the session, never its value. */
   readonly id: string
+  readonly kind: 'key' | 'session'
+  /** The workspace that this request works in: its limits, its money, its data. */
   readonly workspace: string
-  readonly scope: 'admin' | 'use'
+  /** Id of the person behind a session or a person's key. */
+  readonly user?: string
+  /** Id of the service account that a key was made for. */
+  readonly serviceAccount?: string
+  /** Names of the only models that the key may use; absent: all. */
+  readonly models?: readonly string[]
+  /** The only paths that the key may call; absent: all. */
+  readonly endpoints?: readonly string[]
+  /** The only addresses and networks (CIDR) that the key may be used from; absent: all. */
+  readonly ipRanges?: readonly string[]
 }
 
 /** One request and its answer, as far as the edge knows them. */
@@ -42,8 +54,11 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route answers without a key. Only health, and later static files, sign-in and signed URLs. */
     open?: boolean
-    /** The scope that the key must have; `use` when absent. An admin key may do everything. */
-    scope?: Caller['scope']
+    /**
+     * What the caller must be allowed to do: in the workspace that the path names as `:workspace`, else in the caller's own. A route
+     * without `open` and without this is refused when it is added.
+     */
+    permission?: Permission
     /** Schema of one event of a streamed answer, for the reference. */
     streamed?: TSchema
     /** The route answers while the server is stopping. */

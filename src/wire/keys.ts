@@ -1,16 +1,27 @@
 // API keys on the wire, under our own path. Shows everything of a key but its secret, which only its creation answers.
 import { type Static, Type } from 'typebox'
 import { nullable, optional, timestamp } from './fields.ts'
+import { type Role, roles } from './permissions.ts'
 
-const scope = Type.Union([Type.Literal('admin'), Type.Literal('use')], {
-  description: '`use` calls models; `admin` also changes the server.',
+const role = Type.Enum([...roles], { description: 'What the key may do; docs/reference/permissions.md has the table.' })
+const reach = Type.Enum(['workspace', 'organisation'], {
+  description: 'Whether the role counts in its workspace alone or in the whole organisation.',
 })
+const restriction = (description: string) =>
+  Type.Array(Type.String({ minLength: 1, maxLength: 512 }), { minItems: 1, maxItems: 200, description })
+const models = restriction('Names of the only models that the key may use.')
+const endpoints = restriction('The only paths that the key may call: /v1/chat/completions, or /v1/* for all below.')
+const ipRanges = restriction('The only addresses and networks (10.0.0.0/8) that the key may be used from.')
 
 /** `POST /galerne/v1/keys`. */
 export const CreateKeyRequest = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 200, description: 'For people, to tell keys apart.' }),
-    scope: Type.Optional(scope),
+    role: Type.Optional(role),
+    reach: Type.Optional(reach),
+    models: optional(models),
+    endpoints: optional(endpoints),
+    ip_ranges: optional(ipRanges),
     expires_at: optional(timestamp),
     secret: optional(
       Type.String({
@@ -30,7 +41,13 @@ export const KeyObject = Type.Object({
   object: Type.Literal('key'),
   name: Type.String(),
   workspace: Type.String(),
-  scope,
+  role,
+  reach,
+  user_id: nullable(Type.String()),
+  service_account_id: nullable(Type.String()),
+  models: nullable(models),
+  endpoints: nullable(endpoints),
+  ip_ranges: nullable(ipRanges),
   hint: Type.String({ description: "The secret's last four characters." }),
   created_at: timestamp,
   expires_at: nullable(timestamp),
@@ -49,7 +66,13 @@ export interface KeyFacts {
   readonly id: string
   readonly name: string
   readonly workspace: string
-  readonly scope: 'admin' | 'use'
+  readonly role: Role
+  readonly reach: 'workspace' | 'organisation'
+  readonly user: string | null
+  readonly serviceAccount: string | null
+  readonly models: readonly string[] | null
+  readonly endpoints: readonly string[] | null
+  readonly ipRanges: readonly string[] | null
   readonly hint: string
   readonly createdAt: number
   readonly expiresAt: number | null
@@ -64,7 +87,13 @@ export function keyObject(key: KeyFacts): Static<typeof KeyObject> {
     object: 'key',
     name: key.name,
     workspace: key.workspace,
-    scope: key.scope,
+    role: key.role,
+    reach: key.reach,
+    user_id: key.user,
+    service_account_id: key.serviceAccount,
+    models: copy(key.models),
+    endpoints: copy(key.endpoints),
+    ip_ranges: copy(key.ipRanges),
     hint: key.hint,
     created_at: seconds(key.createdAt),
     expires_at: key.expiresAt === null ? null : seconds(key.expiresAt),
@@ -73,4 +102,5 @@ export function keyObject(key: KeyFacts): Static<typeof KeyObject> {
   }
 }
 
+const copy = (list: readonly string[] | null) => (list === null ? null : [...list])
 const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)

@@ -4,7 +4,7 @@ import { createLog } from '../../src/base/log.ts'
 import { createRegistry } from '../../src/features/models/registry.ts'
 import { createServer, type ServerParts } from '../../src/http/server.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
-import type { Server } from '../../src/wire/exchange.ts'
+import type { Caller, Server } from '../../src/wire/exchange.ts'
 import type { Model } from '../../src/wire/model.ts'
 
 /** The key that may use, and the one that may administer. */
@@ -32,14 +32,14 @@ export async function startServer(
   const log = createLog({ level: 'debug', destination: { write: (line) => lines.push(JSON.parse(line)) } })
   const metrics = createMetrics()
   const registry = createRegistry({ models, clock: systemClock, log, metrics, queueLength })
-  const callers = new Map([
-    [testKey, { id: 'key_use', workspace: 'default', scope: 'use' }],
-    [adminKey, { id: 'key_admin', workspace: 'default', scope: 'admin' }],
-  ] as const)
+  const callers = new Map<string, Caller>([
+    [testKey, { id: 'key_use', kind: 'key', workspace: 'default', grants: [{ role: 'member', workspace: 'default' }] }],
+    [adminKey, { id: 'key_admin', kind: 'key', workspace: 'default', grants: [{ role: 'owner' }] }],
+  ])
   const server = await createServer({
     config: { bodyLimit: 33_554_432, keepAlive: 15_000, trustProxy: [], ...config } as ServerParts['config'],
     registry,
-    keys: { verify: async (secret) => callers.get(secret as typeof testKey) },
+    keys: { verify: async (secret) => callers.get(secret) },
     log,
     clock: systemClock,
     metrics,

@@ -2,7 +2,7 @@
 //
 // How a door is written, here and in every feature that answers from a model:
 // - `register<Feature>(server, { registry })` adds routes; the TypeBox schemas of `wire/` validate the body and write the reference.
-// - A key is wanted unless the route says `config: { open: true }`; `request.exchange` tells who asks, holds the clock and a signal
+// - A route says who may: `config: { permission: 'models.use' }`, or `open: true` for anybody; `request.exchange` tells who asks, holds the clock and a signal
 //   that aborts when the client is gone. Pass `exchange.signal` and `callContext(request)` on; never a bare Model, always the registry's.
 // - Errors are thrown: `throw fail('invalid_value', { param: 'messages[0].content', reason: 'it is empty' })`. The server writes the body.
 // - `deliverStream` and `deliverWhole` (wire/deliver.ts) send the answer: status, headers, keep-alive, padding, late failures.
@@ -21,7 +21,7 @@ export function registerChat(server: Server, { registry }: { readonly registry: 
   server.post(
     '/v1/chat/completions',
     {
-      config: { streamed: ChatChunk },
+      config: { permission: 'models.use', streamed: ChatChunk },
       schema: {
         tags: ['chat'],
         summary: 'Answer a conversation',
@@ -31,7 +31,7 @@ export function registerChat(server: Server, { registry }: { readonly registry: 
     },
     async (request, reply) => {
       const { body, exchange } = request
-      const model = registry.model(body.model)
+      const model = registry.model(body.model, exchange.caller)
       const { call, ignored } = prepareChat(body, model.card)
       const context = callContext(request, { cacheSalt: body.cache_salt })
       const events = model.chat({ ...call, context }, exchange.signal)

@@ -17,7 +17,7 @@ export function registerFim(server: Server, { registry }: { readonly registry: R
   server.post(
     '/v1/fim/completions',
     {
-      config: { streamed: ChatChunk },
+      config: { permission: 'models.use', streamed: ChatChunk },
       schema: {
         tags: ['completions'],
         summary: 'Fill the gap between two texts',
@@ -28,7 +28,7 @@ export function registerFim(server: Server, { registry }: { readonly registry: R
     },
     async (request, reply) => {
       const { body, exchange } = request
-      const model = registry.model(body.model)
+      const model = registry.model(body.model, exchange.caller)
       const { call, ignored } = prepareFim(body, model.card)
       const answer: Answer = {
         id: request.id,

@@ -13,7 +13,7 @@ export function registerInfill(server: Server, { registry }: { readonly registry
   server.post(
     '/infill',
     {
-      config: { streamed: InfillResponse },
+      config: { permission: 'models.use', streamed: InfillResponse },
       schema: {
         tags: ['completions'],
         summary: "Fill the gap between two texts, in llama.cpp's shape",
@@ -23,7 +23,7 @@ export function registerInfill(server: Server, { registry }: { readonly registry
     },
     async (request, reply) => {
       const { body, exchange } = request
-      const model = registry.modelOrOnly(body.model)
+      const model = registry.modelOrOnly(body.model, exchange.caller)
       const { call, ignored } = prepareInfill(body, model.card)
       const events = model.complete({ ...call, context: callContext(request) }, exchange.signal)
       const fields = body.response_fields ?? undefined

@@ -17,7 +17,7 @@ export function registerCompletions(server: Server, { registry }: { readonly reg
   server.post(
     '/v1/completions',
     {
-      config: { streamed: Completion },
+      config: { permission: 'models.use', streamed: Completion },
       schema: {
         tags: ['completions'],
         summary: 'Continue one or several prompts',
@@ -27,7 +27,7 @@ export function registerCompletions(server: Server, { registry }: { readonly reg
     },
     async (request, reply) => {
       const { body, exchange } = request
-      const model = registry.model(body.model)
+      const model = registry.model(body.model, exchange.caller)
       const { calls, shape, ignored } = prepareCompletion(body, model.card)
       const context = callContext(request, { cacheSalt: body.cache_salt })
       const prompts = shape.echo ? calls.map(({ prompt }) => prompt) : []

@@ -11,6 +11,7 @@ export function registerEmbeddings(server: Server, { registry }: { readonly regi
   server.post(
     '/v1/embeddings',
     {
+      config: { permission: 'models.use' },
       schema: {
         tags: ['embeddings'],
         summary: 'Turn texts into vectors',
@@ -21,7 +22,7 @@ export function registerEmbeddings(server: Server, { registry }: { readonly regi
     },
     async (request, reply) => {
       const { body, exchange } = request
-      const model = registry.model(body.model)
+      const model = registry.model(body.model, exchange.caller)
       const { inputs, format, ignored } = prepareEmbedding(body, model.card)
       const result = await model.embed({ inputs, context: callContext(request) }, exchange.signal)
       nameIgnoredFields(reply, ignored)

@@ -8,7 +8,8 @@ import { fail } from '../../base/errors.ts'
 import { keyFile, makeHome } from '../../base/home.ts'
 import { newId } from '../../base/ids.ts'
 import type { Row } from '../../database/tables.ts'
-import { type KeyCard, type KeyScope, type KeyStore, keyCard } from './store.ts'
+import type { Role } from '../../wire/permissions.ts'
+import { type KeyCard, type KeyStore, keyCard } from './store.ts'
 
 /** The workspace that exists before there are workspaces. */
 export const defaultWorkspace = 'default'
@@ -22,8 +23,16 @@ export const longestSecret = 512
 /** What a new key is to be. */
 export interface NewKey {
   readonly name: string
-  readonly scope: KeyScope
+  readonly role: Role
+  readonly reach?: 'workspace' | 'organisation'
   readonly workspace?: string
+  /** The person or the service account that it is for. */
+  readonly user?: string
+  readonly serviceAccount?: string
+  /** The only models, paths and networks (CIDR) that it may use; absent: all. */
+  readonly models?: readonly string[]
+  readonly endpoints?: readonly string[]
+  readonly ipRanges?: readonly string[]
   /** Milliseconds since 1970; absent: it does not expire. */
   readonly expiresAt?: number
   /** A value of the caller's own, 32 characters or more. */
@@ -54,8 +63,8 @@ export interface FirstKey {
 }
 
 /**
- * Makes sure that somebody can use the server. Without any key it makes one with scope `admin` and keeps it in `<home>/key`, mode
- * 0600, for the CLI. The value `given` by the `api-key` setting is made a key too; a value it had before is revoked.
+ * Makes sure that somebody can use the server. Without any key it makes the owner's and keeps it in `<home>/key`, mode 0600, for
+ * the CLI. The value `given` by the `api-key` setting is made a key too; a value it had before is revoked.
  */
 export async function firstKey(
   store: KeyStore,
@@ -64,7 +73,8 @@ export async function firstKey(
 ): Promise<FirstKey> {
   const file = keyFile(options.home)
   const secret = secretFor(options.given, 'api-key')
-  const wanted: NewKey = { name: options.given === undefined ? 'first start' : 'api-key setting', scope: 'admin' }
+  const name = options.given === undefined ? 'first start' : 'api-key setting'
+  const wanted: NewKey = { name, role: 'owner', reach: 'organisation' }
   const row = rowOf(wanted, secret, options.given === undefined ? 'generated' : 'setting', clock)
   if (await store.insertFirst(row, () => keep(file, secret))) return { secret, file }
   if (options.given !== undefined) await adoptSetting(store, clock, row, file, secret)
@@ -106,7 +116,14 @@ function rowOf(wanted: NewKey, secret: string, origin: 'generated' | 'setting', 
     id: newId('key', clock),
     workspace: wanted.workspace ?? defaultWorkspace,
     name: wanted.name,
-    scope: wanted.scope,
+    role: wanted.role,
+    reach: wanted.reach ?? 'workspace',
+    user_id: wanted.user ?? null,
+    service_account: wanted.serviceAccount ?? null,
+    models: json(wanted.models),
+    endpoints: json(wanted.endpoints),
+    ip_ranges: json(wanted.ipRanges),
+    replaced_by: null,
     hash: hashSecret(secret),
     hint: secret.slice(-4),
     origin,
@@ -115,6 +132,10 @@ function rowOf(wanted: NewKey, secret: string, origin: 'generated' | 'setting', 
     revoked_at: null,
     last_used_at: null,
   }
+}
+
+function json(list: readonly string[] | undefined): string | null {
+  return list === undefined ? null : JSON.stringify(list)
 }
 
 /** Written beside and renamed, so that nobody reads half a key. */

@@ -7,11 +7,16 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { describeOnDatabases } from '../../../test/support/databases.ts'
 import { connect, type Database } from '../../database/connect.ts'
+import type { Caller } from '../../wire/exchange.ts'
 import { createKey, firstKey } from './create.ts'
 import { keyStore } from './store.ts'
 import { keyVerifier } from './verify.ts'
 
 const given = 'a-value-that-the-operator-chose-0123'
+
+const member = (id: string, workspace: string): Caller => ({
+  ...{ id, kind: 'key', workspace, grants: [{ role: 'member', workspace }] },
+})
 
 function at(start: number) {
   const clock = { time: start, now: () => clock.time, elapsed: () => clock.time }
@@ -27,9 +32,9 @@ describeOnDatabases('keys', (get) => {
 
   test('a new key gets in with its scope and workspace; the secret is nowhere in the table', async () => {
     const { store, clock, verifier } = open()
-    const { key, secret } = await createKey(store, clock, { name: 'laptop', scope: 'use' })
+    const { key, secret } = await createKey(store, clock, { name: 'laptop', role: 'member' })
     assert.match(secret, /^gal_[A-Za-z0-9_-]{43}$/)
-    assert.deepEqual(await verifier.verify(secret), { id: key.id, workspace: 'default', scope: 'use' })
+    assert.deepEqual(await verifier.verify(secret), member(key.id, 'default'))
     const rows = await get().database.query.selectFrom('keys').selectAll().execute()
     assert.ok(!JSON.stringify(rows).includes(secret.slice(4, -4)))
     assert.equal(key.hint, secret.slice(-4))
@@ -37,8 +42,8 @@ describeOnDatabases('keys', (get) => {
 
   test('secrets differ, and nothing but the exact secret gets in', async () => {
     const { store, clock, verifier } = open()
-    const one = await createKey(store, clock, { name: 'one', scope: 'admin' })
-    const two = await createKey(store, clock, { name: 'two', scope: 'admin' })
+    const one = await createKey(store, clock, { name: 'one', role: 'owner', reach: 'organisation' })
+    const two = await createKey(store, clock, { name: 'two', role: 'owner', reach: 'organisation' })
     assert.notEqual(one.secret, two.secret)
     const wrong = ['', one.secret.slice(0, -1), `${one.secret} `, one.secret.toUpperCase(), one.key.id, 'x'.repeat(1e6)]
     for (const secret of wrong) assert.equal(await verifier.verify(secret), undefined)
@@ -46,7 +51,7 @@ describeOnDatabases('keys', (get) => {
 
   test('a revocation by another connection counts from the next request on', async () => {
     const { store, clock, verifier } = open()
-    const { key, secret } = await createKey(store, clock, { name: 'lost', scope: 'use' })
+    const { key, secret } = await createKey(store, clock, { name: 'lost', role: 'member' })
     assert.ok(await verifier.verify(secret))
     const other: Database = await connect(get().url)
     const revoked = await keyStore(other).revoke('default', key.id, 2_000_000)
@@ -58,16 +63,16 @@ describeOnDatabases('keys', (get) => {
 
   test('a workspace can neither see nor revoke the keys of another', async () => {
     const { store, clock, verifier } = open()
-    const { key, secret } = await createKey(store, clock, { name: 'theirs', scope: 'use', workspace: 'theirs' })
+    const { key, secret } = await createKey(store, clock, { name: 'theirs', role: 'member', workspace: 'theirs' })
     assert.equal(await store.revoke('default', key.id, 1), undefined)
-    assert.deepEqual(await verifier.verify(secret), { id: key.id, workspace: 'theirs', scope: 'use' })
+    assert.deepEqual(await verifier.verify(secret), member(key.id, 'theirs'))
     assert.ok((await store.list('default')).every((card) => card.id !== key.id))
     assert.deepEqual(await store.list('theirs'), [{ ...key, lastUsedAt: 1_000_000 }])
   })
 
   test('an expired key stays out from that millisecond on', async () => {
     const { store, clock, verifier } = open()
-    const { secret } = await createKey(store, clock, { name: 'brief', scope: 'use', expiresAt: 1_000_500 })
+    const { secret } = await createKey(store, clock, { name: 'brief', role: 'member', expiresAt: 1_000_500 })
     clock.time = 1_000_499
     assert.ok(await verifier.verify(secret))
     clock.time = 1_000_500
@@ -76,7 +81,7 @@ describeOnDatabases('keys', (get) => {
 
   test('the last use is noted once a minute and never goes back', async () => {
     const { store, clock, verifier } = open()
-    const { key, secret } = await createKey(store, clock, { name: 'used', scope: 'use' })
+    const { key, secret } = await createKey(store, clock, { name: 'used', role: 'member' })
     const lastUse = async () => (await store.list('default')).find((card) => card.id === key.id)?.lastUsedAt
     assert.equal(await lastUse(), null)
     for (const [time, expected] of [
@@ -95,7 +100,7 @@ describeOnDatabases('keys', (get) => {
 
   test('given values: short, spaced or taken ones are refused', async () => {
     const { store, clock, verifier } = open()
-    const make = (value: string) => createKey(store, clock, { name: 'given', scope: 'use', given: value })
+    const make = (value: string) => createKey(store, clock, { name: 'given', role: 'member', given: value })
     for (const value of ['x'.repeat(31), 'x'.repeat(513), `${'x'.repeat(40)} y`, `${'é'.repeat(40)}`]) {
       await assert.rejects(make(value), { code: 'invalid_value', param: 'secret' })
     }
@@ -122,7 +127,7 @@ describeOnDatabases('the first key', (get) => {
     assert.equal(await readFile(first.file, 'utf8'), `${first.secret}\n`)
     assert.equal((await stat(first.file)).mode & 0o777, 0o600)
     assert.deepEqual(await readdir(home), ['key'])
-    assert.equal((await first.verifier.verify(first.secret ?? ''))?.scope, 'admin')
+    assert.deepEqual((await first.verifier.verify(first.secret ?? ''))?.grants, [{ role: 'owner' }])
 
     const second = await start(home)
     assert.equal(second.secret, undefined)

@@ -28,7 +28,7 @@ describeOnDatabases('the keys routes', (get) => {
       metrics,
       version: '0.0.0',
     })
-    const { key, secret } = await createKey(store, systemClock, { name: 'admin', scope: 'admin' })
+    const { key, secret } = await createKey(store, systemClock, { name: 'admin', role: 'owner', reach: 'organisation' })
     return { server, admin: secret, adminId: key.id }
   }
 
@@ -49,7 +49,10 @@ describeOnDatabases('the keys routes', (get) => {
     const made = await call(server, admin, 'POST', '/galerne/v1/keys', { name: 'laptop' })
     assert.equal(made.status, 200)
     assert.match(made.body.secret, /^gal_/)
-    assert.deepEqual([made.body.object, made.body.scope, made.body.workspace], ['key', 'use', 'default'])
+    assert.deepEqual(
+      [made.body.object, made.body.role, made.body.reach, made.body.workspace],
+      ['key', 'member', 'workspace', 'default'],
+    )
     assert.equal((await call(server, made.body.secret, 'GET', '/v1/models')).status, 200)
 
     const listed = await call(server, admin, 'GET', '/galerne/v1/keys')
@@ -62,7 +65,7 @@ describeOnDatabases('the keys routes', (get) => {
     await server.close()
   })
 
-  test('a key with scope use is told which scope it lacks, on each of the three', async () => {
+  test('a member’s key is told which permission it lacks, on each of the three', async () => {
     const { server, admin } = await open()
     const { body } = await call(server, admin, 'POST', '/galerne/v1/keys', { name: 'user' })
     for (const [method, path] of [
@@ -81,7 +84,7 @@ describeOnDatabases('the keys routes', (get) => {
     const wrong: [object, string][] = [
       [{}, 'name'],
       [{ name: '' }, 'name'],
-      [{ name: 'x', scope: 'root' }, 'scope'],
+      [{ name: 'x', role: 'root' }, 'role'],
       [{ name: 'x', expires_at: 1 }, 'expires_at'],
       [{ name: 'x', secret: 'short' }, 'secret'],
       [{ name: 'x', secret: 'with space '.repeat(5) }, 'secret'],
@@ -93,7 +96,7 @@ describeOnDatabases('the keys routes', (get) => {
     }
     assert.equal((await call(server, admin, 'DELETE', '/galerne/v1/keys/key_none')).status, 404)
     const { body: list } = await call(server, admin, 'GET', '/galerne/v1/keys')
-    for (const key of list.data as { id: string; scope: string }[]) {
+    for (const key of list.data as { id: string }[]) {
       if (key.id !== adminId) await call(server, admin, 'DELETE', `/galerne/v1/keys/${key.id}`)
     }
     const last = await call(server, admin, 'DELETE', `/galerne/v1/keys/${adminId}`)

@@ -3,16 +3,23 @@
 import type { Database } from '../../database/connect.ts'
 import { lockTable } from '../../database/dialect.ts'
 import type { NewRow, Row } from '../../database/tables.ts'
-
-/** What a key may do: `use` calls models, `admin` also changes the server. */
-export type KeyScope = 'admin' | 'use'
+import type { Grant, Role } from '../../wire/permissions.ts'
 
 /** What may be shown of a key. Times are milliseconds since 1970. */
 export interface KeyCard {
   readonly id: string
   readonly workspace: string
   readonly name: string
-  readonly scope: KeyScope
+  readonly role: Role
+  /** Whether the role counts in the key's workspace or in the whole organisation. */
+  readonly reach: 'workspace' | 'organisation'
+  /** The person or the service account that it was made for. */
+  readonly user: string | null
+  readonly serviceAccount: string | null
+  /** The only models, paths and networks that it may use; null: all. */
+  readonly models: readonly string[] | null
+  readonly endpoints: readonly string[] | null
+  readonly ipRanges: readonly string[] | null
   /** The secret's last four characters. */
   readonly hint: string
   readonly createdAt: number
@@ -21,10 +28,12 @@ export interface KeyCard {
   readonly lastUsedAt: number | null
 }
 
-/** A key with the hash that it is found by. */
+/** A key with the hash that it is found by, and what its holder may do. */
 export interface StoredKey extends KeyCard {
   /** SHA-256 of the secret in hexadecimal. */
   readonly hash: string
+  /** What the person or service account may do; undefined where the key stands for itself. */
+  readonly holder: readonly Grant[] | undefined
 }
 
 /** The queries on the table `keys`. */
@@ -42,8 +51,8 @@ export interface KeyStore {
   /** Every key of the workspace, the newest first, revoked ones too. */
   list(workspace: string): Promise<readonly KeyCard[]>
   /**
-   * Revokes a key; undefined where the workspace has none with this id. A second time changes nothing. The last working key with scope
-   * `admin` stays, or nobody could ever make one again.
+   * Revokes a key; undefined where the workspace has none with this id. A second time changes nothing. The last working key
+   * that administers the organisation stays, or nobody could ever make one again.
    */
   revoke(workspace: string, id: string, now: number): Promise<KeyCard | 'last-admin' | undefined>
   /** Notes a use; the time never goes back. */
@@ -84,8 +93,8 @@ export function keyStore({ query, dialect }: Database): KeyStore {
       })
     },
     async byHash(hash) {
-      const row = await query.selectFrom('keys').selectAll().where('hash', '=', hash).executeTakeFirst()
-      return row === undefined ? undefined : { ...keyCard(row), hash: row.hash }
+      const row = await withHolder(query).where('keys.hash', '=', hash).executeTakeFirst()
+      return row === undefined ? undefined : { ...keyCard(row), hash: row.hash, holder: holderOf(row) }
     },
     async list(workspace) {
       const rows = await query
@@ -109,6 +118,39 @@ export function keyStore({ query, dialect }: Database): KeyStore {
   }
 }
 
+/** Keys with all that decides what their holders may do, in one query: it runs for every request that no cache answers. */
+function withHolder(query: Database['query']) {
+  return query
+    .selectFrom('keys')
+    .leftJoin('users', 'users.id', 'keys.user_id')
+    .leftJoin('members', (join) =>
+      join.onRef('members.user_id', '=', 'keys.user_id').onRef('members.workspace', '=', 'keys.workspace'),
+    )
+    .leftJoin('service_accounts', 'service_accounts.id', 'keys.service_account')
+    .selectAll('keys')
+    .select([
+      'users.role as user_role',
+      'users.disabled_at as user_disabled_at',
+      'members.role as member_role',
+      'service_accounts.role as account_role',
+      'service_accounts.deleted_at as account_deleted_at',
+    ])
+}
+
+type HeldRow = Awaited<ReturnType<ReturnType<typeof withHolder>['executeTakeFirstOrThrow']>>
+
+/** A person who is gone or disabled, and a deleted service account, hold nothing: neither does the key. */
+function holderOf(row: HeldRow): readonly Grant[] | undefined {
+  const { workspace } = row
+  if (row.service_account !== null) {
+    return row.account_role === null || row.account_deleted_at !== null ? [] : [{ role: row.account_role, workspace }]
+  }
+  if (row.user_id === null) return undefined
+  if (row.user_role === null || row.user_disabled_at !== null) return []
+  const member = row.member_role === null ? [] : [{ role: row.member_role, workspace }]
+  return row.user_role === 'member' ? member : [{ role: row.user_role }, ...member]
+}
+
 async function revoke(
   { query, dialect }: Pick<Database, 'query' | 'dialect'>,
   workspace: string,
@@ -130,12 +172,14 @@ async function revoke(
       .selectFrom('keys')
       .select('id')
       .where('id', '!=', id)
-      .where('scope', '=', 'admin')
+      .where('reach', '=', 'organisation')
+      .where('role', 'in', administrators)
       .where('revoked_at', 'is', null)
       .where(({ or, eb }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
       .limit(1)
       .executeTakeFirst()
-    if (row.scope === 'admin' && otherAdmin === undefined) return 'last-admin'
+    if (row.reach === 'organisation' && administrators.includes(row.role) && otherAdmin === undefined)
+      return 'last-admin'
     await transaction.updateTable('keys').set({ revoked_at: now }).where('id', '=', id).execute()
     return { ...keyCard(row), revokedAt: now }
   })
@@ -147,11 +191,24 @@ export function keyCard(row: Row<'keys'>): KeyCard {
     id: row.id,
     workspace: row.workspace,
     name: row.name,
-    scope: row.scope,
+    role: row.role,
+    reach: row.reach,
+    user: row.user_id,
+    serviceAccount: row.service_account,
+    models: list(row.models),
+    endpoints: list(row.endpoints),
+    ipRanges: list(row.ip_ranges),
     hint: row.hint,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,
     lastUsedAt: row.last_used_at,
   }
+}
+
+/** The roles that can make keys for everything there is. */
+const administrators: Role[] = ['owner', 'admin']
+
+function list(text: string | null): readonly string[] | null {
+  return text === null ? null : (JSON.parse(text) as string[])
 }

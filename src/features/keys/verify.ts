@@ -2,21 +2,14 @@
 
 import { timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../base/clock.ts'
+import type { Caller } from '../../wire/exchange.ts'
 import { hashSecret, longestSecret } from './create.ts'
-import type { KeyScope, KeyStore } from './store.ts'
-
-/** Who asks. */
-export interface Identity {
-  /** Id of the key. */
-  readonly id: string
-  readonly workspace: string
-  readonly scope: KeyScope
-}
+import type { KeyStore, StoredKey } from './store.ts'
 
 /** Checks secrets. */
 export interface KeyVerifier {
-  /** The key's identity; undefined where the secret is unknown, revoked or expired. */
-  verify(secret: string): Promise<Identity | undefined>
+  /** Who holds the key; undefined where the secret is unknown, revoked or expired. */
+  verify(secret: string): Promise<Caller | undefined>
 }
 
 /** A use is noted at most this often per key, in milliseconds. */
@@ -34,7 +27,23 @@ export function keyVerifier(store: KeyStore, clock: Clock): KeyVerifier {
       const now = clock.now()
       if (key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= now)) return undefined
       if (key.lastUsedAt === null || now - key.lastUsedAt >= touchInterval) await store.touch(key.id, now)
-      return { id: key.id, workspace: key.workspace, scope: key.scope }
+      return callerOf(key)
     },
+  }
+}
+
+function callerOf(key: StoredKey): Caller {
+  const { id, role, reach, workspace, user, serviceAccount, models, endpoints, ipRanges, holder } = key
+  return {
+    id,
+    kind: 'key',
+    workspace,
+    grants: [reach === 'organisation' ? { role } : { role, workspace }],
+    ...(holder !== undefined && { holder }),
+    ...(user !== null && { user }),
+    ...(serviceAccount !== null && { serviceAccount }),
+    ...(models !== null && { models }),
+    ...(endpoints !== null && { endpoints }),
+    ...(ipRanges !== null && { ipRanges }),
   }
 }

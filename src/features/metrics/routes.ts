@@ -38,7 +38,7 @@ export function registerMetrics(server: Server, { registry, metrics, engines }: 
   server.get(
     '/metrics',
     {
-      config: { whileStopping: true },
+      config: { permission: 'server.read', whileStopping: true },
       schema: {
         tags: ['server'],
         summary: 'Counters for Prometheus',

@@ -9,14 +9,19 @@ import { line, type WaitingLine } from './line.ts'
 
 /** What the rest of the server gets of the models. */
 export interface Registry {
-  /** The model of that name or alias; throws `model_not_found`. */
-  model(name: string): Model
+  /** The model of that name or alias; throws `model_not_found`, and `model_forbidden` where the caller may use others only. */
+  model(name: string, access: ModelAccess): Model
   /** The model of that name, or without a name the only one there is; throws `invalid_value` where a name is needed. */
-  modelOrOnly(name: string | null | undefined): Model
-  /** Cards of all models, in the order of the configuration. */
-  list(): readonly ModelCard[]
+  modelOrOnly(name: string | null | undefined, access: ModelAccess): Model
+  /** Cards of the models that the caller may use, in the order of the configuration. */
+  list(access: ModelAccess): readonly ModelCard[]
   /** How busy each model is. `waiting` counts those in line and those the engine has admitted and not begun. */
   load(): readonly RegistryLoad[]
+}
+
+/** Which models somebody may use, by name or alias; without a list: all. A Caller is one. */
+export interface ModelAccess {
+  readonly models?: readonly string[]
 }
 
 /** One model's load for `/metrics` and `/readyz`. */
@@ -50,22 +55,27 @@ export function createRegistry(options: {
     for (const alias of model.card.aliases) if (!byName.has(alias)) byName.set(alias, model)
   }
   for (const { model } of entries) byName.set(model.card.name, model)
-  const byNameOrFail = (name: string): Model => {
+  const byNameOrFail = (name: string, access: ModelAccess): Model => {
     const model = byName.get(name)
     if (model === undefined) throw fail('model_not_found', { model: name.slice(0, 200), param: 'model' })
+    if (!mayUse(access, model.card)) throw fail('model_forbidden', { model: name, param: 'model' })
     return model
   }
   return {
     model: byNameOrFail,
-    modelOrOnly(name) {
-      if (name !== null && name !== undefined) return byNameOrFail(name)
+    modelOrOnly(name, access) {
+      if (name !== null && name !== undefined) return byNameOrFail(name, access)
       const [only, ...others] = entries
-      if (only !== undefined && others.length === 0) return only.model
+      if (only !== undefined && others.length === 0) return byNameOrFail(only.model.card.name, access)
       throw fail('invalid_value', { param: 'model', reason: 'this server has several models; name one' })
     },
-    list: () => entries.map(({ model }) => model.card),
+    list: (access) => entries.map(({ model }) => model.card).filter((card) => mayUse(access, card)),
     load: () => entries.map(({ bare, waiting }) => loadOf(bare, waiting)),
   }
+}
+
+function mayUse({ models }: ModelAccess, { name, aliases }: ModelCard): boolean {
+  return models === undefined || models.includes(name) || aliases.some((alias) => models.includes(alias))
 }
 
 function loadOf(bare: Model, waiting: WaitingLine): RegistryLoad {

@@ -8,13 +8,17 @@ import type { Registry } from './registry.ts'
 export function registerModels(server: Server, { registry }: { readonly registry: Registry }): void {
   server.get(
     '/v1/models',
-    { schema: { tags: ['models'], summary: 'List the models', response: { 200: ModelList } } },
-    async () => modelList(registry.list()),
+    {
+      config: { permission: 'models.read' },
+      schema: { tags: ['models'], summary: 'List the models', response: { 200: ModelList } },
+    },
+    async ({ exchange }) => modelList(registry.list(exchange.caller)),
   )
   // A name may hold a slash, which clients send as %2F and people as it is: so the rest of the path, not one step of it.
   server.get(
     '/v1/models/*',
     {
+      config: { permission: 'models.read' },
       schema: {
         tags: ['models'],
         summary: 'One model',
@@ -22,6 +26,6 @@ export function registerModels(server: Server, { registry }: { readonly registry
         response: { 200: ModelObject },
       },
     },
-    async ({ params }) => modelObject(registry.model(params['*']).card),
+    async ({ params, exchange }) => modelObject(registry.model(params['*'], exchange.caller).card),
   )
 }

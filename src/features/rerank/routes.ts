@@ -12,6 +12,7 @@ export function registerRerank(server: Server, { registry }: { readonly registry
     server.post(
       path,
       {
+        config: { permission: 'models.use' },
         schema: {
           tags: ['rerank'],
           summary: 'Order documents by relevance to a query',
@@ -22,7 +23,7 @@ export function registerRerank(server: Server, { registry }: { readonly registry
       },
       async (request, reply) => {
         const { body, exchange } = request
-        const model = registry.model(body.model)
+        const model = registry.model(body.model, exchange.caller)
         const { query, documents, format, ignored } = prepareRanking(body, model.card)
         const result = await model.rank({ query, documents, context: callContext(request) }, exchange.signal)
         nameIgnoredFields(reply, ignored)

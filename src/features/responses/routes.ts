@@ -17,7 +17,7 @@ export function registerResponses(server: Server, { registry }: { readonly regis
   server.post(
     '/v1/responses',
     {
-      config: { streamed: ResponseStreamEvent },
+      config: { permission: 'models.use', streamed: ResponseStreamEvent },
       preValidation: async ({ body }) => nameMessages(body),
       schema: {
         tags: ['responses'],
@@ -29,7 +29,7 @@ export function registerResponses(server: Server, { registry }: { readonly regis
     },
     async (request, reply) => {
       const { body, exchange } = request
-      const model = registry.model(body.model)
+      const model = registry.model(body.model, exchange.caller)
       const { call, settings, ignored, rename } = prepareResponse(body, model.card)
       const events = renamed(model.chat({ ...call, context: callContext(request) }, exchange.signal), rename)
       const seconds = (): number => Math.floor(exchange.clock.now() / 1000)
@@ -48,6 +48,7 @@ export function registerResponses(server: Server, { registry }: { readonly regis
   server.post(
     '/v1/responses/input_tokens',
     {
+      config: { permission: 'models.use' },
       preValidation: async ({ body }) => nameMessages(body),
       schema: {
         tags: ['responses'],
@@ -58,7 +59,7 @@ export function registerResponses(server: Server, { registry }: { readonly regis
     },
     async (request, reply) => {
       const { body, exchange } = request
-      const model = registry.model(body.model)
+      const model = registry.model(body.model, exchange.caller)
       const { call, ignored, rename } = prepareInputTokens(body, model.card)
       const tokens = await model.tokenize({ type: 'chat', call }, exchange.signal).catch((error: unknown) => {
         throw error instanceof Failure ? rename(error) : error

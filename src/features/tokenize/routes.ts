@@ -18,6 +18,7 @@ export function registerTokenize(server: Server, { registry }: { readonly regist
   server.post(
     '/tokenize',
     {
+      config: { permission: 'models.use' },
       schema: {
         tags: ['tokens'],
         summary: 'Count the tokens of a text or of a conversation',
@@ -26,7 +27,7 @@ export function registerTokenize(server: Server, { registry }: { readonly regist
       },
     },
     async ({ body, exchange }) => {
-      const model = registry.modelOrOnly(body.model)
+      const model = registry.modelOrOnly(body.model, exchange.caller)
       const tokens = await model.tokenize(readInput(body, model), exchange.signal)
       return {
         count: tokens.length,
@@ -39,6 +40,7 @@ export function registerTokenize(server: Server, { registry }: { readonly regist
   server.post(
     '/detokenize',
     {
+      config: { permission: 'models.use' },
       schema: {
         tags: ['tokens'],
         summary: 'The text of tokens',
@@ -47,7 +49,7 @@ export function registerTokenize(server: Server, { registry }: { readonly regist
       },
     },
     async ({ body, exchange }) => {
-      const model = registry.modelOrOnly(body.model)
+      const model = registry.modelOrOnly(body.model, exchange.caller)
       const { vocabularySize } = model.card
       const stranger = body.tokens.findIndex((token) => token >= vocabularySize)
       if (stranger >= 0) {
@@ -60,6 +62,7 @@ export function registerTokenize(server: Server, { registry }: { readonly regist
   server.get(
     '/tokenizer_info',
     {
+      config: { permission: 'models.use' },
       schema: {
         tags: ['tokens'],
         summary: 'What the tokenizer is',
@@ -67,7 +70,7 @@ export function registerTokenize(server: Server, { registry }: { readonly regist
         response: { 200: TokenizerInfoAnswer },
       },
     },
-    async ({ query, exchange }) => tokenizerInfo(registry.modelOrOnly(query.model), exchange.signal),
+    async ({ query, exchange }) => tokenizerInfo(registry.modelOrOnly(query.model, exchange.caller), exchange.signal),
   )
 }
 
