@@ -1,0 +1,32 @@
+// Puts the console into the page.
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { RouterProvider } from '@tanstack/react-router'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { LanguageProvider } from './language/language.tsx'
+import { ServerError } from './server/client.ts'
+import { router } from './shell/router.tsx'
+import './style.css'
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // The server's refusals stay refusals; only what may pass by itself is tried again.
+      retry: (failures, error) => failures < 2 && !(error instanceof ServerError && error.status < 500),
+      staleTime: 5_000,
+    },
+  },
+})
+
+const place = document.getElementById('root')
+if (place !== null) {
+  createRoot(place).render(
+    <StrictMode>
+      <QueryClientProvider client={queries}>
+        <LanguageProvider>
+          <RouterProvider router={router} />
+        </LanguageProvider>
+      </QueryClientProvider>
+    </StrictMode>,
+  )
+}

@@ -1,0 +1,87 @@
+// One answer as it comes: text, reasoning, calls, how likely each token was, and the figures under it.
+import { lazy, Suspense } from 'react'
+import { useFormats, useWords } from '../../language/language.tsx'
+import { Problem } from '../../parts/states.tsx'
+import { type Answer, type Likelihood, speedOf, type WantedCall } from './stream.ts'
+import { text } from './text.ts'
+
+// The reader of Markdown is larger than the page: it comes when the first answer does.
+const Markdown = lazy(async () => ({ default: (await import('../../parts/markdown.tsx')).Markdown }))
+
+/** An answer, whatever its state. */
+export function AnswerView({ answer }: { readonly answer: Answer }) {
+  const t = useWords(text)
+  return (
+    <div className="min-w-0 text-sm">
+      {answer.reasoning !== '' && (
+        <details className="mb-2 text-muted" open={answer.text === ''}>
+          <summary className="cursor-pointer text-xs font-medium">{t('reasoning')}</summary>
+          <p className="mt-1 whitespace-pre-wrap">{answer.reasoning}</p>
+        </details>
+      )}
+      {answer.likelihoods.length > 0 ? (
+        <Likelihoods tokens={answer.likelihoods} />
+      ) : (
+        <Suspense fallback={<p className="whitespace-pre-wrap">{answer.text}</p>}>
+          <Markdown source={answer.text} />
+        </Suspense>
+      )}
+      {answer.calls.map((call) => (
+        <Call key={call.id} call={call} />
+      ))}
+      {answer.state === 'waiting' && <p className="animate-pulse text-muted">{t('waiting')}</p>}
+      {answer.state === 'failed' && <Problem error={answer.error} />}
+      <Figures answer={answer} />
+    </div>
+  )
+}
+
+function Call({ call }: { readonly call: WantedCall }) {
+  const t = useWords(text)
+  return (
+    <div className="mt-2 rounded-lg border border-line bg-raised p-3">
+      <p className="text-xs font-medium">{t('call', { name: call.name })}</p>
+      <pre className="mt-1 overflow-x-auto font-mono text-xs">{call.arguments}</pre>
+    </div>
+  )
+}
+
+/** Each token on a ground that is the stronger the less likely it was; the others that were near stand in its title. */
+function Likelihoods({ tokens }: { readonly tokens: readonly Likelihood[] }) {
+  const { percent } = useFormats()
+  const t = useWords(text)
+  const say = ({ token, logprob }: { readonly token: string; readonly logprob: number }) =>
+    t('likelihood', { token: JSON.stringify(token), percent: percent(Math.exp(logprob)) })
+  return (
+    <p className="font-mono text-xs leading-6 whitespace-pre-wrap">
+      {tokens.map((entry, index) => (
+        <span
+          // biome-ignore lint/suspicious/noArrayIndexKey: tokens are only ever added at the end, and the same one comes often.
+          key={index}
+          title={[say(entry), ...entry.others.map(say)].join('\n')}
+          className={grounds[Math.min(grounds.length - 1, Math.floor(-entry.logprob))]}
+        >
+          {entry.token}
+        </span>
+      ))}
+    </p>
+  )
+}
+
+const grounds = ['', 'bg-accent-soft', 'bg-warn-soft', 'bg-warn-soft', 'bg-bad-soft']
+
+function Figures({ answer }: { readonly answer: Answer }) {
+  const t = useWords(text)
+  const { one, duration, whole } = useFormats()
+  const speed = speedOf(answer)
+  const facts = [
+    answer.firstTokenMs !== undefined && t('firstToken', { time: duration(answer.firstTokenMs) }),
+    speed !== undefined && t('speed', { speed: one(speed) }),
+    answer.promptTokens !== undefined &&
+      t('tokens', { input: whole(answer.promptTokens), output: whole(answer.completionTokens ?? 0) }),
+    (answer.cachedTokens ?? 0) > 0 && t('cached', { count: whole(answer.cachedTokens ?? 0) }),
+    answer.state === 'stopped' && t('stopped'),
+  ].filter((fact) => fact !== false)
+  if (facts.length === 0) return null
+  return <p className="mt-3 text-xs text-muted tabular-nums">{facts.join(' · ')}</p>
+}

@@ -1,0 +1,44 @@
+// Buttons in their three weights.
+import type { ButtonHTMLAttributes, ReactNode } from 'react'
+import { join } from './class-names.ts'
+
+interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
+  /** `strong` is the one thing to do on a page, `plain` the usual, `quiet` for tools in a row, `danger` destroys. */
+  readonly weight?: 'strong' | 'plain' | 'quiet' | 'danger'
+  readonly icon?: ReactNode
+}
+
+const weights = {
+  strong: 'bg-accent text-on-accent hover:opacity-90 border-transparent',
+  plain: 'bg-surface text-ink border-line hover:bg-raised',
+  quiet: 'bg-transparent text-muted border-transparent hover:bg-raised hover:text-ink',
+  danger: 'bg-surface text-bad border-line hover:bg-bad-soft',
+}
+
+/** A button with a text, and perhaps an icon before it. */
+export function Button({ weight = 'plain', icon, className, children, type = 'button', ...rest }: ButtonProps) {
+  return (
+    <button
+      {...rest}
+      // biome-ignore lint/a11y/useButtonType: the type is given, `button` unless a form says otherwise.
+      type={type}
+      className={join(
+        'inline-flex min-h-9 items-center justify-center gap-2 rounded-lg border px-3 py-1.5 text-sm font-medium whitespace-nowrap transition-colors disabled:cursor-not-allowed disabled:opacity-50',
+        weights[weight],
+        className,
+      )}
+    >
+      {icon}
+      {children}
+    </button>
+  )
+}
+
+/** A button that is only an icon; `label` is what it is called. */
+export function IconButton({ label, children, className, ...rest }: ButtonProps & { readonly label: string }) {
+  return (
+    <Button weight="quiet" {...rest} aria-label={label} title={label} className={join('min-w-9 px-0', className)}>
+      {children}
+    </Button>
+  )
+}

@@ -1,0 +1,46 @@
+// Markdown as a model writes it. Raw HTML stays text, pictures are not fetched, links open elsewhere and tell nobody where from.
+import ReactMarkdown, { type Components } from 'react-markdown'
+import remarkGfm from 'remark-gfm'
+
+const components: Components = {
+  a: ({ href, children }) => (
+    <a href={href} target="_blank" rel="noopener noreferrer nofollow" className="text-accent underline">
+      {children}
+    </a>
+  ),
+  // A picture's address would tell its server who reads this: it is shown as the address that it is.
+  img: ({ src, alt }) => <span className="text-muted">{`[${alt ?? ''}](${typeof src === 'string' ? src : ''})`}</span>,
+  pre: ({ children }) => (
+    <pre tabIndex={0} className="my-2 overflow-x-auto rounded-lg bg-raised p-3 font-mono text-xs">
+      {children}
+    </pre>
+  ),
+  code: ({ children }) => <code className="rounded bg-raised px-1 font-mono text-[0.9em]">{children}</code>,
+  p: ({ children }) => <p className="my-2 first:mt-0 last:mb-0">{children}</p>,
+  ul: ({ children }) => <ul className="my-2 list-disc pl-5">{children}</ul>,
+  ol: ({ children }) => <ol className="my-2 list-decimal pl-5">{children}</ol>,
+  h1: ({ children }) => <p className="mt-3 mb-1 text-base font-semibold">{children}</p>,
+  h2: ({ children }) => <p className="mt-3 mb-1 text-base font-semibold">{children}</p>,
+  h3: ({ children }) => <p className="mt-3 mb-1 font-semibold">{children}</p>,
+  blockquote: ({ children }) => <blockquote className="border-l-2 border-line pl-3 text-muted">{children}</blockquote>,
+  table: ({ children }) => (
+    <div className="my-2 overflow-x-auto">
+      <table className="border-collapse text-xs [&_td]:border [&_td]:border-line [&_td]:px-2 [&_td]:py-1 [&_th]:border [&_th]:border-line [&_th]:px-2 [&_th]:py-1">
+        {children}
+      </table>
+    </div>
+  ),
+}
+
+const plugins = [remarkGfm]
+
+/** Renders it. */
+export function Markdown({ source }: { readonly source: string }) {
+  return (
+    <div className="break-words">
+      <ReactMarkdown remarkPlugins={plugins} components={components} skipHtml={false}>
+        {source}
+      </ReactMarkdown>
+    </div>
+  )
+}

@@ -1,0 +1,71 @@
+// The surfaces that a page is made of: its head, panels, single figures.
+import type { ReactNode } from 'react'
+import { join } from './class-names.ts'
+
+/** A page's title, what it is for, and what can be done on it. */
+export function PageHead({
+  title,
+  hint,
+  actions,
+}: {
+  readonly title: string
+  readonly hint?: string
+  readonly actions?: ReactNode
+}) {
+  return (
+    <header className="mb-6 flex flex-wrap items-start justify-between gap-3">
+      <div>
+        <h1 className="text-xl font-semibold tracking-tight">{title}</h1>
+        {hint !== undefined && <p className="mt-1 max-w-prose text-sm text-muted">{hint}</p>}
+      </div>
+      {actions !== undefined && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
+    </header>
+  )
+}
+
+/** A surface with an optional title. */
+export function Panel({
+  title,
+  actions,
+  className,
+  children,
+}: {
+  readonly title?: string
+  readonly actions?: ReactNode
+  readonly className?: string
+  readonly children: ReactNode
+}) {
+  return (
+    <section className={join('rounded-xl border border-line bg-surface', className)}>
+      {title !== undefined && (
+        <div className="flex flex-wrap items-center justify-between gap-2 border-b border-line px-4 py-3">
+          <h2 className="text-sm font-semibold">{title}</h2>
+          {actions}
+        </div>
+      )}
+      {children}
+    </section>
+  )
+}
+
+/** One figure with its name, and where it leads. */
+export function Figure({
+  name,
+  value,
+  note,
+  children,
+}: {
+  readonly name: string
+  readonly value: string
+  readonly note?: string | undefined
+  readonly children?: ReactNode
+}) {
+  return (
+    <div className="rounded-xl border border-line bg-surface p-4">
+      <div className="text-sm text-muted">{name}</div>
+      <div className="mt-1 text-2xl font-semibold tracking-tight tabular-nums">{value}</div>
+      {note !== undefined && <div className="mt-1 text-xs text-muted">{note}</div>}
+      {children}
+    </div>
+  )
+}

@@ -1,0 +1,77 @@
+// What a page shows instead of its content: nothing yet, still loading, or an error in words.
+import { CircleAlert } from 'lucide-react'
+import type { ReactNode } from 'react'
+import { useWords } from '../language/language.tsx'
+import { words } from '../language/words.ts'
+import { ServerError } from '../server/client.ts'
+import { Button } from './button.tsx'
+
+const text = words({
+  en: {
+    loading: 'Loading…',
+    failed: 'That did not work',
+    offline: 'The server does not answer. Is it still running?',
+    request: 'Request {id}: name it when you ask whoever runs this server.',
+    again: 'Try again',
+  },
+  fr: {
+    loading: 'Chargement…',
+    failed: 'Cela n’a pas marché',
+    offline: 'Le serveur ne répond pas. Tourne-t-il encore ?',
+    request: 'Requête {id} : à citer à la personne qui gère ce serveur.',
+    again: 'Réessayer',
+  },
+})
+
+/** Nothing is here yet, and what to do about it. */
+export function Empty({
+  title,
+  hint,
+  children,
+}: {
+  readonly title: string
+  readonly hint?: string
+  readonly children?: ReactNode
+}) {
+  return (
+    <div className="flex flex-col items-center gap-2 px-6 py-12 text-center">
+      <p className="font-medium">{title}</p>
+      {hint !== undefined && <p className="max-w-md text-sm text-muted">{hint}</p>}
+      {children !== undefined && <div className="mt-3">{children}</div>}
+    </div>
+  )
+}
+
+/** Work goes on. */
+export function Loading() {
+  const t = useWords(text)
+  return (
+    <div role="status" className="px-6 py-12 text-center text-sm text-muted">
+      {t('loading')}
+    </div>
+  )
+}
+
+/** What went wrong, in the server's words, and a way to try again. */
+export function Problem({ error, retry }: { readonly error: unknown; readonly retry?: () => void }) {
+  const t = useWords(text)
+  const fromServer = error instanceof ServerError
+  const message = fromServer ? error.message : error instanceof TypeError ? t('offline') : String(error)
+  return (
+    <div role="alert" className="m-4 flex gap-3 rounded-lg border border-line bg-bad-soft p-4 text-sm">
+      <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
+      <div className="min-w-0">
+        <p className="font-medium">{t('failed')}</p>
+        <p className="mt-1 break-words">{message}</p>
+        {fromServer && error.requestId !== null && (
+          <p className="mt-1 text-muted">{t('request', { id: error.requestId })}</p>
+        )}
+        {retry !== undefined && (
+          <Button className="mt-3" onClick={retry}>
+            {t('again')}
+          </Button>
+        )}
+      </div>
+    </div>
+  )
+}
