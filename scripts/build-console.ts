@@ -26,6 +26,8 @@ if (existsSync(vite) && (process.argv.includes('--always') || isNewer())) {
   process.stdout.write('Building the console…\n')
   const result = spawnSync(process.execPath, [vite, 'build', '--logLevel', 'warn'], { cwd: console_, encoding: 'utf8' })
   if (result.status !== 0) {
-    process.stderr.write(`The console could not be built, so the server starts without it:\n${result.stdout}${result.stderr}\n`)
+    process.stderr.write(
+      `The console could not be built, so the server starts without it:\n${result.stdout}${result.stderr}\n`,
+    )
   }
 }

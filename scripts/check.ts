@@ -7,6 +7,7 @@ const tool = (name: string) => join(root, 'node_modules/.bin', name)
 
 const checks: readonly { readonly name: string; readonly command: readonly string[] }[] = [
   { name: 'types (tsc)', command: [tool('tsc'), '-p', 'tsconfig.json', '--noEmit'] },
+  { name: "the console's types (tsc)", command: [tool('tsc'), '-p', 'console/tsconfig.json', '--noEmit'] },
   { name: 'lint and format (biome)', command: [tool('biome'), 'ci', '--error-on-warnings', '--colors=off', '.'] },
   { name: 'dead code (knip)', command: [tool('knip')] },
   { name: "the house's rules", command: [process.execPath, '--test', 'test/architecture.test.ts'] },

@@ -28,6 +28,8 @@ const featureImports: readonly string[] = [
   'tokenize → models',
   'tokenize → chat',
   'metrics → models',
+  'overview → metrics',
+  'overview → models',
   'models → usage',
 ]
 
@@ -216,4 +218,17 @@ test('no default exports, no barrels, no silenced compiler', () => {
     silenced.map(({ path }) => path),
     [],
   )
+})
+
+test('the console takes nothing of the server but the types of src/wire', () => {
+  const files = globSync('console/src/**/*.{ts,tsx}', { cwd: root })
+  const wrong = files.flatMap((path) => {
+    const text = readFileSync(join(root, path), 'utf8')
+    const imports = [...text.matchAll(/^(?:import|export)\s+(type\s+)?[^'";]*?from\s+'([^']*\/src\/[^']+)'/gm)]
+    return imports
+      .filter((match) => match[1] === undefined || !/\/src\/wire\/[^/]+\.ts$/.test(match[2] ?? ''))
+      .map((match) => `${path} → ${match[2]}`)
+  })
+  assert.ok(files.length > 10)
+  assert.deepEqual(wrong, [])
 })

@@ -48,14 +48,17 @@ export async function registerConsole(server: Server): Promise<SendConsole> {
       setHeaders(response, path) {
         // Names of built files change with their content; the page that names them must be asked for each time.
         const lasting = path.startsWith(join(folder, 'assets'))
-        response.setHeader('cache-control', lasting ? 'public, max-age=31536000, immutable' : 'no-cache')
-        for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+        void response.header('cache-control', lasting ? 'public, max-age=31536000, immutable' : 'no-cache')
+        void response.headers(headers)
       },
     })
   })
   return (request, reply) => {
     if (!wantsConsole(request)) return false
-    void reply.headers({ ...headers, 'cache-control': 'no-cache' }).type('text/html; charset=utf-8').send(page)
+    void reply
+      .headers({ ...headers, 'cache-control': 'no-cache' })
+      .type('text/html; charset=utf-8')
+      .send(page)
     return true
   }
 }

@@ -4,16 +4,21 @@ import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Failure, fail } from '../base/errors.ts'
 import { errorBody, errorHeaders, toFailure } from '../wire/failure.ts'
+import type { SendConsole } from './console.ts'
 import { explain, type ValidatorError } from './explain.ts'
 
-/** Sets the server's handlers so that every error answer has the union body. */
-export function handleFailures(server: FastifyInstance, bodyLimit: number): void {
+/** Sets the server's handlers so that every error answer has the union body; a person's unknown address is the console's. */
+export function handleFailures(
+  server: FastifyInstance,
+  { bodyLimit, sendConsole }: { readonly bodyLimit: number; readonly sendConsole: SendConsole },
+): void {
   const routes: { pattern: RegExp; path: string; methods: string[] }[] = []
   server.addHook('onRoute', ({ url, method }) => {
     const pattern = new RegExp(`^${url.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*|:[^/]+/g, '.+')}$`)
     routes.push({ pattern, path: url, methods: [method].flat() })
   })
-  server.setNotFoundHandler(async (request) => {
+  server.setNotFoundHandler(async (request, reply) => {
+    if (sendConsole(request, reply)) return reply
     const path = request.url.split('?', 1)[0] ?? ''
     const methods = routes.filter(({ pattern }) => pattern.test(path)).flatMap((route) => route.methods)
     if (methods.length > 0) {

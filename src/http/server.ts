@@ -14,6 +14,7 @@ import type { KeyStore } from '../features/keys/store.ts'
 import { type MetricSources, registerMetrics } from '../features/metrics/routes.ts'
 import type { Registry } from '../features/models/registry.ts'
 import { registerModels } from '../features/models/routes.ts'
+import { registerOverview } from '../features/overview/routes.ts'
 import { registerRerank } from '../features/rerank/routes.ts'
 import { registerResponses } from '../features/responses/routes.ts'
 import { registerTokenize } from '../features/tokenize/routes.ts'
@@ -21,6 +22,7 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import type { Server } from '../wire/exchange.ts'
 import { authenticate, type Keys } from './authenticate.ts'
 import { readJson } from './body.ts'
+import { registerConsole } from './console.ts'
 import { addDrain } from './drain.ts'
 import { openExchanges, setIdentity } from './exchanges.ts'
 import { handleFailures, readError, refuseBrokenHttp, sendFailure } from './failures.ts'
@@ -52,7 +54,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   server.addContentTypeParser('application/json', { parseAs: 'string' }, readJson)
   // Answers are written once, as they are: that they keep their schemas is proved by tests, not forced by a serializer.
   server.setSerializerCompiler(() => (data) => JSON.stringify(data))
-  handleFailures(server, config.bodyLimit)
+  const sendConsole = await registerConsole(server)
+  handleFailures(server, { bodyLimit: config.bodyLimit, sendConsole })
   const exchanges = openExchanges(server, { clock, keepAlive: config.keepAlive })
   const drain = addDrain(server, exchanges)
   authenticate(server, keys)
@@ -69,6 +72,11 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   if (parts.keyStore !== undefined) registerKeys(server, { store: parts.keyStore })
   registerHealth(server, { ready: () => !drain.stopping })
   registerMetrics(server, { registry, metrics, ...(parts.engines !== undefined && { engines: parts.engines }) })
+  registerOverview(server, {
+    registry,
+    version: parts.version,
+    ...(parts.engines !== undefined && { engines: parts.engines }),
+  })
   registerOpenapi(server)
   return server
 }

@@ -20,7 +20,6 @@ export function Button({ weight = 'plain', icon, className, children, type = 'bu
   return (
     <button
       {...rest}
-      // biome-ignore lint/a11y/useButtonType: the type is given, `button` unless a form says otherwise.
       type={type}
       className={join(
         'inline-flex min-h-9 items-center justify-center gap-2 rounded-lg border px-3 py-1.5 text-sm font-medium whitespace-nowrap transition-colors disabled:cursor-not-allowed disabled:opacity-50',

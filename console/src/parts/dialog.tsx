@@ -22,7 +22,10 @@ interface DialogProps {
 export function Dialog({ title, hint, trigger, open, change, children }: DialogProps) {
   const t = useWords(text)
   return (
-    <Base.Root {...(open !== undefined && { open })} {...(change !== undefined && { onOpenChange: (next) => change(next) })}>
+    <Base.Root
+      {...(open !== undefined && { open })}
+      {...(change !== undefined && { onOpenChange: (next) => change(next) })}
+    >
       {trigger !== undefined && <Base.Trigger render={trigger} />}
       <Base.Portal>
         <Base.Backdrop className="fixed inset-0 z-20 bg-black/40" />

@@ -1,5 +1,11 @@
 // Inputs with their labels, hints and faults, wired for those who do not see them.
-import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes, useId } from 'react'
+import {
+  type InputHTMLAttributes,
+  type ReactNode,
+  type SelectHTMLAttributes,
+  type TextareaHTMLAttributes,
+  useId,
+} from 'react'
 import { join } from './class-names.ts'
 
 interface FieldProps {

@@ -1,6 +1,7 @@
 // Markdown as a model writes it. Raw HTML stays text, pictures are not fetched, links open elsewhere and tell nobody where from.
 import ReactMarkdown, { type Components } from 'react-markdown'
 import remarkGfm from 'remark-gfm'
+import { CodeBlock } from './code-block.tsx'
 
 const components: Components = {
   a: ({ href, children }) => (
@@ -10,11 +11,7 @@ const components: Components = {
   ),
   // A picture's address would tell its server who reads this: it is shown as the address that it is.
   img: ({ src, alt }) => <span className="text-muted">{`[${alt ?? ''}](${typeof src === 'string' ? src : ''})`}</span>,
-  pre: ({ children }) => (
-    <pre tabIndex={0} className="my-2 overflow-x-auto rounded-lg bg-raised p-3 font-mono text-xs">
-      {children}
-    </pre>
-  ),
+  pre: ({ children }) => <CodeBlock>{children}</CodeBlock>,
   code: ({ children }) => <code className="rounded bg-raised px-1 font-mono text-[0.9em]">{children}</code>,
   p: ({ children }) => <p className="my-2 first:mt-0 last:mb-0">{children}</p>,
   ul: ({ children }) => <ul className="my-2 list-disc pl-5">{children}</ul>,

@@ -8,7 +8,11 @@ export class ServerError extends Error {
   /** To name when asking whoever runs the server. */
   readonly requestId: string | null
 
-  constructor(status: number, words: { message: string; code: string; param: string | null }, requestId: string | null) {
+  constructor(
+    status: number,
+    words: { message: string; code: string; param: string | null },
+    requestId: string | null,
+  ) {
     super(words.message)
     this.name = 'ServerError'
     this.status = status
@@ -26,13 +30,6 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-let token: string | undefined
-
-/** Keeps the token that every changing call must show (against forged requests of other pages); the sign-in answers it. */
-export function keepToken(value: string | undefined): void {
-  token = value
-}
-
 /** Sends a call and answers the response; throws `ServerError` for an answer that is no success. */
 export async function send(path: string, options: CallOptions = {}): Promise<Response> {
   const { method = options.body === undefined ? 'GET' : 'POST', body, signal } = options
@@ -42,7 +39,6 @@ export async function send(path: string, options: CallOptions = {}): Promise<Res
     headers: {
       accept: 'application/json, text/event-stream',
       ...(body !== undefined && !isForm && { 'content-type': 'application/json' }),
-      ...(token !== undefined && { 'x-csrf-token': token }),
       ...options.headers,
     },
     ...(body !== undefined && { body: isForm ? body : JSON.stringify(body) }),

@@ -1,13 +1,6 @@
 // Every page: where it lies, what it is called, and in which group of the navigation. A page is one line here and one folder in pages/.
-import {
-  Activity,
-  Box,
-  Gauge,
-  KeyRound,
-  type LucideIcon,
-  MessagesSquare,
-} from 'lucide-react'
 import { lazyRouteComponent } from '@tanstack/react-router'
+import { Gauge, type LucideIcon, MessagesSquare } from 'lucide-react'
 
 /** A page of the console. */
 export interface Page {

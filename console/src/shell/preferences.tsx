@@ -11,7 +11,7 @@ export function Preferences() {
   const theme = useTheme()
   const { language, choose } = useLanguage()
   return (
-    <div className="grid grid-cols-2 gap-2 border-t border-line p-3">
+    <div className="space-y-2 border-t border-line p-3">
       <SelectField
         label={t('language')}
         bare
@@ -21,12 +21,7 @@ export function Preferences() {
         <option value="en">English</option>
         <option value="fr">Français</option>
       </SelectField>
-      <SelectField
-        label={t('theme')}
-        bare
-        value={theme}
-        onChange={(event) => chooseTheme(event.target.value as Theme)}
-      >
+      <SelectField label={t('theme')} bare value={theme} onChange={(event) => chooseTheme(event.target.value as Theme)}>
         <option value="system">{t('system')}</option>
         <option value="light">{t('light')}</option>
         <option value="dark">{t('dark')}</option>

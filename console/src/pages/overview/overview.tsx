@@ -1,12 +1,112 @@
-// The overview: what runs now.
-import { useWords } from '../../language/language.tsx'
-import { words } from '../../language/words.ts'
-import { PageHead } from '../../parts/panel.tsx'
+// The overview: what the models are doing now, read every two seconds.
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useRef } from 'react'
+import type { Static } from 'typebox'
+import type { OverviewObject } from '../../../../src/wire/overview.ts'
+import { useFormats, useWords } from '../../language/language.tsx'
+import { Meter } from '../../parts/meter.tsx'
+import { Figure, PageHead, Panel } from '../../parts/panel.tsx'
+import { Empty, Loading, Problem } from '../../parts/states.tsx'
+import { call } from '../../server/client.ts'
+import { type Rates, ratesOf } from './rates.ts'
+import { text } from './text.ts'
 
-const text = words({ en: { title: 'Overview' }, fr: { title: 'Vue d’ensemble' } })
+/** How often it is read, in milliseconds. */
+const every = 2_000
+
+type Overview = Static<typeof OverviewObject>
+
+/** Reads the overview again and again, with the rates between the last two readings. */
+function useOverview() {
+  const before = useRef<Overview>(undefined)
+  return useQuery({
+    queryKey: ['overview'],
+    refetchInterval: every,
+    async queryFn({ signal }) {
+      const now = await call<Overview>('/galerne/v1/overview', { signal })
+      const rates = ratesOf(before.current, now)
+      before.current = now
+      return { now, rates }
+    },
+  })
+}
 
 /** The page. */
 export function Overview() {
   const t = useWords(text)
-  return <PageHead title={t('title')} />
+  const overview = useOverview()
+  if (overview.isPending) return <Loading />
+  if (overview.data === undefined) return <Problem error={overview.error} retry={() => void overview.refetch()} />
+  const { now, rates } = overview.data
+  return (
+    <>
+      <PageHead title={t('title')} hint={t('hint', { version: now.version })} />
+      {overview.isError && <Problem error={overview.error} />}
+      <Totals now={now} rates={rates} />
+      <Panel title={t('models')} className="mt-6">
+        {now.models.length === 0 ? (
+          <Empty title={t('none')} hint={t('noneHint')} />
+        ) : (
+          <div className="divide-y divide-line">
+            {now.models.map((model) => (
+              <ModelRow key={model.model} model={model} rate={rates.generated.get(model.model)} />
+            ))}
+          </div>
+        )}
+      </Panel>
+    </>
+  )
+}
+
+function Totals({ now, rates }: { readonly now: Overview; readonly rates: Rates }) {
+  const t = useWords(text)
+  const { whole, one, bytes, percent } = useFormats()
+  const sum = (read: (model: Overview['models'][number]) => number) =>
+    now.models.reduce((total, model) => total + read(model), 0)
+  const prompt = sum((model) => model.prompt_tokens)
+  return (
+    <div className="grid grid-cols-2 gap-4 lg:grid-cols-4">
+      <Figure
+        name={t('running')}
+        value={whole(sum((model) => model.running))}
+        note={t('ofStreams', { streams: whole(sum((model) => model.streams)) })}
+      />
+      <Figure name={t('waiting')} value={whole(sum((model) => model.waiting))} />
+      <Figure name={t('speed')} value={rates.total === undefined ? '–' : one(rates.total)} />
+      <Figure
+        name={t('cached')}
+        value={prompt === 0 ? '–' : percent(sum((model) => model.cached_tokens) / prompt)}
+        note={t('memory', { size: bytes(now.resident_bytes) })}
+      />
+    </div>
+  )
+}
+
+function ModelRow({ model, rate }: { readonly model: Overview['models'][number]; readonly rate: number | undefined }) {
+  const t = useWords(text)
+  const { whole, one, percent, compact } = useFormats()
+  return (
+    <div className="grid gap-x-6 gap-y-3 p-4 sm:grid-cols-[minmax(0,1fr)_10rem_10rem_6rem]">
+      <div className="min-w-0">
+        <Link to="/playground" className="font-medium hover:underline">
+          {model.model}
+        </Link>
+        <p className="mt-0.5 text-xs text-muted">
+          {t('facts', { context: whole(model.context_length), tokens: compact(model.generated_tokens) })}
+          {model.restarts > 0 && ` · ${t('restarts', { count: whole(model.restarts) })}`}
+        </p>
+      </div>
+      <Meter
+        label={t('streams')}
+        value={model.streams === 0 ? 0 : model.running / model.streams}
+        shown={`${whole(model.running)} / ${whole(model.streams)}`}
+      />
+      <Meter label={t('kv')} value={model.kv_use} shown={percent(model.kv_use)} />
+      <div className="text-sm">
+        <div className="text-xs text-muted">{t('speed')}</div>
+        <div className="tabular-nums">{rate === undefined ? '–' : one(rate)}</div>
+      </div>
+    </div>
+  )
 }

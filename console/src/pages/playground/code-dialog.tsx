@@ -3,6 +3,7 @@ import { Code } from 'lucide-react'
 import { useState } from 'react'
 import { useWords } from '../../language/language.tsx'
 import { Button } from '../../parts/button.tsx'
+import { CodeBlock } from '../../parts/code-block.tsx'
 import { CopyButton } from '../../parts/copy-button.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
 import { SelectField } from '../../parts/field.tsx'
@@ -34,9 +35,7 @@ export function CodeDialog({ body }: { readonly body: Readonly<Record<string, un
         </SelectField>
         <CopyButton value={code} />
       </div>
-      <pre tabIndex={0} className="max-h-[50vh] overflow-auto rounded-lg bg-raised p-3 font-mono text-xs">
-        {code}
-      </pre>
+      <CodeBlock>{code}</CodeBlock>
     </Dialog>
   )
 }

@@ -1,7 +1,13 @@
 // The same request as code: curl, and both vendors' clients in Python and TypeScript. Pure text.
 
 /** The languages that a request can be shown in. */
-export const codeKinds = ['curl', 'Python (openai)', 'Python (mistralai)', 'TypeScript (openai)', 'TypeScript (mistralai)'] as const
+export const codeKinds = [
+  'curl',
+  'Python (openai)',
+  'Python (mistralai)',
+  'TypeScript (openai)',
+  'TypeScript (mistralai)',
+] as const
 
 /** One of them. */
 export type CodeKind = (typeof codeKinds)[number]
@@ -20,7 +26,13 @@ export function codeFor(kind: CodeKind, origin: string, body: Body): string {
     case 'TypeScript (openai)':
       return script('openai', 'OpenAI', `baseURL: '${origin}/v1'`, 'client.chat.completions.create', body)
     case 'TypeScript (mistralai)':
-      return script('@mistralai/mistralai', '{ Mistral }', `serverURL: '${origin}'`, 'client.chat.complete', camel(asMistral(body)))
+      return script(
+        '@mistralai/mistralai',
+        '{ Mistral }',
+        `serverURL: '${origin}'`,
+        'client.chat.complete',
+        camel(asMistral(body)),
+      )
   }
 }
 
@@ -54,7 +66,9 @@ function pythonValue(value: unknown): string {
   if (value === null) return 'None'
   if (Array.isArray(value)) return `[${value.map(pythonValue).join(', ')}]`
   if (typeof value === 'object') {
-    const pairs = Object.entries(value as object).map(([name, inner]) => `${JSON.stringify(name)}: ${pythonValue(inner)}`)
+    const pairs = Object.entries(value as object).map(
+      ([name, inner]) => `${JSON.stringify(name)}: ${pythonValue(inner)}`,
+    )
     return `{${pairs.join(', ')}}`
   }
   return JSON.stringify(value)
@@ -84,7 +98,10 @@ function camel(value: unknown, own = false): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => {
       if (name === 'schema') return ['schemaDefinition', inner]
-      return [name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), camel(inner, name === 'parameters')]
+      return [
+        name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+        camel(inner, name === 'parameters'),
+      ]
     }),
   )
 }

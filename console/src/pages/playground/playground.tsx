@@ -79,7 +79,12 @@ function Desk({ models }: { readonly models: readonly string[] }) {
             ))}
           </div>
           <Turns conversation={conversation} />
-          <Asking busy={busy} stop={stop} send={(question) => ask(question, settings)} blocked={faultOf(settings) !== undefined} />
+          <Asking
+            busy={busy}
+            stop={stop}
+            send={(question) => ask(question, settings)}
+            blocked={faultOf(settings) !== undefined}
+          />
         </Panel>
         <SettingsPanel settings={settings} change={setSettings} />
       </div>

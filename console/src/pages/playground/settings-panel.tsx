@@ -14,7 +14,10 @@ interface SettingsPanelProps {
 export function SettingsPanel({ settings, change }: SettingsPanelProps) {
   const t = useWords(text)
   const fault = faultOf(settings)
-  const number = (name: 'temperature' | 'topP' | 'maxTokens' | 'seed', range: { min?: number; max?: number; step?: number }) => (
+  const number = (
+    name: 'temperature' | 'topP' | 'maxTokens' | 'seed',
+    range: { min?: number; max?: number; step?: number },
+  ) => (
     <TextField
       label={t(name)}
       type="number"

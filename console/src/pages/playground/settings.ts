@@ -50,7 +50,10 @@ export function bodyOf(
     ...(settings.logprobs && { logprobs: true, top_logprobs: 5 }),
     ...(settings.tools.trim() !== '' && { tools: parse(settings.tools) }),
     ...(settings.schema.trim() !== '' && {
-      response_format: { type: 'json_schema', json_schema: { name: 'answer', schema: parse(settings.schema), strict: true } },
+      response_format: {
+        type: 'json_schema',
+        json_schema: { name: 'answer', schema: parse(settings.schema), strict: true },
+      },
     }),
   }
   const given = Object.entries(fields).filter(([, value]) => value !== undefined)

@@ -77,7 +77,10 @@ export async function streamAnswer(
     for await (const data of readEvents(response)) {
       const chunk = JSON.parse(data) as Chunk
       if (chunk.error !== undefined) throw new Error(chunk.error.message)
-      change({ ...added(answer, chunk), firstTokenMs: answer.firstTokenMs ?? (saysSomething(chunk) ? passed() : undefined) })
+      change({
+        ...added(answer, chunk),
+        firstTokenMs: answer.firstTokenMs ?? (saysSomething(chunk) ? passed() : undefined),
+      })
     }
     change({ state: 'done', totalMs: passed() })
   } catch (error) {
@@ -96,7 +99,10 @@ function added(answer: Answer, chunk: Chunk): Partial<Answer> {
   const delta = (choice?.delta ?? {}) as {
     readonly content?: string | null
     readonly reasoning_content?: string | null
-    readonly tool_calls?: readonly { readonly id: string; readonly function: { readonly name: string; readonly arguments: string } }[]
+    readonly tool_calls?: readonly {
+      readonly id: string
+      readonly function: { readonly name: string; readonly arguments: string }
+    }[]
   }
   const usage = chunk.usage ?? undefined
   return {
