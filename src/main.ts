@@ -11,6 +11,7 @@ import { serverAddress } from './base/server-address.ts'
 import { version } from './base/version.ts'
 import { connect } from './database/connect.ts'
 import { type Pool, startPool } from './engine/pool.ts'
+import { openFiles } from './features/files/open.ts'
 import { firstKey } from './features/keys/create.ts'
 import { keyStore } from './features/keys/store.ts'
 import { keyVerifier } from './features/keys/verify.ts'
@@ -60,6 +61,8 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       home: config.home,
       ...(config.apiKey !== undefined && { given: config.apiKey }),
     })
+    const files = await openFiles({ config, database, environment: processEnvironment(), clock, log })
+    opened.push(() => files.close())
     const pool = await startEngine(config, options, clock)
     opened.push(() => pool.stop())
     const metrics = createMetrics()
@@ -69,6 +72,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       registry,
       keys: keyVerifier(store, clock),
       keyStore: store,
+      files,
       log,
       clock,
       metrics,

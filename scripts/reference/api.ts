@@ -4,6 +4,7 @@ import { loadConfig } from '../../src/base/config.ts'
 import { createLog } from '../../src/base/log.ts'
 import { version } from '../../src/base/version.ts'
 import { connect } from '../../src/database/connect.ts'
+import { openFiles } from '../../src/features/files/open.ts'
 import { keyStore } from '../../src/features/keys/store.ts'
 import { createRegistry } from '../../src/features/models/registry.ts'
 import { createServer } from '../../src/http/server.ts'
@@ -49,11 +50,13 @@ async function readDocument(): Promise<Document> {
   const registry = createRegistry({ models: [], clock: systemClock, log, metrics, queueLength: 0 })
   const keys = { verify: async () => undefined }
   const database = await connect('sqlite::memory:')
+  const files = await openFiles({ config, database, environment: {}, clock: systemClock, log })
   const server = await createServer({
     config,
     registry,
     keys,
     keyStore: keyStore(database),
+    files,
     log,
     clock: systemClock,
     metrics,

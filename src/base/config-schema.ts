@@ -118,6 +118,28 @@ export const configSchema = Type.Object({
     maximum: 1_073_741_824,
     unit: 'size',
   }),
+  'file-store': Type.Optional(
+    Type.String({
+      description:
+        'Where files are kept: s3://bucket/prefix?region=…&endpoint=… for a store that speaks S3, with its keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Without it: the folder files in home.',
+      pattern: '^s3://[^/?\\s]+(/[^?\\s]*)?(\\?\\S*)?$',
+      hint: 'must be written as s3://bucket/prefix?region=…&endpoint=…',
+    }),
+  ),
+  'file-limit': Type.Integer({
+    description: 'Largest file that is taken in one request.',
+    default: 536_870_912,
+    minimum: 1024,
+    maximum: 5_368_709_120,
+    unit: 'size',
+  }),
+  'upload-limit': Type.Integer({
+    description: 'Largest file that is taken in parts.',
+    default: 8_589_934_592,
+    minimum: 1024,
+    maximum: 1_099_511_627_776,
+    unit: 'size',
+  }),
   'keep-alive': duration(
     'Time without output after which a stream sends a comment, so that proxies keep it open; 0 turns it off.',
     15_000,

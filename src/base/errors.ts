@@ -78,6 +78,16 @@ const kinds = {
     (f) =>
       `Model "${f['model']}" computed no usable numbers for this request. Its file may be damaged: check its sha256 and pull it again.`,
   ),
+  file_store_failed: server(
+    503,
+    true,
+    (f) => `The file store does not answer: ${f['reason']}. Send the request again.`,
+  ),
+  file_too_large: request(
+    413,
+    (f) =>
+      `The file is larger than ${f['limit']} bytes. Split it, send it in parts with POST /v1/uploads, or raise ${f['setting']} on the server.`,
+  ),
   forbidden: {
     status: 403,
     type: 'permission_error',
@@ -100,6 +110,11 @@ const kinds = {
     retryable: false,
     message: () => 'The API key is missing or not valid. Send it as "Authorization: Bearer <key>".',
   },
+  invalid_file: request(400, (f) =>
+    f['line'] === undefined
+      ? `The file is not valid: ${f['reason']}.`
+      : `The file is not valid JSONL. Line ${f['line']}: ${f['reason']}.`,
+  ),
   invalid_function_call: request(400, (f) => `"${f['param']}" is not a valid function call: ${f['reason']}.`),
   invalid_json: request(400, (f) => `The request body is not valid JSON: ${f['reason']}.`),
   invalid_message_order: request(400, (f) => `The order of the messages is not valid: ${f['reason']}.`),
@@ -168,7 +183,8 @@ const kinds = {
   ),
   unsupported_media_type: request(
     415,
-    (f) => `The content type "${f['contentType']}" is not read here. Send the body as application/json.`,
+    (f) =>
+      `The content type "${f['contentType']}" is not read here. Send the body as ${f['wanted'] ?? 'application/json'}.`,
   ),
   unsupported_value: request(400, (f) => `"${f['param']}" is not supported here: ${f['reason']}.`),
 } as const satisfies Record<string, FailureKind>

@@ -45,3 +45,13 @@ export function databaseFile(home: string): string {
 export function historyFile(home: string): string {
   return join(home, 'chat-history')
 }
+
+/** Contents of files, by hash. */
+export function fileFolder(home: string): string {
+  return join(home, 'files')
+}
+
+/** Files that are still arriving; on the disk of the others, so that they are kept by renaming. */
+export function spoolFolder(home: string): string {
+  return join(home, 'files', 'incoming')
+}

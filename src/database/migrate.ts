@@ -7,6 +7,7 @@ import { currentSchema, type Dialect } from './dialect.ts'
 import { up as createKeys } from './migrations/0001-keys.ts'
 import { up as createJobs } from './migrations/0002-jobs.ts'
 import { up as createIdentity } from './migrations/0003-identity.ts'
+import { up as createFiles } from './migrations/0010-files.ts'
 import type { Tables } from './tables.ts'
 
 /** Every migration by name. Names sort in the order in which they run; one that was released never changes. */
@@ -14,6 +15,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0001-keys': { up: createKeys },
   '0002-jobs': { up: createJobs },
   '0003-identity': { up: createIdentity },
+  '0010-files': { up: createFiles },
 }
 
 /**

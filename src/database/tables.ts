@@ -119,8 +119,77 @@ export interface InvitesTable {
   accepted_at: number | null
 }
 
+/** Bytes in the file store. Equal bytes are stored once; the last user's release removes them. */
+export interface ContentsTable {
+  /** Where they lie in the store: never used twice, so that removing old bytes cannot meet new ones. */
+  key: string
+  /** SHA-256, 64 hexadecimal digits, unique. */
+  hash: string
+  bytes: number
+  /** Files, upload parts and batches that name them. */
+  uses: number
+  created_at: number
+}
+
+/** Files of a workspace. */
+export interface FilesTable {
+  id: string
+  workspace: string
+  /** Id of the person who uploaded it, or of the key where there is none behind it. */
+  owner: string
+  filename: string
+  purpose: string
+  sample_type: string
+  source: string
+  /** `workspace`, or `user`: for the owner alone. */
+  visibility: string
+  mimetype: string
+  bytes: number
+  /** Lines that hold something, where the purpose wants JSONL. */
+  lines: number | null
+  /** Key of its contents. */
+  content: string
+  hash: string
+  /** What its signed addresses are signed with. */
+  link_secret: string
+  created_at: number
+  expires_at: number | null
+}
+
+/** Files that arrive in parts. */
+export interface UploadsTable {
+  id: string
+  workspace: string
+  owner: string
+  filename: string
+  purpose: string
+  mimetype: string
+  /** As announced; the parts must add up to it. */
+  bytes: number
+  status: 'pending' | 'completed' | 'cancelled'
+  /** Id of the file that was made of it. */
+  file: string | null
+  /** Milliseconds that the file lives. */
+  file_expires_after: number | null
+  created_at: number
+  expires_at: number
+}
+
+/** Parts of uploads, in the order in which they arrived. */
+export interface UploadPartsTable {
+  id: string
+  upload: string
+  bytes: number
+  content: string
+  created_at: number
+}
+
 /** Every table but `jobs`, which belongs to the queue (`queue/table.ts`). */
 export interface Tables {
+  contents: ContentsTable
+  files: FilesTable
+  uploads: UploadsTable
+  upload_parts: UploadPartsTable
   keys: KeysTable
   organisation: OrganisationTable
   workspaces: WorkspacesTable

@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts'
 import { registerChat } from '../features/chat/routes.ts'
 import { registerCompletions } from '../features/completions/routes.ts'
 import { registerEmbeddings } from '../features/embeddings/routes.ts'
+import { type FileRoutes, registerFiles } from '../features/files/routes.ts'
 import { registerHealth } from '../features/health/routes.ts'
 import { registerKeys } from '../features/keys/routes.ts'
 import type { KeyStore } from '../features/keys/store.ts'
@@ -31,11 +32,13 @@ import { throttle } from './throttle.ts'
 
 /** What a server is made of. */
 export interface ServerParts {
-  readonly config: Pick<Config, 'tlsCert' | 'tlsKey' | 'trustProxy' | 'bodyLimit' | 'keepAlive'>
+  readonly config: Pick<Config, 'tlsCert' | 'tlsKey' | 'trustProxy' | 'bodyLimit' | 'fileLimit' | 'keepAlive'>
   readonly registry: Registry
   readonly keys: Keys
   /** Where keys are made and revoked; without it those routes are not there. */
   readonly keyStore?: KeyStore
+  /** Where files are kept; without it there are no routes for them. */
+  readonly files?: Omit<FileRoutes, 'limit'>
   readonly log: Log
   readonly clock: Clock
   /** The metrics that the registry counts into. */
@@ -70,6 +73,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   registerModels(server, { registry })
   registerTokenize(server, { registry })
   if (parts.keyStore !== undefined) registerKeys(server, { store: parts.keyStore })
+  if (parts.files !== undefined) await registerFiles(server, { ...parts.files, limit: config.fileLimit })
   registerHealth(server, { ready: () => !drain.stopping })
   registerMetrics(server, { registry, metrics, ...(parts.engines !== undefined && { engines: parts.engines }) })
   registerOverview(server, {

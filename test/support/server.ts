@@ -25,9 +25,12 @@ export interface RunningServer {
 /** Starts a server on any free port of the loopback. */
 export async function startServer(
   models: readonly Model[],
-  options: Partial<ServerParts['config']> & { readonly queueLength?: number } = {},
+  options: Partial<ServerParts['config']> & {
+    readonly queueLength?: number
+    readonly parts?: Partial<ServerParts>
+  } = {},
 ): Promise<RunningServer> {
-  const { queueLength = 64, ...config } = options
+  const { queueLength = 64, parts = {}, ...config } = options
   const lines: Record<string, unknown>[] = []
   const log = createLog({ level: 'debug', destination: { write: (line) => lines.push(JSON.parse(line)) } })
   const metrics = createMetrics()
@@ -37,13 +40,20 @@ export async function startServer(
     [adminKey, { id: 'key_admin', kind: 'key', workspace: 'default', grants: [{ role: 'owner' }] }],
   ])
   const server = await createServer({
-    config: { bodyLimit: 33_554_432, keepAlive: 15_000, trustProxy: [], ...config } as ServerParts['config'],
+    config: {
+      bodyLimit: 33_554_432,
+      fileLimit: 536_870_912,
+      keepAlive: 15_000,
+      trustProxy: [],
+      ...config,
+    } as ServerParts['config'],
     registry,
     keys: { verify: async (secret) => callers.get(secret) },
     log,
     clock: systemClock,
     metrics,
     version: '0.0.0',
+    ...parts,
   })
   const url = await server.listen({ host: '127.0.0.1', port: 0 })
   return { server, url, port: Number(new URL(url).port), lines, stop: () => server.drain.stop(0) }

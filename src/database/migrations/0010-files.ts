@@ -1,0 +1,61 @@
+// Migration 10: stored contents, the files that name them, and uploads in parts.
+
+import type { Kysely } from 'kysely'
+
+/** Creates the tables `contents`, `files`, `uploads` and `upload_parts`. */
+export async function up(database: Kysely<never>): Promise<void> {
+  await database.schema
+    .createTable('contents')
+    .addColumn('key', 'text', (column) => column.primaryKey())
+    .addColumn('hash', 'text', (column) => column.notNull().unique())
+    .addColumn('bytes', 'bigint', (column) => column.notNull())
+    .addColumn('uses', 'bigint', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .execute()
+  await database.schema
+    .createTable('files')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('workspace', 'text', (column) => column.notNull())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('filename', 'text', (column) => column.notNull())
+    .addColumn('purpose', 'text', (column) => column.notNull())
+    .addColumn('sample_type', 'text', (column) => column.notNull())
+    .addColumn('source', 'text', (column) => column.notNull())
+    .addColumn('visibility', 'text', (column) => column.notNull())
+    .addColumn('mimetype', 'text', (column) => column.notNull())
+    .addColumn('bytes', 'bigint', (column) => column.notNull())
+    .addColumn('lines', 'bigint')
+    .addColumn('content', 'text', (column) => column.notNull())
+    .addColumn('hash', 'text', (column) => column.notNull())
+    .addColumn('link_secret', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint')
+    .execute()
+  await database.schema.createIndex('files_by_workspace').on('files').columns(['workspace', 'id']).execute()
+  await database.schema.createIndex('files_by_expiry').on('files').column('expires_at').execute()
+  await database.schema
+    .createTable('uploads')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('workspace', 'text', (column) => column.notNull())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('filename', 'text', (column) => column.notNull())
+    .addColumn('purpose', 'text', (column) => column.notNull())
+    .addColumn('mimetype', 'text', (column) => column.notNull())
+    .addColumn('bytes', 'bigint', (column) => column.notNull())
+    .addColumn('status', 'text', (column) => column.notNull())
+    .addColumn('file', 'text')
+    .addColumn('file_expires_after', 'bigint')
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .execute()
+  await database.schema.createIndex('uploads_by_expiry').on('uploads').columns(['status', 'expires_at']).execute()
+  await database.schema
+    .createTable('upload_parts')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('upload', 'text', (column) => column.notNull())
+    .addColumn('bytes', 'bigint', (column) => column.notNull())
+    .addColumn('content', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .execute()
+  await database.schema.createIndex('upload_parts_by_upload').on('upload_parts').columns(['upload', 'id']).execute()
+}

@@ -1,0 +1,109 @@
+// What can be done with files: taking a stream, keeping it under a name, reading it, dropping it. Knows no HTTP.
+import type { Readable } from 'node:stream'
+import type { Kysely } from 'kysely'
+import type { Clock } from '../../base/clock.ts'
+import { fail } from '../../base/errors.ts'
+import { newId, shortId } from '../../base/ids.ts'
+import type { Tables } from '../../database/tables.ts'
+import type { ByteRange, Contents } from './contents.ts'
+import { type Spooled, type SpoolLimits, spool } from './spool.ts'
+import type { ContentWrite, FileRow, FileStore, NewFile, Viewer } from './store.ts'
+
+/** What is said of a file that is kept. */
+export type FileDetails = Pick<
+  NewFile,
+  'workspace' | 'owner' | 'filename' | 'purpose' | 'sample_type' | 'source' | 'visibility' | 'mimetype'
+> & {
+  /** Milliseconds since 1970; null: until it is deleted. */
+  readonly expires_at: number | null
+}
+
+/** The files of all workspaces. */
+export interface Files {
+  readonly store: FileStore
+  /** The longest line that JSONL may have, in bytes. */
+  readonly longestLine: number
+  /** Takes a stream to disk, within limits. */
+  spool(source: AsyncIterable<Buffer | Uint8Array>, limits: SpoolLimits): Promise<Spooled>
+  /** Keeps bytes that `write` names in its transaction. The spooled file is gone afterwards, whatever happens. */
+  keepBytes(spooled: Spooled, write: ContentWrite): Promise<void>
+  /** Keeps a file; `also` writes in the same transaction. */
+  keep(
+    spooled: Spooled,
+    details: FileDetails,
+    also?: (within: Kysely<Tables>, file: FileRow) => Promise<void>,
+  ): Promise<FileRow>
+  /** The bytes under a content's key. */
+  read(content: string, range?: ByteRange): Promise<Readable>
+  /** The file that the viewer may see; throws `not_found` for `param`. */
+  get(viewer: Viewer, id: string, param?: string): Promise<FileRow>
+  /** Runs `write`, which tells the contents that are used once less, and removes the bytes that nobody uses any more. */
+  drop(write: (within: Kysely<Tables>) => Promise<readonly string[]>): Promise<void>
+  /** Deletes files, whoever may see them. */
+  remove(ids: readonly string[]): Promise<void>
+}
+
+/** What files are made of. */
+export interface FileParts {
+  readonly store: FileStore
+  readonly contents: Contents
+  /** Where streams are taken to; on the disk of the contents where those are a folder. */
+  readonly spoolFolder: string
+  readonly longestLine: number
+  readonly clock: Clock
+}
+
+/** Files over a store of rows and one of bytes. */
+export function createFiles(parts: FileParts): Files {
+  const { store, contents, clock } = parts
+  const files: Files = {
+    store,
+    longestLine: parts.longestLine,
+    spool: (source, limits) => spool(source, parts.spoolFolder, limits),
+    async keepBytes(spooled, write) {
+      try {
+        await keepBytes(parts, spooled, write)
+      } finally {
+        await spooled.discard()
+      }
+    },
+    async keep(spooled, details, also) {
+      const { bytes, hash, lines } = spooled
+      const id = newId('file', clock)
+      const row = { ...details, id, bytes, hash, lines, link_secret: shortId(43), created_at: clock.now() }
+      let kept: FileRow | undefined
+      await files.keepBytes(spooled, async (within, content) => {
+        kept = { ...row, content }
+        await within.insertInto('files').values(kept).execute()
+        await also?.(within, kept)
+      })
+      if (kept === undefined) throw new Error('the content was kept and the file was not')
+      return kept
+    },
+    read: (content, range) => contents.read(content, range),
+    async get(viewer, id, param = 'file_id') {
+      const file = await store.find(viewer, id, clock.now())
+      if (file === undefined) throw fail('not_found', { what: 'file', id: id.slice(0, 100), param })
+      return file
+    },
+    async drop(write) {
+      // Bytes that stay behind when a removal fails are found by the sweep.
+      for (const key of await store.release(write)) await contents.remove(key).catch(() => {})
+    },
+    remove: (ids) =>
+      files.drop(async (within) => {
+        const gone = await within.deleteFrom('files').where('id', 'in', ids).returning('content').execute()
+        return gone.map(({ content }) => content)
+      }),
+  }
+  return files
+}
+
+async function keepBytes({ store, contents, clock }: FileParts, spooled: Spooled, write: ContentWrite): Promise<void> {
+  const { hash, bytes, path } = spooled
+  if (await store.useKnown(hash, write)) return
+  const key = `${hash}-${shortId(8)}`
+  await contents.put(key, path)
+  const counted = await store.useNew({ key, hash, bytes }, clock.now(), write)
+  if (counted !== key) await contents.remove(key).catch(() => {})
+}

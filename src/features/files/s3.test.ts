@@ -1,0 +1,85 @@
+// Files in a store that speaks S3: what is put comes back, whole and in part, large ones too, and a store that is away is a 503.
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import S3rver from 's3rver'
+import { describeOnDatabases } from '../../../test/support/databases.ts'
+import { type FilesServer, startFilesServer, upload } from '../../../test/support/files-server.ts'
+import { send } from '../../../test/support/http-client.ts'
+import { testKey } from '../../../test/support/server.ts'
+import { createEgress } from '../../base/egress.ts'
+import { collect } from './contents.ts'
+import { readS3Place, s3Contents } from './s3.ts'
+
+const keys = { AWS_ACCESS_KEY_ID: 'S3RVER', AWS_SECRET_ACCESS_KEY: 'S3RVER' }
+
+describeOnDatabases('files in an S3 store', (get) => {
+  let store: S3rver
+  let folder: string
+  let place: string
+  let server: FilesServer
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'galerne-s3-'))
+    store = new S3rver({
+      address: '127.0.0.1',
+      port: 0,
+      silent: true,
+      directory: folder,
+      configureBuckets: [{ name: 'bucket', configs: [] }],
+    })
+    const { port } = await store.run()
+    place = `s3://bucket/some/place?endpoint=http://127.0.0.1:${port}&region=eu-west-3`
+    server = await startFilesServer(get().database, { fileStore: place })
+  })
+  after(async () => {
+    await server.stop()
+    await store.close().catch(() => {})
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  test('a file goes in and comes out, one of several parts too, and leaves', async () => {
+    for (const content of [Buffer.from('small'), randomBytes(20_000_000)]) {
+      const { status, body } = await upload(server, { purpose: 'ocr', file: ['a.bin', new Uint8Array(content)] })
+      assert.equal(status, 200)
+      const response = await fetch(`${server.url}/v1/files/${body.id}/content`, {
+        headers: { authorization: `Bearer ${testKey}` },
+      })
+      assert.ok(content.equals(Buffer.from(await response.arrayBuffer())))
+      assert.deepEqual(await readdir(join(server.home, 'files', 'incoming')), [])
+      assert.equal((await send(server, `/v1/files/${body.id}`, { method: 'DELETE' })).status, 200)
+    }
+    const egress = createEgress()
+    const contents = await s3Contents(readS3Place(place, keys), egress)
+    for await (const { key } of contents.list()) assert.fail(`${key} is still there`)
+    await egress.close()
+  })
+
+  test('a part of the bytes is read alone, and all keys are listed with their times', async () => {
+    const egress = createEgress()
+    const contents = await s3Contents(readS3Place(place, keys), egress)
+    const { body } = await upload(server, { purpose: 'ocr', file: ['a.txt', '0123456789'] })
+    const listed = await contents.list()[Symbol.asyncIterator]().next()
+    const found = listed.done === true ? undefined : listed.value
+    assert.ok(found !== undefined && Date.now() - found.putAt < 60_000)
+    assert.equal((await collect(await contents.read(found.key, { start: 3, length: 4 }))).toString(), '3456')
+    await assert.rejects(contents.read('no-such-key'), { code: 'file_store_failed' })
+    await send(server, `/v1/files/${body.id}`, { method: 'DELETE' })
+    await egress.close()
+  })
+
+  test('a store that is away is a 503 that can be tried again, and nothing is acknowledged', async () => {
+    const { body } = await upload(server, { purpose: 'ocr', file: ['a.txt', 'kept'] })
+    await store.close()
+    const refused = await upload(server, { purpose: 'ocr', file: ['b.txt', 'lost'] })
+    assert.deepEqual([refused.status, refused.body.error.code], [503, 'file_store_failed'])
+    assert.equal((await send(server, `/v1/files/${body.id}/content`)).status, 503)
+    assert.equal((await send(server, '/v1/files')).json().total, 1)
+  })
+
+  test('keys that are not set are told at the start', () => {
+    assert.throws(() => readS3Place(place, {}), { code: 'invalid_value', message: /AWS_ACCESS_KEY_ID/ })
+  })
+})
