@@ -1,12 +1,11 @@
 // Opens the database that a url names and brings its tables up to date. Knows no feature.
 
-import { resolve } from 'node:path'
 import { Kysely, type Dialect as KyselyDialect } from 'kysely'
 import { Failure, fail } from '../base/errors.ts'
 import { type Dialect, postgres, sqlite } from './dialect.ts'
 import { migrate } from './migrate.ts'
 import { postgresDialect } from './postgres.ts'
-import { sqliteDialect } from './sqlite.ts'
+import { sqliteDialect, sqlitePath } from './sqlite.ts'
 import type { Tables } from './tables.ts'
 
 /** An open database. */
@@ -61,10 +60,9 @@ function targetOf(url: string): Target {
   if (!url.startsWith('sqlite:')) {
     throw fail('invalid_value', { param: 'database-url', reason: 'it must be sqlite:<path> or postgres://…' })
   }
-  const path = url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '')
+  const path = sqlitePath(url)
   if (path === '') throw fail('invalid_value', { param: 'database-url', reason: 'sqlite: must be followed by a path' })
-  const label = path === ':memory:' ? path : resolve(path)
-  return { label, dialect: sqlite, open: () => sqliteDialect(label) }
+  return { label: path, dialect: sqlite, open: () => sqliteDialect(path) }
 }
 
 function reasonOf(error: unknown): string {

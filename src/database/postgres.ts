@@ -2,38 +2,96 @@
 
 import { type Dialect, PostgresDialect, type PostgresPoolClient } from 'kysely'
 import pg from 'pg'
+import Cursor from 'pg-cursor'
 import { type Failure, fail } from '../base/errors.ts'
 
-/** Connections at once; a request holds one for a query or a short transaction. */
-const connections = 10
+/** What a pool may be. */
+export interface PostgresOptions {
+  /** Connections at once; a request holds one for a query or a short transaction. */
+  readonly connections?: number
+  /** How long one statement may run, in milliseconds; 0 sets no limit. */
+  readonly statementTimeoutMs?: number
+  /** Refuses every write. */
+  readonly readOnly?: boolean
+}
 
-/** How long opening a connection may take, in milliseconds. */
+/** How long opening a connection, or waiting for a free one, may take, in milliseconds. */
 export const connectTimeoutMs = 5_000
 
+/** After the server's own limit this much is given to the network, in milliseconds; then the connection counts as dead. */
+const answerAllowanceMs = 2_000
+
+/** A statement of a request takes milliseconds; one that takes this long waits for a lock or for a server in trouble. */
+const requestStatementMs = 10_000
+
 /** Opens a pool for `postgres://…` and gives Kysely's dialect for it. Connects at the first query. */
-export function postgresDialect(url: string): Dialect {
+export function postgresDialect(url: string, options: PostgresOptions = {}): Dialect {
+  const { connections = 10, statementTimeoutMs = requestStatementMs, readOnly = false } = options
   const pool = new pg.Pool({
-    connectionString: url,
+    connectionString: readOnly ? withOption(url, '-c default_transaction_read_only=on') : url,
+    application_name: 'galerne',
     max: connections,
     connectionTimeoutMillis: connectTimeoutMs,
+    // A peer that vanished without a word is found by the kernel, also under an idle connection.
+    keepAlive: true,
+    // A node that stopped half-way must not hold its locks against the others.
+    ...(statementTimeoutMs > 0 && {
+      statement_timeout: statementTimeoutMs,
+      idle_in_transaction_session_timeout: 2 * statementTimeoutMs,
+    }),
     types: { getTypeParser },
   })
-  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  // A connection that breaks is replaced by the pool; without a listener it would end the process, idle or in use.
   pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
+  const answerMs = statementTimeoutMs > 0 ? statementTimeoutMs + answerAllowanceMs : undefined
   return new PostgresDialect({
+    cursor: Cursor,
     pool: {
       options: pool.options,
       end: () => pool.end(),
-      connect: async () => {
-        const client = await pool.connect().catch(rethrow)
-        return {
-          query: (...parameters: Parameters<typeof client.query>) =>
-            (client.query(...parameters) as unknown as Promise<unknown>).catch(rethrow),
-          release: () => client.release(),
-        } as unknown as PostgresPoolClient
-      },
+      connect: async () => guard(await pool.connect().catch(rethrow), answerMs),
     },
   })
+}
+
+/** Adds to the options that the server is started with, keeping the operator's own. */
+function withOption(url: string, option: string): string {
+  const target = new URL(url)
+  target.searchParams.set('options', `${target.searchParams.get('options') ?? ''} ${option}`.trim())
+  return target.href
+}
+
+type Sent = Parameters<pg.PoolClient['query']>
+
+/**
+ * A connection whose errors have our names, which waits no longer than `answerMs`, and which is thrown away instead of going back to the
+ * pool once it has failed to answer.
+ */
+function guard(client: pg.PoolClient, answerMs: number | undefined): PostgresPoolClient {
+  let dead: Failure | undefined
+  const answer = async (pending: Promise<unknown>): Promise<unknown> => {
+    const late = Promise.withResolvers<never>()
+    const timer = answerMs && setTimeout(() => late.reject(new Error('timeout: no answer to a query')), answerMs)
+    try {
+      return await (answerMs === undefined ? pending : Promise.race([pending, late.promise]))
+    } catch (error) {
+      const named = nameOf(error)
+      if (named !== undefined && sqlState(error) === undefined) dead = named
+      throw named ?? error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+  return {
+    query: (...sent: Sent) => {
+      if (dead !== undefined) return Promise.reject(dead)
+      const pending: unknown = client.query(...sent)
+      if (!(pending instanceof Cursor)) return answer(pending as Promise<unknown>)
+      return { read: (rows: number) => answer(pending.read(rows)), close: () => pending.close() }
+    },
+    release: () => client.release(dead),
+  } as unknown as PostgresPoolClient
 }
 
 /** Times and money are 64-bit integers in the tables; up to 2^53 a number holds them exactly, and no value of ours is larger. */
@@ -46,15 +104,27 @@ const getTypeParser: typeof pg.types.getTypeParser = (type: number, format?: unk
       }
     : pg.types.getTypeParser(type, format as 'text')
 
-/** Classes of SQLSTATE for "not now": connection, resources, operator intervention (PostgreSQL manual, appendix A). */
-const passing = /^(08|53|57)|^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_)/
+/**
+ * SQLSTATE for "not now" (PostgreSQL manual, appendix A): connection, authorisation, transactions that collided or were idle, a server
+ * that became read-only, resources, locks, operator intervention, system errors.
+ */
+const passing = /^(08|28|40|53|57|58)|^(25006|25P03|55P03)$/
 
-function rethrow(error: unknown): never {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const silent = error instanceof Error && /timeout|terminated|Connection/.test(error.message) && code === ''
-  throw passing.test(code) || silent ? unavailable(error as Error) : error
+/** The server's own code for what it says is wrong; undefined where it said nothing. */
+function sqlState(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.code : undefined
 }
 
-function unavailable(error: Error): Failure {
-  return fail('database_unavailable', { reason: error.message || String(Reflect.get(error, 'code')) }, error)
+/** The failure that an error of the connection or the server is; undefined for a fault in the statement. */
+function nameOf(error: unknown): Failure | undefined {
+  if (!(error instanceof Error)) return undefined
+  const state = sqlState(error)
+  const code = 'code' in error ? String(error.code) : ''
+  const silent = code === '' && /timeout|terminated|connection/i.test(error.message)
+  const away = state === undefined ? silent || /^E[A-Z_]+$/.test(code) : passing.test(state)
+  return away ? fail('database_unavailable', { reason: error.message || code }, error) : undefined
+}
+
+function rethrow(error: unknown): never {
+  throw nameOf(error) ?? error
 }

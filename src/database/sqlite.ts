@@ -1,7 +1,7 @@
 // Kysely over Node's own SQLite: nothing to install. Knows no table.
 
 import { closeSync, mkdirSync, openSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
@@ -42,6 +42,12 @@ export function sqliteDialect(path: string): OpenedSqlite {
     createQueryCompiler: () => new SqliteDialect(config).createQueryCompiler(),
     createIntrospector: (kysely) => new SqliteDialect(config).createIntrospector(kysely),
   }
+}
+
+/** The file of `sqlite:<path>` or `sqlite:///<absolute path>`; `:memory:` as it is, `''` where no path follows. */
+export function sqlitePath(url: string): string {
+  const path = url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '')
+  return path === ':memory:' || path === '' ? path : resolve(path)
 }
 
 function open(path: string): SqliteDatabase {
@@ -95,20 +101,21 @@ function inputs(values: readonly unknown[]): SQLInputValue[] {
   return values as SQLInputValue[]
 }
 
-/** SQLite's primary result codes for "not now": busy, locked, read-only, input/output error, full, cannot open. */
-const passing = new Set([5, 6, 8, 10, 13, 14])
+/** SQLite's primary result codes for "not now": aborted, busy, locked, read-only, input/output error, full, cannot open. */
+const passing = new Set([4, 5, 6, 8, 10, 13, 14])
 
 function named<Result>(action: () => Result): Result {
   try {
     return action()
   } catch (error) {
-    const code = sqliteCode(error)
-    if (code !== undefined && passing.has(code)) throw unavailable(error)
-    throw error
+    throw namedSqlite(error)
   }
 }
 
-function unavailable(error: unknown): Failure {
+/** `database_unavailable` for what may pass, else the error as it is. */
+export function namedSqlite<Fault>(error: Fault): Fault | Failure {
+  const code = sqliteCode(error)
+  if (code === undefined || !passing.has(code)) return error
   return fail('database_unavailable', { reason: error instanceof Error ? error.message : String(error) }, error)
 }
 
