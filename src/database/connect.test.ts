@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import { connect } from './connect.ts'
+import { migrationNames } from './migrate.ts'
 
 let folder = ''
 before(async () => {
@@ -19,7 +20,7 @@ after(() => rm(folder, { recursive: true, force: true }))
 test('makes the file for its owner alone, migrates once, and opens again', async () => {
   const path = join(folder, 'new/deep/galerne.sqlite')
   const first = await connect(`sqlite:${path}`)
-  assert.deepEqual(first.migrated, ['0001-keys', '0002-jobs', '0003-identity'])
+  assert.deepEqual(first.migrated, migrationNames)
   assert.equal((await stat(path)).mode & 0o777, 0o600)
   assert.equal((await stat(`${path}-wal`)).mode & 0o777, 0o600)
   const settings = await sql<{ journal_mode: string }>`pragma journal_mode`.execute(first.query)
@@ -86,7 +87,7 @@ test('four processes that start at once on a new file all get it, and the migrat
   const outputs = (await Promise.all(starts)).map((start) => JSON.parse(start.stdout) as string[])
   assert.deepEqual(
     outputs.filter((migrated) => migrated.length > 0),
-    [['0001-keys', '0002-jobs', '0003-identity']],
+    [migrationNames],
   )
 })
 

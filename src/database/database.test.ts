@@ -11,6 +11,7 @@ import { sql } from 'kysely'
 import { describeOnDatabases, needsSessions } from '../../test/support/databases.ts'
 import { connect } from './connect.ts'
 import { lockTable } from './dialect.ts'
+import { migrationNames } from './migrate.ts'
 import type { NewRow } from './tables.ts'
 
 const row = (id: string, created_at: number): NewRow<'keys'> => ({
@@ -30,7 +31,7 @@ const row = (id: string, created_at: number): NewRow<'keys'> => ({
 
 describeOnDatabases('the database', (get) => {
   test('migrates once, and starts that come together wait for each other', async () => {
-    assert.deepEqual(get().database.migrated, ['0001-keys', '0002-jobs', '0003-identity'])
+    assert.deepEqual(get().database.migrated, migrationNames)
     const more = await Promise.all([connect(get().url), connect(get().url)])
     for (const database of more) {
       assert.deepEqual(database.migrated, [])
@@ -53,7 +54,7 @@ describeOnDatabases('the database', (get) => {
     const beside = new URL(url)
     beside.searchParams.set('options', '-c search_path=beside')
     const started = await Promise.all([connect(beside.href), connect(beside.href), connect(beside.href)])
-    assert.deepEqual(started.map((database) => database.migrated.length).sort(), [0, 0, 3])
+    assert.deepEqual(started.map((database) => database.migrated.length).sort(), [0, 0, migrationNames.length])
     await Promise.all(started.map((database) => database.close()))
     await sql`drop schema beside cascade`.execute(get().database.query)
   })

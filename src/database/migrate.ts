@@ -18,6 +18,9 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0010-files': { up: createFiles },
 }
 
+/** The names of all migrations in the order in which they run. */
+export const migrationNames: readonly string[] = Object.keys(migrations).sort()
+
 /**
  * Runs what is missing, in one transaction, and returns the names of what ran. Processes that start together wait for each other.
  * Throws `database_newer` where a later version of Galerne has been at work: its tables are not ours to touch.

@@ -9,8 +9,18 @@ import { readerDialect } from './reader-thread.ts'
 import { sqlitePath } from './sqlite.ts'
 import type { NewRow, Tables } from './tables.ts'
 
-const row = (id: string): NewRow<'keys'> => ({
-  ...{ id, workspace: 'default', name: id, scope: 'use', hash: id, hint: '', origin: 'generated', created_at: 2 ** 52 },
+const row = (id: string, created_at = 2 ** 52): NewRow<'keys'> => ({
+  ...{
+    id,
+    workspace: 'default',
+    name: id,
+    role: 'member',
+    reach: 'workspace',
+    hash: id,
+    hint: '',
+    origin: 'generated',
+    created_at,
+  },
   ...{ expires_at: null, revoked_at: null, last_used_at: null },
 })
 const ids = Array.from({ length: 1000 }, (_, index) => `key_${String(index).padStart(4, '0')}`)
@@ -25,12 +35,9 @@ describeOnDatabases('the reader', (get) => {
     const { database } = get()
     await database.query.insertInto('keys').values(ids.map(row)).execute()
     const reader = openReader(database)
-    const first = await reader.query
-      .selectFrom('keys')
-      .selectAll()
-      .where('id', '=', ids[7] ?? '')
-      .executeTakeFirst()
-    assert.deepEqual(first, row(ids[7] ?? ''))
+    const columns = ['id', 'created_at', 'expires_at'] as const
+    const first = await reader.query.selectFrom('keys').select(columns).where('id', '=', 'key_0007').execute()
+    assert.deepEqual(first, [{ id: 'key_0007', created_at: 2 ** 52, expires_at: null }])
     const streamed: string[] = []
     for await (const { id } of reader.query.selectFrom('keys').select('id').orderBy('id').stream(64)) streamed.push(id)
     assert.deepEqual(streamed, ids)
