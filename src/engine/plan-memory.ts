@@ -27,6 +27,8 @@ export interface MemoryUse {
   readonly outputs: number
   /** Keep all cells of sliding-window layers. */
   readonly fullWindow: boolean
+  /** `unified`: every stream attends over the cells of all. Split without it. */
+  readonly layout?: 'split' | 'unified'
 }
 
 const mebibyte = 2 ** 20
@@ -53,13 +55,25 @@ export function kvBytesPerToken(shape: ModelShape, kvType: KvType, windowed = tr
   return floats * floatBytes[kvType]
 }
 
-/** Bytes of KV for all streams. A windowed layer keeps its window and a micro-batch, padded (llama-kv-cache-iswa.cpp). */
+/**
+ * Cells of all streams together, of layers that keep everything and of windowed ones. The latter keep a window for each sequence and a
+ * micro-batch, padded (llama-kv-cache-iswa.cpp): in a split cache that is so in each stream.
+ */
+function cellsOf(shape: ModelShape, use: MemoryUse): { readonly full: number; readonly windowed: number } {
+  const stream = padCells(use.contextLength)
+  const full = stream * use.streams
+  if (use.fullWindow) return { full, windowed: full }
+  const unified = padCells(shape.window * use.streams + use.microBatchSize)
+  const split = use.streams * Math.min(stream, padCells(shape.window + use.microBatchSize))
+  return { full, windowed: use.layout === 'unified' ? Math.min(full, unified) : split }
+}
+
+/** Bytes of KV for all streams. */
 export function kvBytes(shape: ModelShape, use: MemoryUse): number {
-  const cells = padCells(use.contextLength)
-  const windowCells = use.fullWindow ? cells : Math.min(cells, padCells(shape.window + use.microBatchSize))
+  const cells = cellsOf(shape, use)
   const full = kvBytesPerToken(shape, use.kvType, false)
   const windowed = kvBytesPerToken(shape, use.kvType, true) - full
-  return use.streams * (cells * full + windowCells * windowed)
+  return cells.full * full + cells.windowed * windowed
 }
 
 /** All terms. */
@@ -76,14 +90,28 @@ export function memoryNeed(shape: ModelShape, use: MemoryUse): MemoryNeed {
 }
 
 /**
- * The larger of a layer's intermediates and the output matrix's, as ggml reuses the space: with flash attention no scores are kept, but a
- * mask of context × micro-batch. Within 20 % of the log's `compute buffer size` for the two models at hand (test).
+ * The larger of the widest layer's intermediates and of the output matrix's, as ggml's allocator reuses the space. With flash attention no
+ * scores are kept, but a mask of half floats over cells × micro-batch. It equals the log's `compute buffer size` (test).
  */
 function computeBytes(shape: ModelShape, use: MemoryUse): number {
-  const { microBatchSize: rows, outputs } = use
-  const attention = shape.heads * (shape.keyLength + shape.valueLength)
-  const layer = 4 * rows * (3 * shape.embedding + Math.max(2 * shape.feedForward, attention))
-  const head = 4 * (Math.min(outputs, rows) * (shape.vocabulary + shape.embedding) + rows * shape.embedding)
-  const mask = (shape.causal ? 2 : 4 * shape.heads) * rows * padCells(use.contextLength)
-  return Math.max(layer, head) + mask + 2 * mebibyte
+  // A split cache gives every stream equally many rows.
+  const rows = use.layout === 'unified' ? use.microBatchSize : Math.ceil(use.microBatchSize / use.streams) * use.streams
+  const passed = shape.layers.reduce((most, one) => Math.max(most, one.stateBytes + one.convolutionBytes), 0)
+  const layer = 4 * rows * shape.rowFloats + maskBytes(shape, use, rows) + use.streams * passed
+  const outputs = shape.causal ? Math.min(use.outputs, rows) : 0
+  const hidden = outputs === rows ? 2 * rows : 2 * (rows + outputs)
+  const head = 4 * (outputs * shape.vocabulary + hidden * shape.embedding)
+  return Math.max(layer, head) + rows * inputBytes
+}
+
+/** A token, its position, its two places in the cache and its place in the output. */
+const inputBytes = 28
+
+function maskBytes(shape: ModelShape, use: MemoryUse, rows: number): number {
+  if (!shape.causal) return 2 * rows * rows
+  // A row sees the cells of its stream, or in a unified cache everybody's.
+  const seen = use.layout === 'unified' ? 1 : 1 / use.streams
+  const cells = cellsOf(shape, use)
+  const kept = (windowed: boolean) => shape.layers.some((one) => one.windowed === windowed && one.keyFloats > 0)
+  return 2 * rows * seen * ((kept(false) ? cells.full : 0) + (kept(true) ? cells.windowed : 0))
 }

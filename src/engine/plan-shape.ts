@@ -11,6 +11,8 @@ export interface LayerShape {
   readonly windowed: boolean
   /** Bytes of recurrent state per sequence. */
   readonly stateBytes: number
+  /** The part of it that remembers the last inputs of the convolution. */
+  readonly convolutionBytes: number
 }
 
 /** A model as far as memory is concerned. */
@@ -22,10 +24,15 @@ export interface ModelShape {
   readonly trainedContextLength: number
   readonly embedding: number
   readonly feedForward: number
+  /** Experts of a layer, and those that a token passes through; 1 without experts. */
+  readonly experts: number
+  readonly expertsUsed: number
   readonly heads: number
   readonly keyLength: number
   readonly valueLength: number
   readonly vocabulary: number
+  /** Floats of intermediate results that are alive at once for each token of a micro-batch, at the widest place of a layer. */
+  readonly rowFloats: number
   /** False for models that attend in both directions and keep nothing (BERT). */
   readonly causal: boolean
 }
@@ -57,6 +64,9 @@ const bidirectional: ReadonlySet<string> = new Set([
   'gemma-embedding',
 ])
 
+/** Encoders whose feed-forward has no gate. */
+const ungated: ReadonlySet<string> = new Set(['bert', 'nomic-bert-moe', 'jina-bert-v3'])
+
 /** Reads the shape. The header has passed its checks, so the required keys are there. */
 export function shapeOf(header: Pick<ModelHeader, 'architecture' | 'metadata' | 'tensorBytes'>): ModelShape {
   const read = reader(header)
@@ -69,19 +79,56 @@ export function shapeOf(header: Pick<ModelHeader, 'architecture' | 'metadata' | 
   const causal = read.flag('attention.causal', !bidirectional.has(header.architecture))
   const window = windowPatterns[header.architecture] === undefined ? 0 : read.number('attention.sliding_window', 0)
   const trained = read.number('context_length', 1)
+  const feedForward = Math.max(...read.perLayer('feed_forward_length', count, 4 * embedding))
+  const experts = Math.max(1, ...read.perLayer('expert_count', count, 1))
+  const expertsUsed = experts > 1 ? Math.max(1, ...read.perLayer('expert_used_count', count, experts)) : 1
+  const sizes = { embedding, feedForward: feedForward * expertsUsed, attention: heads * valueLength }
   return {
     weightBytes: header.tensorBytes,
     layers: causal ? layersOf(header, count, heads, keyLength, valueLength, window > 0) : [],
     window,
     trainedContextLength: wrongContextLengths.get(trained) ?? trained,
     embedding,
-    feedForward: Math.max(...read.perLayer('feed_forward_length', count, 4 * embedding)),
+    feedForward,
+    experts,
+    expertsUsed,
     heads,
     keyLength,
     valueLength,
     vocabulary: lengthOf(header.metadata.get('tokenizer.ggml.tokens')),
+    rowFloats: rowFloats(header, sizes),
     causal,
   }
+}
+
+/**
+ * What ggml's allocator keeps at once at the widest place of a layer's graph, in floats a token. Read off the `compute buffer size` of
+ * 21 models in their real size, which these terms give to the last KiB (docs/proof/, plan-simulation).
+ */
+function rowFloats(
+  header: Pick<ModelHeader, 'architecture' | 'metadata'>,
+  { embedding, feedForward, attention }: { embedding: number; feedForward: number; attention: number },
+): number {
+  const recurrent = recurrentFloats(header, embedding)
+  if (attention === 0 && recurrent > 0) return recurrent
+  // Without a gate only one matrix of the feed-forward's width is there, and its activation is done in place. Keys and values are halved.
+  if (ungated.has(header.architecture)) return Math.max(feedForward + 3 * embedding, 5.5 * embedding)
+  if (bidirectional.has(header.architecture)) return 3 * feedForward + 3 * embedding
+  // A narrow feed-forward takes the place that queries and norms left.
+  const reused = feedForward > embedding + attention ? 0 : (header.architecture.startsWith('gemma') ? 1 : 2) * embedding
+  return 3 * feedForward + 3 * embedding + attention + recurrent - reused
+}
+
+/** Mamba's and Mamba 2's projections, convolution and output; 0 for models without recurrent layers of their kind. */
+function recurrentFloats(header: Pick<ModelHeader, 'architecture' | 'metadata'>, embedding: number): number {
+  const read = reader(header)
+  const inner = read.number('ssm.inner_size', 0)
+  const groups = read.number('ssm.group_count', 0)
+  if (inner === 0) return 0
+  if (groups === 0) return 6 * inner + embedding
+  const convolved = inner + 2 * groups * read.number('ssm.state_size', 0)
+  const projected = inner + convolved + read.number('ssm.time_step_rank', 0)
+  return projected + 3 * convolved + inner + embedding
 }
 
 function layersOf(
@@ -103,29 +150,31 @@ function layersOf(
     const attends = keyHead > 0 && !linear
     const keeps = attends && layer < count - shared
     // Falcon-H1 runs both kinds in every layer; elsewhere a layer is one or the other.
-    const recurrent = state > 0 && (!attends || header.architecture === 'falcon-h1')
+    const recurrent = state.whole > 0 && (!attends || header.architecture === 'falcon-h1')
     return {
       keyFloats: keeps ? keyHead * keyLength : 0,
       valueFloats: keeps ? keyHead * valueLength : 0,
       windowed: windowed && layer % full !== full - 1,
-      stateBytes: recurrent ? state : 0,
+      stateBytes: recurrent ? state.whole : 0,
+      convolutionBytes: recurrent ? state.convolution : 0,
     }
   })
 }
 
-/** Recurrent state of one layer for one sequence: `n_embd_r` and `n_embd_s` of llama-hparams.cpp, 4 bytes each. */
-function stateBytes(header: Pick<ModelHeader, 'architecture' | 'metadata'>): number {
+/** Recurrent state of one layer for one sequence, and the convolution's part of it: `n_embd_r` and `n_embd_s` of llama-hparams.cpp, 4 bytes each. */
+function stateBytes(header: Pick<ModelHeader, 'architecture' | 'metadata'>): { whole: number; convolution: number } {
   const read = reader(header)
   const embedding = read.number('embedding_length', 1)
   const wkv = read.number('wkv.head_size', 0)
-  if (wkv > 0) return 4 * (read.number('token_shift_count', 2) * embedding + embedding * wkv)
+  if (wkv > 0) return { whole: 4 * (read.number('token_shift_count', 2) * embedding + embedding * wkv), convolution: 0 }
   const shortConvolution = read.number('shortconv.l_cache', 0)
-  if (shortConvolution > 0) return 4 * embedding * (shortConvolution - 1)
+  if (shortConvolution > 0) return { whole: 4 * embedding * (shortConvolution - 1), convolution: 0 }
   const inner = read.number('ssm.inner_size', 0)
   const size = read.number('ssm.state_size', 0)
   const kernel = read.number('ssm.conv_kernel', 0)
   const groups = read.number('ssm.group_count', 0)
-  return 4 * (Math.max(0, kernel - 1) * (inner + 2 * groups * size) + size * inner)
+  const convolution = 4 * Math.max(0, kernel - 1) * (inner + 2 * groups * size)
+  return { whole: convolution + 4 * size * inner, convolution }
 }
 
 function reader(header: Pick<ModelHeader, 'architecture' | 'metadata'>) {

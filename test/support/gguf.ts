@@ -62,6 +62,26 @@ export async function writeGguf(path: string, content: GgufContent): Promise<voi
 }
 
 function headerOf({ metadata, tensors }: GgufContent): Buffer {
+  let offset = 0
+  const placed = tensors.map(({ name, shape, type, values }) => {
+    const at = offset
+    const bytes = values.length * (type === 'f16' ? 2 : 4)
+    offset += bytes + padding(bytes).length
+    return { name, shape, type: tensorTypes[type], offset: at }
+  })
+  return ggufHeader(metadata, placed)
+}
+
+/** The bytes before the tensors, unpadded. A tensor has its type by ggml's number and its place among the tensors' bytes. */
+export function ggufHeader(
+  metadata: ReadonlyMap<string, GgufValue>,
+  tensors: readonly {
+    readonly name: string
+    readonly shape: readonly number[]
+    readonly type: number
+    readonly offset: number
+  }[],
+): Buffer {
   const pieces: Buffer[] = [Buffer.from('GGUF'), u32(3), u64(tensors.length), u64(metadata.size)]
   for (const [key, value] of metadata) {
     pieces.push(string(key), u32(valueTypes[value.type]))
@@ -71,12 +91,8 @@ function headerOf({ metadata, tensors }: GgufContent): Buffer {
       for (const item of value.value) pieces.push(scalar(value.of, item))
     }
   }
-  let offset = 0
-  for (const { name, shape, type, values } of tensors) {
-    pieces.push(string(name), u32(shape.length), ...shape.map(u64), u32(tensorTypes[type]), u64(offset))
-    const bytes = values.length * (type === 'f16' ? 2 : 4)
-    offset += bytes + padding(bytes).length
-  }
+  for (const { name, shape, type, offset } of tensors)
+    pieces.push(string(name), u32(shape.length), ...shape.map(u64), u32(type), u64(offset))
   return Buffer.concat(pieces)
 }
 
@@ -144,6 +160,7 @@ function u64(value: number | bigint): Buffer {
   return buffer
 }
 
-function padding(length: number): Buffer {
+/** Zeros up to the next multiple of the alignment. */
+export function padding(length: number): Buffer {
   return Buffer.alloc((alignment - (length % alignment)) % alignment)
 }
