@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { Ajv } from 'ajv'
 import { starterModel } from '../../../test/support/weights.ts'
+import { knownQuantisations } from '../../engine/plan-quantise.ts'
+import { knowsTensors, parameterCount, tensorsOf } from '../../engine/plan-tensors.ts'
 import { catalogue, catalogueModels, findInCatalogue } from './catalogue.ts'
 import { catalogueModelSchema } from './catalogue-schema.ts'
 import { verify } from './download-verify.ts'
@@ -19,6 +21,19 @@ test('every entry keeps the schema, and no two share a name or a file', () => {
   const names = catalogue.flatMap((entry) => [entry.name, ...entry.aliases])
   assert.equal(new Set(names).size, names.length)
   assert.equal(new Set(catalogue.map((entry) => entry.file)).size, catalogue.length)
+})
+
+test('the tensors of every model add up to its parameters, and every quantisation to bytes', () => {
+  for (const { name, architecture, shape, parameters, files } of catalogueModels) {
+    assert.ok(knowsTensors(architecture), name)
+    const tensors = tensorsOf(architecture, shape)
+    assert.equal(parameterCount(tensors), parameters.total, name)
+    const experts = parameterCount(tensors.filter((tensor) => tensor.name.includes('_exps.')))
+    const idle = experts * (1 - (shape.expertsUsed ?? 1) / (shape.experts ?? 1))
+    assert.equal(parameters.total - idle, parameters.active, name)
+    for (const { quantisation } of files)
+      assert.ok(knownQuantisations.includes(quantisation), `${name} ${quantisation}`)
+  }
 })
 
 test('the starter on this machine is the one that the catalogue describes', async (context) => {
