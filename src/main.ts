@@ -10,10 +10,11 @@ import type { Log } from './base/log.ts'
 import { serverAddress } from './base/server-address.ts'
 import { version } from './base/version.ts'
 import { connect } from './database/connect.ts'
+import { createNotices } from './database/notices.ts'
 import { type Pool, startPool } from './engine/pool.ts'
+import { createActs } from './features/audit/acts.ts'
 import { openFiles } from './features/files/open.ts'
-import { firstKey } from './features/keys/create.ts'
-import { keyStore } from './features/keys/store.ts'
+import { firstKey } from './features/keys/first.ts'
 import { keyVerifier } from './features/keys/verify.ts'
 import type { PullProgress } from './features/models/pull-progress.ts'
 import { createRegistry } from './features/models/registry.ts'
@@ -56,8 +57,9 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     await prepareHome(config)
     const database = await connect(config.databaseUrl ?? `sqlite:${databaseFile(config.home)}`)
     opened.push(() => database.close())
-    const store = keyStore(database)
-    const key = await firstKey(store, clock, {
+    const notices = await createNotices(database, { log })
+    opened.push(() => notices.close())
+    const key = await firstKey(database, clock, {
       home: config.home,
       ...(config.apiKey !== undefined && { given: config.apiKey }),
     })
@@ -70,9 +72,9 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     const server = await createServer({
       config,
       registry,
-      keys: keyVerifier(store, clock),
-      keyStore: store,
       files,
+      keys: keyVerifier(database, clock, notices),
+      acts: createActs(database, clock, notices),
       log,
       clock,
       metrics,

@@ -31,6 +31,7 @@ const featureImports: readonly string[] = [
   'overview → metrics',
   'overview → models',
   'models → usage',
+  'keys → audit',
 ]
 
 interface Source {

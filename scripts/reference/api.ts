@@ -4,8 +4,8 @@ import { loadConfig } from '../../src/base/config.ts'
 import { createLog } from '../../src/base/log.ts'
 import { version } from '../../src/base/version.ts'
 import { connect } from '../../src/database/connect.ts'
+import { createActs } from '../../src/features/audit/acts.ts'
 import { openFiles } from '../../src/features/files/open.ts'
-import { keyStore } from '../../src/features/keys/store.ts'
 import { createRegistry } from '../../src/features/models/registry.ts'
 import { createServer } from '../../src/http/server.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
@@ -55,8 +55,8 @@ async function readDocument(): Promise<Document> {
     config,
     registry,
     keys,
-    keyStore: keyStore(database),
     files,
+    acts: createActs(database, systemClock),
     log,
     clock: systemClock,
     metrics,

@@ -43,6 +43,29 @@ export function classifyAddress(address: string): AddressClass {
   return privateRanges.check(address, kind) ? 'private' : 'public'
 }
 
+/** Whether a text is an address or a network in CIDR notation: `10.1.2.3`, `10.0.0.0/8`, `2001:db8::/32`. */
+export function isRange(text: string): boolean {
+  const [network = '', prefix, ...more] = text.split('/')
+  const family = isIP(network)
+  if (family === 0 || more.length > 0) return false
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 6 ? 128 : 32))
+}
+
+/** Whether the address is one of, or lies in one of, these (as `isRange` has them). An IPv4 address in IPv6 form counts as itself. */
+export function isWithin(address: string, ranges: readonly string[]): boolean {
+  // Only the mapped form: a 6to4 or NAT64 address comes from elsewhere than the address that it carries.
+  const judged = address.split('%')[0]?.replace(/^::ffff:(?=[\d.]+$)/i, '') ?? ''
+  if (isIP(judged) === 0) return false
+  let known = lists.get(ranges)
+  if (known === undefined) {
+    known = list(ranges)
+    lists.set(ranges, known)
+  }
+  return known.check(judged, isIPv4(judged) ? 'ipv4' : 'ipv6')
+}
+
+const lists = new WeakMap<readonly string[], BlockList>()
+
 /** The IPv4 address inside a mapped (::ffff:0:0/96), compatible (::/96), NAT64 (64:ff9b::/96) or 6to4 (2002::/16) address. */
 function carriedIPv4(address: string): string | undefined {
   const words = expand(address)
@@ -73,7 +96,8 @@ function list(ranges: readonly string[]): BlockList {
   const blocked = new BlockList()
   for (const range of ranges) {
     const [network = '', prefix] = range.split('/')
-    blocked.addSubnet(network, Number(prefix), isIPv4(network) ? 'ipv4' : 'ipv6')
+    const family = isIPv4(network) ? 'ipv4' : 'ipv6'
+    blocked.addSubnet(network, Number(prefix ?? (family === 'ipv4' ? 32 : 128)), family)
   }
   return blocked
 }

@@ -119,6 +119,12 @@ const kinds = {
   invalid_json: request(400, (f) => `The request body is not valid JSON: ${f['reason']}.`),
   invalid_message_order: request(400, (f) => `The order of the messages is not valid: ${f['reason']}.`),
   invalid_value: request(400, (f) => `"${f['param']}" is not valid: ${f['reason']}.`),
+  key_restricted: {
+    status: 403,
+    type: 'permission_error',
+    retryable: false,
+    message: (f) => `This key may not be used ${f['how']}. Use another key, or ask an administrator to widen this one.`,
+  },
   method_not_allowed: request(405, (f) => `${f['path']} does not take ${f['method']}; it takes ${f['allowed']}.`),
   model_forbidden: {
     status: 403,

@@ -7,6 +7,7 @@ import { currentSchema, type Dialect } from './dialect.ts'
 import { up as createKeys } from './migrations/0001-keys.ts'
 import { up as createJobs } from './migrations/0002-jobs.ts'
 import { up as createIdentity } from './migrations/0003-identity.ts'
+import { up as createAudit } from './migrations/0009-audit.ts'
 import { up as createFiles } from './migrations/0010-files.ts'
 import type { Tables } from './tables.ts'
 
@@ -15,10 +16,12 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0001-keys': { up: createKeys },
   '0002-jobs': { up: createJobs },
   '0003-identity': { up: createIdentity },
+  '0009-audit': { up: createAudit },
   '0010-files': { up: createFiles },
 }
 
 /** The names of all migrations in the order in which they run. */
+/** Their names, in the order in which they run. */
 export const migrationNames: readonly string[] = Object.keys(migrations).sort()
 
 /**

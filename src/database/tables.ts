@@ -184,6 +184,50 @@ export interface UploadPartsTable {
   created_at: number
 }
 
+/** The audit log. Rows are only ever added; `features/audit/record.ts` alone does. */
+export interface AuditLogTable {
+  /** 1, 2, 3, … without a gap. */
+  sequence: number
+  id: string
+  at: number
+  action: string
+  actor_kind: 'key' | 'session' | 'system'
+  actor: string
+  /** Pseudonym of the person who acted. */
+  actor_person: string | null
+  /** Id of the service account that acted. */
+  actor_account: string | null
+  workspace: string | null
+  target_kind: string
+  /** An id; of a person the pseudonym. */
+  target: string
+  /** JSON. */
+  details: string
+  /** Hash of the entry before. */
+  previous: string
+  hash: string
+}
+
+/** Where the chain ends now: a single row. */
+export interface AuditHeadTable {
+  id: 'head'
+  sequence: number
+  hash: string
+}
+
+/** Who the pseudonyms of the audit log stand for. Deleting a row forgets that. */
+export interface AuditPeopleTable {
+  pseudonym: string
+  user_id: string
+}
+
+/** Where entries came from, apart from the chain so that it can be forgotten. */
+export interface AuditOriginsTable {
+  sequence: number
+  pseudonym: string | null
+  address: string
+}
+
 /** Every table but `jobs`, which belongs to the queue (`queue/table.ts`). */
 export interface Tables {
   contents: ContentsTable
@@ -198,6 +242,10 @@ export interface Tables {
   service_accounts: ServiceAccountsTable
   sessions: SessionsTable
   invites: InvitesTable
+  audit_log: AuditLogTable
+  audit_head: AuditHeadTable
+  audit_people: AuditPeopleTable
+  audit_origins: AuditOriginsTable
 }
 
 /** A row as read. */

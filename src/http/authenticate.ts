@@ -1,5 +1,6 @@
 // Asks every route for a key and for the permission that the route states, unless the route is open. Knows headers; keys are compared elsewhere.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { isWithin } from '../base/addresses.ts'
 import { fail } from '../base/errors.ts'
 import type { Caller } from '../wire/exchange.ts'
 import { may } from '../wire/permissions.ts'
@@ -23,8 +24,19 @@ export function authenticate(server: FastifyInstance, keys: Keys): void {
     const caller = secret === undefined ? undefined : await keys.verify(secret)
     if (caller === undefined) throw fail('invalid_api_key')
     request.exchange = { ...request.exchange, caller }
+    holdToRestrictions(request, caller)
     demand(request, caller)
   })
+}
+
+/** Throws where the key is used from elsewhere, or for something else, than it was made for. */
+function holdToRestrictions({ routeOptions, ip }: FastifyRequest, { ipRanges, endpoints }: Caller): void {
+  if (ipRanges !== undefined && !isWithin(ip, ipRanges)) throw fail('key_restricted', { how: `from ${ip}` })
+  // Everybody may ask who they are.
+  if (endpoints === undefined || routeOptions.config.permission === 'self.read') return
+  const route = routeOptions.url ?? ''
+  const open = endpoints.some((path) => path === route || (path.endsWith('/*') && route.startsWith(path.slice(0, -1))))
+  if (!open) throw fail('key_restricted', { how: `for ${route}` })
 }
 
 /** Throws where the caller may not do what the route does. Of a workspace that one may not even see there is nothing to be told. */

@@ -5,13 +5,13 @@ import type { Clock } from '../base/clock.ts'
 import type { Config } from '../base/config.ts'
 import { hexId } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
+import type { Acts } from '../features/audit/acts.ts'
 import { registerChat } from '../features/chat/routes.ts'
 import { registerCompletions } from '../features/completions/routes.ts'
 import { registerEmbeddings } from '../features/embeddings/routes.ts'
 import { type FileRoutes, registerFiles } from '../features/files/routes.ts'
 import { registerHealth } from '../features/health/routes.ts'
 import { registerKeys } from '../features/keys/routes.ts'
-import type { KeyStore } from '../features/keys/store.ts'
 import { type MetricSources, registerMetrics } from '../features/metrics/routes.ts'
 import type { Registry } from '../features/models/registry.ts'
 import { registerModels } from '../features/models/routes.ts'
@@ -35,10 +35,10 @@ export interface ServerParts {
   readonly config: Pick<Config, 'tlsCert' | 'tlsKey' | 'trustProxy' | 'bodyLimit' | 'fileLimit' | 'keepAlive'>
   readonly registry: Registry
   readonly keys: Keys
-  /** Where keys are made and revoked; without it those routes are not there. */
-  readonly keyStore?: KeyStore
   /** Where files are kept; without it there are no routes for them. */
   readonly files?: Omit<FileRoutes, 'limit'>
+  /** How administrators change things; without it the routes of administration are not there. */
+  readonly acts?: Acts
   readonly log: Log
   readonly clock: Clock
   /** The metrics that the registry counts into. */
@@ -72,8 +72,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   registerResponses(server, { registry })
   registerModels(server, { registry })
   registerTokenize(server, { registry })
-  if (parts.keyStore !== undefined) registerKeys(server, { store: parts.keyStore })
   if (parts.files !== undefined) await registerFiles(server, { ...parts.files, limit: config.fileLimit })
+  if (parts.acts !== undefined) registerKeys(server, { acts: parts.acts })
   registerHealth(server, { ready: () => !drain.stopping })
   registerMetrics(server, { registry, metrics, ...(parts.engines !== undefined && { engines: parts.engines }) })
   registerOverview(server, {

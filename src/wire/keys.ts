@@ -19,6 +19,9 @@ export const CreateKeyRequest = Type.Object(
     name: Type.String({ minLength: 1, maxLength: 200, description: 'For people, to tell keys apart.' }),
     role: Type.Optional(role),
     reach: Type.Optional(reach),
+    workspace: optional(Type.String({ description: "The workspace it belongs to; the caller's without it." })),
+    user_id: optional(Type.String({ description: 'The person it is for: it never does more than they may.' })),
+    service_account_id: optional(Type.String({ description: 'The service account it is for.' })),
     models: optional(models),
     endpoints: optional(endpoints),
     ip_ranges: optional(ipRanges),
@@ -30,6 +33,16 @@ export const CreateKeyRequest = Type.Object(
         pattern: '^[!-~]+$',
         description: 'A value of your own. Without it the server makes one of 256 random bits.',
       }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+/** `POST /galerne/v1/keys/{id}/rotate`. */
+export const RotateKeyRequest = Type.Object(
+  {
+    overlap_seconds: optional(
+      Type.Integer({ minimum: 0, maximum: 31_536_000, description: 'How long the old key goes on; a day without it.' }),
     ),
   },
   { additionalProperties: false },
@@ -53,6 +66,7 @@ export const KeyObject = Type.Object({
   expires_at: nullable(timestamp),
   revoked_at: nullable(timestamp),
   last_used_at: nullable(timestamp),
+  replaced_by: nullable(Type.String({ description: 'The key that was made to take its place.' })),
 })
 
 /** A new key: the only answer that ever holds the secret. */
@@ -78,6 +92,7 @@ export interface KeyFacts {
   readonly expiresAt: number | null
   readonly revokedAt: number | null
   readonly lastUsedAt: number | null
+  readonly replacedBy: string | null
 }
 
 /** A key as the API shows it. */
@@ -99,6 +114,7 @@ export function keyObject(key: KeyFacts): Static<typeof KeyObject> {
     expires_at: key.expiresAt === null ? null : seconds(key.expiresAt),
     revoked_at: key.revokedAt === null ? null : seconds(key.revokedAt),
     last_used_at: key.lastUsedAt === null ? null : seconds(key.lastUsedAt),
+    replaced_by: key.replacedBy,
   }
 }
 

@@ -1,30 +1,26 @@
-// Makes keys: any time for an administrator, and by itself at the first start. The secret leaves this file once and is not stored.
+// Makes, replaces and revokes keys, each with its entry in the audit log. The secret leaves this file once and is not stored.
 
-import { createHash, randomBytes } from 'node:crypto'
-import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
-import { keyFile, makeHome } from '../../base/home.ts'
 import { newId } from '../../base/ids.ts'
+import { lockTable } from '../../database/dialect.ts'
 import type { Row } from '../../database/tables.ts'
 import type { Role } from '../../wire/permissions.ts'
-import { type KeyCard, type KeyStore, keyCard } from './store.ts'
+import type { Acts } from '../audit/acts.ts'
+import type { Actor } from '../audit/record.ts'
+import { hashSecret, secretFor } from './secret.ts'
+import { insertKey, isAdministrator, type KeyCard, keyById, keyCard, otherAdministrator, revokeKeys } from './store.ts'
 
-/** The workspace that exists before there are workspaces. */
+/** The workspace that is there from the start. */
 export const defaultWorkspace = 'default'
-
-/** Shorter values could be guessed; ours have 43 characters after the prefix. */
-const shortestSecret = 32
-
-/** No key is longer: a header of megabytes is not worth hashing. */
-export const longestSecret = 512
 
 /** What a new key is to be. */
 export interface NewKey {
   readonly name: string
   readonly role: Role
-  readonly reach?: 'workspace' | 'organisation'
+  /** `workspace` when absent. */
+  readonly reach?: KeyCard['reach']
+  /** `default` when absent. */
   readonly workspace?: string
   /** The person or the service account that it is for. */
   readonly user?: string
@@ -46,72 +42,94 @@ export interface CreatedKey {
 }
 
 /** Makes a key. Throws `invalid_value` for a given value that is too short or taken. */
-export async function createKey(store: KeyStore, clock: Clock, wanted: NewKey): Promise<CreatedKey> {
+export async function createKey(acts: Acts, actor: Actor, wanted: NewKey): Promise<CreatedKey> {
   const secret = secretFor(wanted.given, 'secret')
-  const row = rowOf(wanted, secret, 'generated', clock)
-  if (!(await store.insert(row)))
-    throw fail('invalid_value', { param: 'secret', reason: 'this value is already a key' })
+  const row = keyRow(wanted, secret, 'generated', acts.clock)
+  await acts.run(actor, async (transaction, note) => {
+    if (!(await insertKey(transaction, row))) {
+      throw fail('invalid_value', { param: 'secret', reason: 'this value is already a key' })
+    }
+    note(keyMade(row))
+  })
   return { key: keyCard(row), secret }
 }
 
-/** What the first start found or made. */
-export interface FirstKey {
-  /** To print, once; undefined where the server already had keys. */
-  readonly secret: string | undefined
-  /** File that holds a working key for the CLI. */
-  readonly file: string
+/** The entry of a key that was made. */
+export function keyMade(row: Row<'keys'>) {
+  const { id, workspace, role, reach, user_id, service_account } = row
+  const details = { role, reach, expires_at: row.expires_at, ...(service_account !== null && { service_account }) }
+  const target = { kind: 'api_key', id }
+  return { action: 'api_key.created', workspace, target, details: { ...details, for_person: user_id !== null } }
 }
 
 /**
- * Makes sure that somebody can use the server. Without any key it makes the owner's and keeps it in `<home>/key`, mode 0600, for
- * the CLI. The value `given` by the `api-key` setting is made a key too; a value it had before is revoked.
+ * Makes a key that is and may do what this one is and may do, and lets this one go on for `overlapMs`, so that programs can change over.
+ * Undefined where there is no such key that still works.
  */
-export async function firstKey(
-  store: KeyStore,
-  clock: Clock,
-  options: { readonly home: string; readonly given?: string },
-): Promise<FirstKey> {
-  const file = keyFile(options.home)
-  const secret = secretFor(options.given, 'api-key')
-  const name = options.given === undefined ? 'first start' : 'api-key setting'
-  const wanted: NewKey = { name, role: 'owner', reach: 'organisation' }
-  const row = rowOf(wanted, secret, options.given === undefined ? 'generated' : 'setting', clock)
-  if (await store.insertFirst(row, () => keep(file, secret))) return { secret, file }
-  if (options.given !== undefined) await adoptSetting(store, clock, row, file, secret)
-  return { secret: undefined, file }
+export async function rotateKey(
+  acts: Acts,
+  actor: Actor,
+  id: string,
+  overlapMs: number,
+): Promise<CreatedKey | undefined> {
+  const now = acts.clock.now()
+  return await acts.run(actor, async (transaction, note) => {
+    await lockTable(acts.database.dialect, transaction, 'keys')
+    const old = await transaction.selectFrom('keys').selectAll().where('id', '=', id).executeTakeFirst()
+    if (old === undefined || old.revoked_at !== null || (old.expires_at !== null && old.expires_at <= now))
+      return undefined
+    if (old.replaced_by !== null)
+      throw fail('invalid_value', { param: 'id', reason: `it was replaced by ${old.replaced_by} already` })
+    const secret = secretFor(undefined, 'secret')
+    // The new one lives as long as the old one was meant to.
+    const expires_at = old.expires_at === null ? null : now + (old.expires_at - old.created_at)
+    const fresh = {
+      ...old,
+      ...{
+        id: newId('key', acts.clock),
+        hash: hashSecret(secret),
+        hint: secret.slice(-4),
+        origin: 'generated' as const,
+      },
+      ...{ created_at: now, expires_at, last_used_at: null },
+    }
+    await insertKey(transaction, fresh)
+    const ends = Math.min(old.expires_at ?? Number.MAX_SAFE_INTEGER, now + overlapMs)
+    await transaction
+      .updateTable('keys')
+      .set({ replaced_by: fresh.id, expires_at: ends })
+      .where('id', '=', id)
+      .execute()
+    const details = { replaced_by: fresh.id, expires_at: ends }
+    note({ action: 'api_key.updated', workspace: old.workspace, target: { kind: 'api_key', id }, details })
+    note(keyMade(fresh))
+    return { key: keyCard(fresh), secret }
+  })
 }
 
-async function adoptSetting(
-  store: KeyStore,
-  clock: Clock,
-  row: Row<'keys'>,
-  file: string,
-  secret: string,
-): Promise<void> {
-  const known = await store.byHash(row.hash)
-  if (known === undefined) await store.replaceSetting(row)
-  else if (known.revokedAt !== null || (known.expiresAt !== null && known.expiresAt <= clock.now())) {
-    // To make it work again by starting would undo a revocation in silence.
-    throw fail('invalid_value', { param: 'api-key', reason: 'this key was revoked or has expired: set another value' })
-  }
-  if ((await readFile(file, 'utf8').catch(() => '')).trim() !== secret) await keep(file, secret)
+/**
+ * Revokes a key, at once and on every node. A second time changes nothing. Throws `invalid_value` for the last working key that
+ * administers the organisation: nobody could ever make one again. Undefined where there is no such key.
+ */
+export async function revokeKey(acts: Acts, actor: Actor, id: string): Promise<KeyCard | undefined> {
+  const now = acts.clock.now()
+  return await acts.run(actor, async (transaction, note) => {
+    // Two administrators who revoke each other's key at once would leave none.
+    await lockTable(acts.database.dialect, transaction, 'keys')
+    const key = await keyById(transaction, id)
+    if (key === undefined || key.revokedAt !== null) return key
+    if (isAdministrator(key) && (await otherAdministrator(transaction, id, now)) === undefined) {
+      const reason = 'it is the last working key that administers the organisation: make another one first'
+      throw fail('invalid_value', { param: 'id', reason })
+    }
+    await revokeKeys(transaction, [id], now)
+    note({ action: 'api_key.deleted', workspace: key.workspace, target: { kind: 'api_key', id } })
+    return { ...key, revokedAt: now }
+  })
 }
 
-/** SHA-256 of a secret in hexadecimal. Plain hashing is enough: a secret has 256 random bits, nothing to guess from a list. */
-export function hashSecret(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex')
-}
-
-function secretFor(given: string | undefined, param: string): string {
-  if (given === undefined) return `gal_${randomBytes(32).toString('base64url')}`
-  if (given.length < shortestSecret || given.length > longestSecret || !/^[!-~]+$/.test(given)) {
-    const reason = `a key has ${shortestSecret} to ${longestSecret} printable ASCII characters and no spaces`
-    throw fail('invalid_value', { param, reason })
-  }
-  return given
-}
-
-function rowOf(wanted: NewKey, secret: string, origin: 'generated' | 'setting', clock: Clock): Row<'keys'> {
+/** The row of a new key. */
+export function keyRow(wanted: NewKey, secret: string, origin: 'generated' | 'setting', clock: Clock): Row<'keys'> {
   return {
     id: newId('key', clock),
     workspace: wanted.workspace ?? defaultWorkspace,
@@ -136,17 +154,4 @@ function rowOf(wanted: NewKey, secret: string, origin: 'generated' | 'setting', 
 
 function json(list: readonly string[] | undefined): string | null {
   return list === undefined ? null : JSON.stringify(list)
-}
-
-/** Written beside and renamed, so that nobody reads half a key. */
-async function keep(file: string, secret: string): Promise<void> {
-  await makeHome(dirname(file))
-  const fresh = `${file}.${randomBytes(6).toString('hex')}.new`
-  try {
-    await writeFile(fresh, `${secret}\n`, { mode: 0o600 })
-    await chmod(fresh, 0o600)
-    await rename(fresh, file)
-  } finally {
-    await rm(fresh, { force: true })
-  }
 }

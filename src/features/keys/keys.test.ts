@@ -7,12 +7,17 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { describeOnDatabases } from '../../../test/support/databases.ts'
 import { connect, type Database } from '../../database/connect.ts'
+import { createNotices } from '../../database/notices.ts'
 import type { Caller } from '../../wire/exchange.ts'
-import { createKey, firstKey } from './create.ts'
-import { keyStore } from './store.ts'
+import { createActs } from '../audit/acts.ts'
+import type { Actor } from '../audit/record.ts'
+import { createKey, type NewKey, revokeKey, rotateKey } from './create.ts'
+import { firstKey } from './first.ts'
+import { listKeys, touchKey } from './store.ts'
 import { keyVerifier } from './verify.ts'
 
 const given = 'a-value-that-the-operator-chose-0123'
+const actor: Actor = { kind: 'system', id: 'test' }
 
 const member = (id: string, workspace: string): Caller => ({
   ...{ id, kind: 'key', workspace, grants: [{ role: 'member', workspace }] },
@@ -25,64 +30,125 @@ function at(start: number) {
 
 describeOnDatabases('keys', (get) => {
   const open = (time = 1_000_000) => {
-    const store = keyStore(get().database)
+    const { database } = get()
     const clock = at(time)
-    return { store, clock, verifier: keyVerifier(store, clock) }
+    const acts = createActs(database, clock)
+    const make = (wanted: Partial<NewKey> = {}) => createKey(acts, actor, { name: 'laptop', role: 'member', ...wanted })
+    return { database, query: database.query, clock, acts, make, verifier: keyVerifier(database, clock) }
   }
 
-  test('a new key gets in with its scope and workspace; the secret is nowhere in the table', async () => {
-    const { store, clock, verifier } = open()
-    const { key, secret } = await createKey(store, clock, { name: 'laptop', role: 'member' })
+  test('a new key gets in with its role and workspace; the secret is nowhere in the table', async () => {
+    const { query, make, verifier } = open()
+    const { key, secret } = await make()
     assert.match(secret, /^gal_[A-Za-z0-9_-]{43}$/)
     assert.deepEqual(await verifier.verify(secret), member(key.id, 'default'))
-    const rows = await get().database.query.selectFrom('keys').selectAll().execute()
+    const rows = await query.selectFrom('keys').selectAll().execute()
     assert.ok(!JSON.stringify(rows).includes(secret.slice(4, -4)))
     assert.equal(key.hint, secret.slice(-4))
   })
 
   test('secrets differ, and nothing but the exact secret gets in', async () => {
-    const { store, clock, verifier } = open()
-    const one = await createKey(store, clock, { name: 'one', role: 'owner', reach: 'organisation' })
-    const two = await createKey(store, clock, { name: 'two', role: 'owner', reach: 'organisation' })
+    const { make, verifier } = open()
+    const one = await make()
+    const two = await make()
     assert.notEqual(one.secret, two.secret)
     const wrong = ['', one.secret.slice(0, -1), `${one.secret} `, one.secret.toUpperCase(), one.key.id, 'x'.repeat(1e6)]
     for (const secret of wrong) assert.equal(await verifier.verify(secret), undefined)
   })
 
   test('a revocation by another connection counts from the next request on', async () => {
-    const { store, clock, verifier } = open()
-    const { key, secret } = await createKey(store, clock, { name: 'lost', role: 'member' })
+    const { clock, acts, make, verifier } = open()
+    const { key, secret } = await make({ name: 'lost' })
     assert.ok(await verifier.verify(secret))
     const other: Database = await connect(get().url)
-    const revoked = await keyStore(other).revoke('default', key.id, 2_000_000)
+    clock.time = 2_000_000
+    const revoked = await revokeKey(createActs(other, clock), actor, key.id)
     await other.close()
     assert.deepEqual(revoked, { ...key, lastUsedAt: 1_000_000, revokedAt: 2_000_000 })
     assert.equal(await verifier.verify(secret), undefined)
-    assert.deepEqual(await store.revoke('default', key.id, 3_000_000), revoked)
+    clock.time = 3_000_000
+    assert.deepEqual(await revokeKey(acts, actor, key.id), revoked)
   })
 
-  test('a workspace can neither see nor revoke the keys of another', async () => {
-    const { store, clock, verifier } = open()
-    const { key, secret } = await createKey(store, clock, { name: 'theirs', role: 'member', workspace: 'theirs' })
-    assert.equal(await store.revoke('default', key.id, 1), undefined)
-    assert.deepEqual(await verifier.verify(secret), member(key.id, 'theirs'))
-    assert.ok((await store.list('default')).every((card) => card.id !== key.id))
-    assert.deepEqual(await store.list('theirs'), [{ ...key, lastUsedAt: 1_000_000 }])
+  test('a verifier that remembers asks again after an act, and believes nothing while it hears nothing', async () => {
+    const { database, query, clock, make } = open()
+    const notices = await createNotices(database)
+    const verifier = keyVerifier(database, clock, notices)
+    const { key, secret } = await make()
+    assert.ok(await verifier.verify(secret))
+    await query.updateTable('keys').set({ revoked_at: 1 }).where('id', '=', key.id).execute()
+    assert.ok(await verifier.verify(secret), 'behind its back')
+    clock.time += 500
+    assert.equal(await verifier.verify(secret), undefined, 'half a second later')
+
+    const second = await make()
+    assert.ok(await verifier.verify(second.secret))
+    const heard = new Promise((resolve) => notices.subscribe('acts', resolve))
+    await revokeKey(createActs(database, clock, notices), actor, second.key.id)
+    await heard
+    assert.equal(await verifier.verify(second.secret), undefined, 'after the notice')
+
+    const third = await make()
+    await notices.close()
+    assert.ok(await verifier.verify(third.secret))
+    await query.updateTable('keys').set({ revoked_at: 1 }).where('id', '=', third.key.id).execute()
+    assert.equal(await verifier.verify(third.secret), undefined, 'without notices')
   })
 
   test('an expired key stays out from that millisecond on', async () => {
-    const { store, clock, verifier } = open()
-    const { secret } = await createKey(store, clock, { name: 'brief', role: 'member', expiresAt: 1_000_500 })
+    const { clock, make, verifier } = open()
+    const { secret } = await make({ expiresAt: 1_000_500 })
     clock.time = 1_000_499
     assert.ok(await verifier.verify(secret))
     clock.time = 1_000_500
     assert.equal(await verifier.verify(secret), undefined)
   })
 
+  test('a replaced key and its successor work side by side for as long as was said, then the successor alone', async () => {
+    const { query, clock, acts, make, verifier } = open()
+    const old = await make({ models: ['echo'], ipRanges: ['10.0.0.0/8'], expiresAt: 1_000_000 + 86_400_000 })
+    clock.time = 2_000_000
+    const fresh = await rotateKey(acts, actor, old.key.id, 60_000)
+    assert.ok(fresh)
+    assert.deepEqual(
+      { ...fresh.key, id: old.key.id, hint: old.key.hint, createdAt: 1_000_000, expiresAt: old.key.expiresAt },
+      old.key,
+    )
+    assert.equal(fresh.key.expiresAt, 2_000_000 + 86_400_000, 'as long as the old one was made for')
+    assert.ok((await verifier.verify(old.secret)) && (await verifier.verify(fresh.secret)))
+    await assert.rejects(rotateKey(acts, actor, old.key.id, 60_000), /replaced by/)
+    clock.time += 60_000
+    assert.equal(await verifier.verify(old.secret), undefined)
+    assert.ok(await verifier.verify(fresh.secret))
+    const cards = await listKeys(query, { revoked: true })
+    assert.equal(cards.find(({ id }) => id === old.key.id)?.replacedBy, fresh.key.id)
+    assert.equal(await rotateKey(acts, actor, old.key.id, 0), undefined, 'an expired key has no successor')
+  })
+
+  test('a person’s key does no more than the person, and nothing once they are disabled or gone', async () => {
+    const { query, make, verifier } = open()
+    const { workspace } = { workspace: 'default' }
+    const user = { id: 'user_1', email: 'a@example.org', name: 'A', role: 'member' as const, created_at: 1 }
+    await query.insertInto('users').values(user).execute()
+    const { key, secret } = await make({ role: 'admin', user: 'user_1' })
+    const held = async () => (await verifier.verify(secret))?.holder
+    assert.deepEqual(await held(), [])
+    await query.insertInto('members').values({ workspace, user_id: 'user_1', role: 'viewer', created_at: 1 }).execute()
+    assert.deepEqual(await held(), [{ role: 'viewer', workspace }])
+    await query.updateTable('users').set({ role: 'billing' }).where('id', '=', 'user_1').execute()
+    assert.deepEqual(await held(), [{ role: 'billing' }, { role: 'viewer', workspace }])
+    await query.updateTable('users').set({ disabled_at: 1 }).where('id', '=', 'user_1').execute()
+    assert.deepEqual(await held(), [])
+    await query.deleteFrom('users').where('id', '=', 'user_1').execute()
+    assert.deepEqual(await held(), [])
+    assert.equal((await verifier.verify(secret))?.user, 'user_1')
+    assert.equal(key.user, 'user_1')
+  })
+
   test('the last use is noted once a minute and never goes back', async () => {
-    const { store, clock, verifier } = open()
-    const { key, secret } = await createKey(store, clock, { name: 'used', role: 'member' })
-    const lastUse = async () => (await store.list('default')).find((card) => card.id === key.id)?.lastUsedAt
+    const { query, clock, make, verifier } = open()
+    const { key, secret } = await make({ name: 'used' })
+    const lastUse = async () => (await listKeys(query, {})).find((card) => card.id === key.id)?.lastUsedAt
     assert.equal(await lastUse(), null)
     for (const [time, expected] of [
       [1_000_000, 1_000_000],
@@ -94,30 +160,29 @@ describeOnDatabases('keys', (get) => {
       await verifier.verify(secret)
       assert.equal(await lastUse(), expected)
     }
-    await store.touch(key.id, 5)
+    await touchKey(query, key.id, 5)
     assert.equal(await lastUse(), 1_060_000)
   })
 
   test('given values: short, spaced or taken ones are refused', async () => {
-    const { store, clock, verifier } = open()
-    const make = (value: string) => createKey(store, clock, { name: 'given', role: 'member', given: value })
+    const { make, verifier } = open()
     for (const value of ['x'.repeat(31), 'x'.repeat(513), `${'x'.repeat(40)} y`, `${'é'.repeat(40)}`]) {
-      await assert.rejects(make(value), { code: 'invalid_value', param: 'secret' })
+      await assert.rejects(make({ given: value }), { code: 'invalid_value', param: 'secret' })
     }
-    await make('y'.repeat(32))
+    await make({ given: 'y'.repeat(32) })
     assert.ok(await verifier.verify('y'.repeat(32)))
-    await assert.rejects(make('y'.repeat(32)), /already a key/)
-    const together = await Promise.allSettled([make('z'.repeat(32)), make('z'.repeat(32))])
+    await assert.rejects(make({ given: 'y'.repeat(32) }), /already a key/)
+    const together = await Promise.allSettled([make({ given: 'z'.repeat(32) }), make({ given: 'z'.repeat(32) })])
     assert.deepEqual(together.map((one) => one.status).sort(), ['fulfilled', 'rejected'])
   })
 })
 
 describeOnDatabases('the first key', (get) => {
   const start = async (home: string, value?: string, time = 1_000_000) => {
-    const store = keyStore(get().database)
+    const { database } = get()
     const clock = at(time)
-    const first = await firstKey(store, clock, value === undefined ? { home } : { home, given: value })
-    return { ...first, verifier: keyVerifier(store, clock), store }
+    const first = await firstKey(database, clock, value === undefined ? { home } : { home, given: value })
+    return { ...first, verifier: keyVerifier(database, clock) }
   }
 
   test('is made once, kept for its owner alone; later settings are adopted and the former value revoked', async () => {
@@ -131,7 +196,7 @@ describeOnDatabases('the first key', (get) => {
 
     const second = await start(home)
     assert.equal(second.secret, undefined)
-    assert.equal((await second.store.list('default')).length, 1)
+    assert.equal((await listKeys(get().database.query, {})).length, 1)
 
     const third = await start(home, given)
     assert.equal(third.secret, undefined)

@@ -8,27 +8,32 @@ import { createLog } from '../../base/log.ts'
 import { createServer, type ServerParts } from '../../http/server.ts'
 import { createMetrics } from '../../telemetry/metrics.ts'
 import type { Server } from '../../wire/exchange.ts'
+import { createActs } from '../audit/acts.ts'
 import { createRegistry } from '../models/registry.ts'
 import { createKey } from './create.ts'
-import { keyStore } from './store.ts'
 import { keyVerifier } from './verify.ts'
 
 describeOnDatabases('the keys routes', (get) => {
   async function open(): Promise<{ server: Server; admin: string; adminId: string }> {
-    const store = keyStore(get().database)
+    const { database } = get()
+    const acts = createActs(database, systemClock)
     const log = createLog({ level: 'silent' })
     const metrics = createMetrics()
     const server = await createServer({
       config: { trustProxy: [], bodyLimit: 1_048_576, keepAlive: 0 } as unknown as ServerParts['config'],
       registry: createRegistry({ models: [], clock: systemClock, log, metrics, queueLength: 1 }),
-      keys: keyVerifier(store, systemClock),
-      keyStore: store,
+      keys: keyVerifier(database, systemClock),
+      acts,
       log,
       clock: systemClock,
       metrics,
       version: '0.0.0',
     })
-    const { key, secret } = await createKey(store, systemClock, { name: 'admin', role: 'owner', reach: 'organisation' })
+    const { key, secret } = await createKey(
+      acts,
+      { kind: 'system', id: 'test' },
+      { name: 'admin', role: 'owner', reach: 'organisation' },
+    )
     return { server, admin: secret, adminId: key.id }
   }
 
@@ -65,16 +70,63 @@ describeOnDatabases('the keys routes', (get) => {
     await server.close()
   })
 
-  test('a member’s key is told which permission it lacks, on each of the three', async () => {
-    const { server, admin } = await open()
+  test('a member’s key sees and revokes itself alone, and makes none for others', async () => {
+    const { server, admin, adminId } = await open()
     const { body } = await call(server, admin, 'POST', '/galerne/v1/keys', { name: 'user' })
-    for (const [method, path] of [
-      ['GET', '/galerne/v1/keys'],
-      ['POST', '/galerne/v1/keys'],
-      ['DELETE', `/galerne/v1/keys/${body.id}`],
+    const listed = await call(server, body.secret, 'GET', '/galerne/v1/keys')
+    assert.deepEqual(
+      listed.body.data.map((key: { id: string }) => key.id),
+      [body.id],
+    )
+    const made = await call(server, body.secret, 'POST', '/galerne/v1/keys', { name: 'more' })
+    assert.deepEqual([made.status, made.body.error.code], [403, 'forbidden'])
+    assert.equal((await call(server, body.secret, 'DELETE', `/galerne/v1/keys/${adminId}`)).status, 404)
+    assert.equal((await call(server, body.secret, 'DELETE', `/galerne/v1/keys/${body.id}`)).status, 200)
+    assert.equal((await call(server, body.secret, 'GET', '/v1/models')).status, 401)
+    await server.close()
+  })
+
+  test('nobody hands out more than they have, nor touches what counts beyond their workspace', async () => {
+    const { server, admin, adminId } = await open()
+    const make = (secret: string, payload: object) =>
+      call(server, secret, 'POST', '/galerne/v1/keys', { name: 'x', ...payload })
+    const { body: local } = await make(admin, { role: 'admin' })
+    const refused: [object, string][] = [
+      [{ role: 'owner' }, 'role'],
+      [{ role: 'member', workspace: 'elsewhere' }, 'workspace'],
+    ]
+    for (const [payload, param] of refused) {
+      const { body } = await make(local.secret, payload)
+      assert.equal(body.error.param, param, JSON.stringify(payload))
+    }
+    assert.equal((await make(local.secret, { reach: 'organisation' })).status, 403)
+    assert.equal((await call(server, local.secret, 'DELETE', `/galerne/v1/keys/${adminId}`)).status, 404)
+    assert.equal((await call(server, local.secret, 'POST', `/galerne/v1/keys/${adminId}/rotate`, {})).status, 404)
+    assert.equal((await make(local.secret, { role: 'admin' })).status, 200)
+    await server.close()
+  })
+
+  test('a key is held to its paths and networks, and a successor to the same', async () => {
+    const { server, admin } = await open()
+    const make = (payload: object) => call(server, admin, 'POST', '/galerne/v1/keys', { name: 'x', ...payload })
+    const { body: elsewhere } = await make({ ip_ranges: ['10.0.0.0/8', '2001:db8::1'] })
+    const refused = await call(server, elsewhere.secret, 'GET', '/v1/models')
+    assert.deepEqual([refused.status, refused.body.error.code], [403, 'key_restricted'])
+    assert.match(refused.text, /from 127\.0\.0\.1/)
+    const { body: here } = await make({ ip_ranges: ['127.0.0.0/8'], endpoints: ['/v1/models/*'] })
+    assert.equal((await call(server, here.secret, 'GET', '/v1/models/none')).body.error.code, 'model_not_found')
+    assert.equal((await call(server, here.secret, 'GET', '/v1/models')).body.error.code, 'key_restricted')
+    const rotated = await call(server, admin, 'POST', `/galerne/v1/keys/${here.id}/rotate`, { overlap_seconds: 0 })
+    assert.deepEqual(rotated.body.endpoints, ['/v1/models/*'])
+    assert.equal((await call(server, here.secret, 'GET', '/v1/models/none')).status, 401)
+    assert.equal((await call(server, rotated.body.secret, 'GET', '/v1/models')).status, 403)
+    for (const [payload, param] of [
+      [{ ip_ranges: ['10.0.0.0/8', '10.0.0.0/33'] }, 'ip_ranges[1]'],
+      [{ endpoints: ['v1/models'] }, 'endpoints[0]'],
+      [{ user_id: 'user_none' }, 'user_id'],
+      [{ service_account_id: 'none' }, 'service_account_id'],
     ] as const) {
-      const answer = await call(server, body.secret, method, path, method === 'POST' ? { name: 'more' } : undefined)
-      assert.deepEqual([answer.status, answer.body.error.code], [403, 'forbidden'])
+      assert.equal((await make(payload)).body.error.param, param)
     }
     await server.close()
   })

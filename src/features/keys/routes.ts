@@ -1,21 +1,26 @@
-// The keys' door for administrators: POST, GET and DELETE under /galerne/v1/keys. Each sees the keys of the asking key's workspace alone.
-import { Type } from 'typebox'
+// Keys under our own path: made, listed, replaced and revoked. Everybody sees their own; administrators those of their workspaces.
+import { type Static, Type } from 'typebox'
 import { fail } from '../../base/errors.ts'
 import type { Caller, Server } from '../../wire/exchange.ts'
-import { CreatedKeyObject, CreateKeyRequest, KeyList, KeyObject, keyObject } from '../../wire/keys.ts'
-import { mayGrant, type Role } from '../../wire/permissions.ts'
-import { createKey } from './create.ts'
-import type { KeyStore } from './store.ts'
+import { CreatedKeyObject, CreateKeyRequest, KeyList, KeyObject, keyObject, RotateKeyRequest } from '../../wire/keys.ts'
+import { may, mayGrant } from '../../wire/permissions.ts'
+import type { Acts } from '../audit/acts.ts'
+import { actorOf } from '../audit/record.ts'
+import { checkHolder, checkWanted, manageable, maySee, unknownKey } from './access.ts'
+import { createKey, type NewKey, revokeKey, rotateKey } from './create.ts'
+import { listKeys } from './store.ts'
 
-const reading = { permission: 'keys.read' } as const
-const writing = { permission: 'keys.write' } as const
+const config = { permission: 'keys.own' } as const
+const params = Type.Object({ id: Type.String() })
+const dayMs = 86_400_000
 
-/** Adds the three routes. */
-export function registerKeys(server: Server, { store }: { readonly store: KeyStore }): void {
+/** Adds the four routes. */
+export function registerKeys(server: Server, { acts }: { readonly acts: Acts }): void {
+  const { query } = acts.database
   server.post(
     '/galerne/v1/keys',
     {
-      config: writing,
+      config,
       schema: {
         tags: ['keys'],
         summary: 'Make a key',
@@ -24,63 +29,101 @@ export function registerKeys(server: Server, { store }: { readonly store: KeySto
         response: { 200: CreatedKeyObject },
       },
     },
-    async ({ body, exchange }) => {
-      const { clock, caller } = exchange
-      mustGrant(caller, body.role ?? 'member', body.reach === 'organisation' ? undefined : caller.workspace)
-      const expiresAt = typeof body.expires_at === 'number' ? body.expires_at * 1000 : undefined
-      if (expiresAt !== undefined && expiresAt <= clock.now()) {
-        throw fail('invalid_value', { param: 'expires_at', reason: 'it lies in the past' })
-      }
-      const { key, secret } = await createKey(store, clock, {
-        name: body.name,
-        role: body.role ?? 'member',
-        reach: body.reach ?? 'workspace',
-        workspace: caller.workspace,
-        ...(Array.isArray(body.models) && { models: body.models }),
-        ...(Array.isArray(body.endpoints) && { endpoints: body.endpoints }),
-        ...(Array.isArray(body.ip_ranges) && { ipRanges: body.ip_ranges }),
-        ...(expiresAt !== undefined && { expiresAt }),
-        ...(typeof body.secret === 'string' && { given: body.secret }),
-      })
+    async (request) => {
+      const { body, exchange } = request
+      const wanted = readWanted(body, exchange.caller, exchange.clock.now())
+      checkWanted(exchange.caller, wanted)
+      await checkHolder(query, wanted)
+      const { key, secret } = await createKey(acts, actorOf(request), wanted)
       return { ...keyObject(key), secret }
     },
   )
   server.get(
     '/galerne/v1/keys',
-    { config: reading, schema: { tags: ['keys'], summary: 'List the keys', response: { 200: KeyList } } },
-    async ({ exchange }) => {
-      const keys = await store.list(exchange.caller.workspace)
-      return { object: 'list' as const, data: keys.map(keyObject) }
+    {
+      config,
+      schema: { tags: ['keys'], summary: 'List the keys of the workspace', response: { 200: KeyList } },
+    },
+    async ({ exchange: { caller } }) => {
+      const keys = await listKeys(query, { workspaces: [caller.workspace], revoked: true })
+      const seen = keys.filter((key) => maySee(caller, key))
+      return { object: 'list' as const, data: seen.map(keyObject) }
     },
   )
   server.delete(
     '/galerne/v1/keys/:id',
     {
-      config: writing,
+      config,
       schema: {
         tags: ['keys'],
         summary: 'Revoke a key',
-        description:
-          'It counts from the next request on. The last working key that administers the organisation stays.',
-        params: Type.Object({ id: Type.String() }),
+        description: 'It counts at once, on every node. The last working key that administers the organisation stays.',
+        params,
         response: { 200: KeyObject },
       },
     },
-    async ({ params, exchange }) => {
-      const revoked = await store.revoke(exchange.caller.workspace, params.id, exchange.clock.now())
-      if (revoked === 'last-admin') {
-        const reason = 'it is the last working key that administers the organisation: make another one first'
-        throw fail('invalid_value', { param: 'id', reason })
-      }
-      if (revoked === undefined) throw fail('not_found', { what: 'key', id: params.id.slice(0, 100), param: 'id' })
+    async (request) => {
+      const { id } = await manageable(query, request.exchange.caller, request.params.id)
+      const revoked = await revokeKey(acts, actorOf(request), id)
+      if (revoked === undefined) throw unknownKey(id)
       return keyObject(revoked)
+    },
+  )
+  addRotation(server, acts)
+}
+
+function addRotation(server: Server, acts: Acts): void {
+  server.post(
+    '/galerne/v1/keys/:id/rotate',
+    {
+      config,
+      schema: {
+        tags: ['keys'],
+        summary: 'Replace a key',
+        description:
+          'Makes a key that may do the same, and lets the old one go on for a while, so that programs can change over.',
+        params,
+        body: RotateKeyRequest,
+        response: { 200: CreatedKeyObject },
+      },
+    },
+    async (request) => {
+      const { body, exchange } = request
+      const old = await manageable(acts.database.query, exchange.caller, request.params.id)
+      if (!mayGrant(exchange.caller, old.role, old.reach === 'organisation' ? undefined : old.workspace)) {
+        throw fail('forbidden', { permission: 'owners.write', workspace: old.workspace })
+      }
+      const overlapMs = typeof body.overlap_seconds === 'number' ? body.overlap_seconds * 1000 : dayMs
+      const created = await rotateKey(acts, actorOf(request), old.id, overlapMs)
+      if (created === undefined)
+        throw fail('invalid_value', { param: 'id', reason: 'this key was revoked or has expired' })
+      return { ...keyObject(created.key), secret: created.secret }
     },
   )
 }
 
-/** Nobody hands out more than they have. */
-function mustGrant(caller: Caller, role: Role, workspace: string | undefined): void {
-  if (mayGrant(caller, role, workspace)) return
-  const reason = `the role "${role}" may do more than the caller`
-  throw fail('invalid_value', { param: workspace === undefined ? 'reach' : 'role', reason })
+type Body = Static<typeof CreateKeyRequest>
+
+/** Who may make keys for others makes one for nobody, unless the body says for whom; others make their own. */
+function readWanted(body: Body, caller: Caller, now: number): NewKey & { readonly workspace: string } {
+  const expiresAt = typeof body.expires_at === 'number' ? body.expires_at * 1000 : undefined
+  if (expiresAt !== undefined && expiresAt <= now) {
+    throw fail('invalid_value', { param: 'expires_at', reason: 'it lies in the past' })
+  }
+  const workspace = body.workspace ?? caller.workspace
+  const own = may(caller, 'keys.write', workspace) ? undefined : caller.user
+  const user = body.user_id ?? (typeof body.service_account_id === 'string' ? undefined : own)
+  return {
+    name: body.name,
+    role: body.role ?? 'member',
+    reach: body.reach ?? 'workspace',
+    workspace,
+    ...(user !== undefined && { user }),
+    ...(typeof body.service_account_id === 'string' && { serviceAccount: body.service_account_id }),
+    ...(Array.isArray(body.models) && { models: body.models }),
+    ...(Array.isArray(body.endpoints) && { endpoints: body.endpoints }),
+    ...(Array.isArray(body.ip_ranges) && { ipRanges: body.ip_ranges }),
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(typeof body.secret === 'string' && { given: body.secret }),
+  }
 }

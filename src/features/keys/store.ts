@@ -1,8 +1,8 @@
-// API keys in the database. Knows hashes, never secrets.
+// Keys in the database: made, listed, revoked. Knows hashes of secrets, never a secret, and no route. Every function takes the open
+// transaction or the database itself.
 
-import type { Database } from '../../database/connect.ts'
-import { lockTable } from '../../database/dialect.ts'
-import type { NewRow, Row } from '../../database/tables.ts'
+import type { ExpressionBuilder, Kysely } from 'kysely'
+import type { NewRow, Row, Tables } from '../../database/tables.ts'
 import type { Grant, Role } from '../../wire/permissions.ts'
 
 /** What may be shown of a key. Times are milliseconds since 1970. */
@@ -26,6 +26,8 @@ export interface KeyCard {
   readonly expiresAt: number | null
   readonly revokedAt: number | null
   readonly lastUsedAt: number | null
+  /** The key that was made to take its place. */
+  readonly replacedBy: string | null
 }
 
 /** A key with the hash that it is found by, and what its holder may do. */
@@ -36,90 +38,116 @@ export interface StoredKey extends KeyCard {
   readonly holder: readonly Grant[] | undefined
 }
 
-/** The queries on the table `keys`. */
-export interface KeyStore {
-  /** False where a key with this hash exists already. */
-  insert(key: NewRow<'keys'>): Promise<boolean>
-  /**
-   * Inserts only where there is no key at all, and says whether it did. `keep` runs before the key counts, while no other process can
-   * get here: a crash never leaves a key whose secret nobody holds.
-   */
-  insertFirst(key: NewRow<'keys'>, keep: () => Promise<void>): Promise<boolean>
-  /** Inserts the value of the `api-key` setting, unless it is there, and revokes the value it had before, in one transaction. */
-  replaceSetting(key: NewRow<'keys'>): Promise<void>
-  byHash(hash: string): Promise<StoredKey | undefined>
-  /** Every key of the workspace, the newest first, revoked ones too. */
-  list(workspace: string): Promise<readonly KeyCard[]>
-  /**
-   * Revokes a key; undefined where the workspace has none with this id. A second time changes nothing. The last working key
-   * that administers the organisation stays, or nobody could ever make one again.
-   */
-  revoke(workspace: string, id: string, now: number): Promise<KeyCard | 'last-admin' | undefined>
-  /** Notes a use; the time never goes back. */
-  touch(id: string, now: number): Promise<void>
+type Query = Kysely<Tables>
+
+/** False where a key with this hash exists already. */
+export async function insertKey(query: Query, key: NewRow<'keys'>): Promise<boolean> {
+  const inserting = query.insertInto('keys').values(key)
+  const result = await inserting.onConflict((conflict) => conflict.column('hash').doNothing()).executeTakeFirst()
+  return result.numInsertedOrUpdatedRows === 1n
 }
 
-/** The store over an open database. */
-export function keyStore({ query, dialect }: Database): KeyStore {
-  return {
-    async insert(key) {
-      const inserting = query.insertInto('keys').values(key)
-      const result = await inserting.onConflict((conflict) => conflict.column('hash').doNothing()).executeTakeFirst()
-      return result.numInsertedOrUpdatedRows === 1n
-    },
-    async insertFirst(key, keep) {
-      return await query.transaction().execute(async (transaction) => {
-        await lockTable(dialect, transaction, 'keys')
-        const any = await transaction.selectFrom('keys').select('id').limit(1).executeTakeFirst()
-        if (any !== undefined) return false
-        await transaction.insertInto('keys').values(key).execute()
-        await keep()
-        return true
-      })
-    },
-    async replaceSetting(key) {
-      await query.transaction().execute(async (transaction) => {
-        await lockTable(dialect, transaction, 'keys')
-        // Another process may have started with the same setting a moment ago.
-        const there = await transaction.selectFrom('keys').select('id').where('hash', '=', key.hash).executeTakeFirst()
-        if (there !== undefined) return
-        await transaction
-          .updateTable('keys')
-          .set({ revoked_at: key.created_at })
-          .where('origin', '=', 'setting')
-          .where('revoked_at', 'is', null)
-          .execute()
-        await transaction.insertInto('keys').values(key).execute()
-      })
-    },
-    async byHash(hash) {
-      const row = await withHolder(query).where('keys.hash', '=', hash).executeTakeFirst()
-      return row === undefined ? undefined : { ...keyCard(row), hash: row.hash, holder: holderOf(row) }
-    },
-    async list(workspace) {
-      const rows = await query
-        .selectFrom('keys')
-        .selectAll()
-        .where('workspace', '=', workspace)
-        .orderBy('created_at', 'desc')
-        .orderBy('id', 'desc')
-        .execute()
-      return rows.map(keyCard)
-    },
-    revoke: (workspace, id, now) => revoke({ query, dialect }, workspace, id, now),
-    async touch(id, now) {
-      await query
-        .updateTable('keys')
-        .set({ last_used_at: now })
-        .where('id', '=', id)
-        .where(({ or, eb }) => or([eb('last_used_at', 'is', null), eb('last_used_at', '<', now)]))
-        .execute()
-    },
-  }
+/** Which keys to list. Absent: all. */
+export interface KeyFilter {
+  readonly workspaces?: readonly string[]
+  readonly reach?: KeyCard['reach']
+  readonly user?: string
+  readonly serviceAccount?: string
+  /** Part of the name, or the last four characters. */
+  readonly search?: string
+  /** Revoked ones too. */
+  readonly revoked?: boolean
 }
 
-/** Keys with all that decides what their holders may do, in one query: it runs for every request that no cache answers. */
-function withHolder(query: Database['query']) {
+/** Keys, the newest first. */
+export async function listKeys(query: Query, filter: KeyFilter): Promise<readonly KeyCard[]> {
+  const { workspaces, reach, user, serviceAccount, search, revoked = false } = filter
+  if (workspaces?.length === 0) return []
+  const matches = (where: ExpressionBuilder<Tables, 'keys'>) =>
+    where.and([
+      ...(workspaces === undefined ? [] : [where('workspace', 'in', workspaces)]),
+      ...(reach === undefined ? [] : [where('reach', '=', reach)]),
+      ...(user === undefined ? [] : [where('user_id', '=', user)]),
+      ...(serviceAccount === undefined ? [] : [where('service_account', '=', serviceAccount)]),
+      ...(revoked ? [] : [where('revoked_at', 'is', null)]),
+    ])
+  const rows = await query
+    .selectFrom('keys')
+    .selectAll()
+    .where(matches)
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .execute()
+  const cards = rows.map(keyCard)
+  if (search === undefined || search === '') return cards
+  const wanted = search.toLowerCase()
+  return cards.filter(({ name, hint }) => name.toLowerCase().includes(wanted) || hint === search)
+}
+
+/** One key; undefined where there is none. */
+export async function keyById(query: Query, id: string): Promise<KeyCard | undefined> {
+  const row = await query.selectFrom('keys').selectAll().where('id', '=', id).executeTakeFirst()
+  return row === undefined ? undefined : keyCard(row)
+}
+
+/** Another key that works now and administers the organisation: without one nobody could ever make keys again. */
+export async function otherAdministrator(query: Query, id: string, now: number): Promise<string | undefined> {
+  const row = await query
+    .selectFrom('keys')
+    .select('id')
+    .where('id', '!=', id)
+    .where('reach', '=', 'organisation')
+    .where('role', 'in', administrators)
+    .where('user_id', 'is', null)
+    .where('service_account', 'is', null)
+    .where('revoked_at', 'is', null)
+    .where(({ or, eb }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
+    .limit(1)
+    .executeTakeFirst()
+  return row?.id
+}
+
+/** Whether it can make keys for everything there is, whoever comes and goes. */
+export function isAdministrator({ reach, role, user, serviceAccount }: KeyCard): boolean {
+  return reach === 'organisation' && administrators.includes(role) && user === null && serviceAccount === null
+}
+
+const administrators: Role[] = ['owner', 'admin']
+
+/** Revokes keys; those that are revoked already keep their time. Returns the ids of those that were not. */
+export async function revokeKeys(query: Query, ids: readonly string[], now: number): Promise<readonly string[]> {
+  if (ids.length === 0) return []
+  const revoked = await query
+    .updateTable('keys')
+    .set({ revoked_at: now })
+    .where('id', 'in', ids)
+    .where('revoked_at', 'is', null)
+    .returning('id')
+    .execute()
+  return revoked.map(({ id }) => id)
+}
+
+/** Notes a use; the time never goes back. */
+export async function touchKey(query: Query, id: string, now: number): Promise<void> {
+  await query
+    .updateTable('keys')
+    .set({ last_used_at: now })
+    .where('id', '=', id)
+    .where(({ or, eb }) => or([eb('last_used_at', 'is', null), eb('last_used_at', '<', now)]))
+    .execute()
+}
+
+/**
+ * The key with this hash, and all that decides what its holder may do, in one query: it runs for every request that no memory answers.
+ * Keys of an archived workspace are not there.
+ */
+export async function keyByHash(query: Query, hash: string): Promise<StoredKey | undefined> {
+  const row = await withHolder(query).where('keys.hash', '=', hash).executeTakeFirst()
+  if (row === undefined || row.workspace_archived_at !== null) return undefined
+  return { ...keyCard(row), hash: row.hash, holder: holderOf(row) }
+}
+
+function withHolder(query: Query) {
   return query
     .selectFrom('keys')
     .leftJoin('users', 'users.id', 'keys.user_id')
@@ -127,6 +155,7 @@ function withHolder(query: Database['query']) {
       join.onRef('members.user_id', '=', 'keys.user_id').onRef('members.workspace', '=', 'keys.workspace'),
     )
     .leftJoin('service_accounts', 'service_accounts.id', 'keys.service_account')
+    .leftJoin('workspaces', 'workspaces.id', 'keys.workspace')
     .selectAll('keys')
     .select([
       'users.role as user_role',
@@ -134,6 +163,7 @@ function withHolder(query: Database['query']) {
       'members.role as member_role',
       'service_accounts.role as account_role',
       'service_accounts.deleted_at as account_deleted_at',
+      'workspaces.archived_at as workspace_archived_at',
     ])
 }
 
@@ -149,40 +179,6 @@ function holderOf(row: HeldRow): readonly Grant[] | undefined {
   if (row.user_role === null || row.user_disabled_at !== null) return []
   const member = row.member_role === null ? [] : [{ role: row.member_role, workspace }]
   return row.user_role === 'member' ? member : [{ role: row.user_role }, ...member]
-}
-
-async function revoke(
-  { query, dialect }: Pick<Database, 'query' | 'dialect'>,
-  workspace: string,
-  id: string,
-  now: number,
-): Promise<KeyCard | 'last-admin' | undefined> {
-  return await query.transaction().execute(async (transaction) => {
-    // Two administrators who revoke each other's key at once would leave none.
-    await lockTable(dialect, transaction, 'keys')
-    const row = await transaction
-      .selectFrom('keys')
-      .selectAll()
-      .where('id', '=', id)
-      .where('workspace', '=', workspace)
-      .executeTakeFirst()
-    if (row === undefined) return undefined
-    if (row.revoked_at !== null) return keyCard(row)
-    const otherAdmin = await transaction
-      .selectFrom('keys')
-      .select('id')
-      .where('id', '!=', id)
-      .where('reach', '=', 'organisation')
-      .where('role', 'in', administrators)
-      .where('revoked_at', 'is', null)
-      .where(({ or, eb }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
-      .limit(1)
-      .executeTakeFirst()
-    if (row.reach === 'organisation' && administrators.includes(row.role) && otherAdmin === undefined)
-      return 'last-admin'
-    await transaction.updateTable('keys').set({ revoked_at: now }).where('id', '=', id).execute()
-    return { ...keyCard(row), revokedAt: now }
-  })
 }
 
 /** What may be shown of a key: never its hash. */
@@ -203,11 +199,9 @@ export function keyCard(row: Row<'keys'>): KeyCard {
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,
     lastUsedAt: row.last_used_at,
+    replacedBy: row.replaced_by,
   }
 }
-
-/** The roles that can make keys for everything there is. */
-const administrators: Role[] = ['owner', 'admin']
 
 function list(text: string | null): readonly string[] | null {
   return text === null ? null : (JSON.parse(text) as string[])

@@ -1,10 +1,13 @@
-// Says who a secret belongs to. Asks the database each time, so that a revocation counts from the next request on, whoever made it.
+// Says who a secret belongs to. Remembers for half a second what it read, and forgets at once when an act anywhere may have changed it.
 
 import { timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../base/clock.ts'
+import type { Database } from '../../database/connect.ts'
+import type { Notices } from '../../database/notices.ts'
 import type { Caller } from '../../wire/exchange.ts'
-import { hashSecret, longestSecret } from './create.ts'
-import type { KeyStore, StoredKey } from './store.ts'
+import { actsChannel } from '../audit/acts.ts'
+import { hashSecret, longestSecret } from './secret.ts'
+import { keyByHash, type StoredKey, touchKey } from './store.ts'
 
 /** Checks secrets. */
 export interface KeyVerifier {
@@ -13,20 +16,61 @@ export interface KeyVerifier {
 }
 
 /** A use is noted at most this often per key, in milliseconds. */
-const touchInterval = 60_000
+const touchIntervalMs = 60_000
 
-/** A verifier over the store. */
-export function keyVerifier(store: KeyStore, clock: Clock): KeyVerifier {
+/** How long a key is believed without asking: a revocation counts within a second even if its notice is lost. */
+const memoryMs = 500
+
+/** Keys remembered at once. */
+const memoryLimit = 10_000
+
+interface Remembered {
+  readonly key: StoredKey
+  readonly until: number
+}
+
+/** A verifier over the database. Without `notices` it remembers nothing. */
+export function keyVerifier(
+  { query }: Pick<Database, 'query'>,
+  clock: Clock,
+  notices?: Pick<Notices, 'live' | 'subscribe'>,
+): KeyVerifier {
+  const memory = new Map<string, Remembered>()
+  let forgotten = 0
+  notices?.subscribe(actsChannel, () => {
+    forgotten++
+    memory.clear()
+  })
+  const find = async (hash: string): Promise<StoredKey | undefined> => {
+    const known = memory.get(hash)
+    // While no notice can arrive nothing is believed.
+    if (known !== undefined && notices?.live === true && clock.elapsed() < known.until) return known.key
+    const before = forgotten
+    const until = clock.elapsed() + memoryMs
+    const key = await keyByHash(query, hash)
+    // What was read while an act was told may be old.
+    if (key === undefined || notices?.live !== true || before !== forgotten) memory.delete(hash)
+    else {
+      if (memory.size >= memoryLimit) memory.clear()
+      memory.set(hash, { key, until })
+    }
+    return key
+  }
+  const touched = new Map<string, number>()
   return {
     async verify(secret) {
       if (secret.length === 0 || secret.length > longestSecret) return undefined
       const hash = hashSecret(secret)
-      const key = await store.byHash(hash)
+      const key = await find(hash)
       // The index already compared hashes; the comparison in constant time keeps a database with a loose collation honest.
       if (key === undefined || !timingSafeEqual(Buffer.from(hash), Buffer.from(key.hash))) return undefined
       const now = clock.now()
       if (key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= now)) return undefined
-      if (key.lastUsedAt === null || now - key.lastUsedAt >= touchInterval) await store.touch(key.id, now)
+      const lastUse = Math.max(key.lastUsedAt ?? 0, touched.get(key.id) ?? 0)
+      if (now - lastUse >= touchIntervalMs) {
+        touched.set(key.id, now)
+        await touchKey(query, key.id, now)
+      }
       return callerOf(key)
     },
   }
