@@ -33,7 +33,10 @@ describeOnDatabases('the reader', (get) => {
   test('sees what is committed and streams it whole; an early end leaves it usable', async (context) => {
     if (needsSessions(context, get())) return
     const { database } = get()
-    await database.query.insertInto('keys').values(ids.map((id) => row(id))).execute()
+    await database.query
+      .insertInto('keys')
+      .values(ids.map((id) => row(id)))
+      .execute()
     const reader = openReader(database)
     const columns = ['id', 'created_at', 'expires_at'] as const
     const first = await reader.query.selectFrom('keys').select(columns).where('id', '=', 'key_0007').execute()
