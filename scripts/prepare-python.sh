@@ -23,4 +23,5 @@ prepare mistralai-1 mistralai==1.9.11
 prepare mistralai-3 mistralai==3.7.0
 prepare mistral-common mistral-common==1.13.1
 prepare llama-server xllamacpp==2026.10.11549
+prepare huggingface-hub huggingface_hub==2.4.0
 prepare lm-eval "lm-eval[api]==0.4.13"

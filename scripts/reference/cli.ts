@@ -5,7 +5,7 @@ import { createProgram } from '../../src/cli/program.ts'
 /** `docs/reference/cli.md`. */
 export function cliPage(): string {
   const program = createProgram()
-  const pages = [program, ...program.commands].map(section)
+  const pages = withCommands(program).map(section)
   return `# Command line
 
 In a checkout the command is \`npx galerne\`, or \`npm start --\` for \`galerne serve\`. Exit codes: 0 done, 1 something failed, 2 the settings
@@ -14,7 +14,16 @@ or the command line are wrong.
 ${pages.join('\n')}`
 }
 
+/** A command, and the commands under it. */
+function withCommands(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withCommands)]
+}
+
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`
+}
+
 function section(command: Command): string {
-  const name = command.parent === null ? command.name() : `${command.parent.name()} ${command.name()}`
+  const name = fullName(command)
   return `## \`${name}\`\n\n\`\`\`\n${command.helpInformation().trimEnd()}\n\`\`\`\n`
 }

@@ -150,6 +150,34 @@ export const configSchema = Type.Object({
     pattern: '^https?://[^\\s]+$',
     hint: 'must be an address that starts with http:// or https://',
   }),
+  'hub-mirror': Type.Array(
+    Type.String({
+      minLength: 1,
+      pattern: '^https?://[^\\s]+$',
+    }),
+    {
+      description:
+        'Hub that is asked where hub-url cannot give a file; it never gets the token. Can be given again: asked in order.',
+      default: [],
+    },
+  ),
+  'hub-cache': Type.Optional(
+    path(
+      "Folder of Hugging Face's cache that files of a hub are taken from and put into. Without it the one that huggingface_hub uses (HF_HUB_CACHE, HF_HOME, ~/.cache/huggingface/hub).",
+    ),
+  ),
+  'ollama-url': Type.String({
+    description: "Where ollama:name is pulled from: anything that speaks the HTTP of Ollama's registry.",
+    default: 'https://registry.ollama.ai',
+    pattern: '^https?://[^\\s]+$',
+    hint: 'must be an address that starts with http:// or https://',
+  }),
+  'pull-connections': Type.Integer({
+    description: 'Connections that one file is pulled over.',
+    default: 8,
+    minimum: 1,
+    maximum: 64,
+  }),
   'hub-token': Type.Optional(
     Type.String({
       description: 'Where the token for gated models is: env:NAME or file:PATH, never the token itself.',

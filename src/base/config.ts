@@ -1,6 +1,7 @@
 // Reads the settings: defaults < galerne.yaml < GALERNE_* < flags, one name in all four. The only file that reads the environment.
 import { existsSync, readFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { homedir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import {
   type Config,
@@ -122,6 +123,13 @@ export function packageClientEnvironment(
 /** The process's variables, for what a setting refers to by name (`hub-token: env:HF_TOKEN`). Never handed to a child. */
 export function processEnvironment(): Readonly<Record<string, string | undefined>> {
   return process.env
+}
+
+/** The folder in which Hugging Face's own client keeps what it fetches (its constants.py). */
+export function huggingFaceCache(environment: Readonly<Record<string, string | undefined>> = process.env): string {
+  const above = environment['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
+  const home = environment['HF_HOME'] ?? join(above, 'huggingface')
+  return environment['HF_HUB_CACHE'] ?? environment['HUGGINGFACE_HUB_CACHE'] ?? join(home, 'hub')
 }
 
 /** Whether the terminal's user asked for no colours (https://no-color.org). */

@@ -4,6 +4,7 @@ import { version } from '../base/version.ts'
 import { addChatCommand } from './commands/chat.ts'
 import { addConfigCommand } from './commands/config.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
+import { addModelsCommand } from './commands/models.ts'
 import { addPullCommand } from './commands/pull.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addVersionCommand } from './commands/version.ts'
@@ -18,6 +19,7 @@ export function createProgram(): Command {
   addServeCommand(program)
   addChatCommand(program)
   addPullCommand(program)
+  addModelsCommand(program)
   addConfigCommand(program)
   addDoctorCommand(program)
   addVersionCommand(program)

@@ -1,10 +1,18 @@
 // Shows how far a pull is: a bar with rate and time left on a terminal, a line at each tenth elsewhere.
-import type { PullPhase, PullProgress } from '../features/models/pull-progress.ts'
+import { systemClock } from '../base/clock.ts'
+import {
+  type ProgressMeter,
+  type PullPhase,
+  type PullProgress,
+  progressMeter,
+} from '../features/models/pull-progress.ts'
 import { formatBytes, formatSeconds } from './terminal.ts'
 
 /** A running display. */
 export interface ProgressDisplay {
   show(progress: PullProgress): void
+  /** Shows bytes that are copied, under a few words. */
+  copying(what: string): (done: number, total: number) => void
   /** Ends the line on a terminal. */
   end(): void
 }
@@ -15,7 +23,9 @@ const words: Readonly<Record<PullPhase, string>> = {
   waiting: 'waiting for',
   connecting: 'connecting to',
   downloading: 'from',
+  copying: '',
   retrying: 'trying again:',
+  repairing: 'the hash was wrong, comparing every part with',
   unpacking: 'unpacking',
   verifying: 'checking sha256 of',
   done: 'done, from',
@@ -27,7 +37,14 @@ export function progressDisplay(label: string, stream: NodeJS.WriteStream = proc
   let spokenPhase = ''
   let spokenTenth = -1
   let drawn = false
-  return {
+  const meters = new Map<string, ProgressMeter>()
+  const display: ProgressDisplay = {
+    copying: (what) => (done, total) => {
+      const meter = meters.get(what) ?? progressMeter(systemClock, display.show)
+      if (!meters.has(what)) meter.phase('copying', what, 0, total)
+      meters.set(what, meter)
+      meter.received(done)
+    },
     show(progress) {
       const text = line(label, progress)
       if (onTerminal) {
@@ -47,6 +64,7 @@ export function progressDisplay(label: string, stream: NodeJS.WriteStream = proc
       drawn = false
     },
   }
+  return display
 }
 
 function share({ receivedBytes, totalBytes }: PullProgress): number {

@@ -2,12 +2,12 @@
 import type { Command } from 'commander'
 import { processEnvironment } from '../../base/config.ts'
 import { createEgress } from '../../base/egress.ts'
-import { catalogue } from '../../features/models/catalogue.ts'
+import { catalogue, findInCatalogue } from '../../features/models/catalogue.ts'
 import { pull } from '../../features/models/pull.ts'
 import { pullOptions } from '../../features/models/served.ts'
 import { progressDisplay } from '../progress.ts'
 import { addJson, addSettings, configFrom } from '../settings.ts'
-import { formatBytes, printResult, table } from '../terminal.ts'
+import { formatBytes, printResult, remark, table } from '../terminal.ts'
 
 /** Adds the command. */
 export function addPullCommand(program: Command): void {
@@ -15,15 +15,19 @@ export function addPullCommand(program: Command): void {
     .command('pull [model]')
     .summary("fetch a model's weights, or list what can be fetched by name")
     .description(
-      "Fetches a model's weights into home and checks their sha256; a broken download is resumed. <model> is a name of the\n" +
-        'catalogue, hf:owner/repository:file.gguf, or an https address. Without <model> it lists the catalogue.',
+      "Fetches a model's weights in parallel parts and checks their sha256; a broken download is resumed. <model> is a name\n" +
+        'of the catalogue, hf:owner/repository with or without :file.gguf or :Q4_K_M, ollama:name:tag, an https address, or the\n' +
+        'path of a file, which is only looked at. A model in several files comes whole. Files of a hub are shared with the\n' +
+        "cache of Hugging Face's own client. Without <model> it lists the catalogue.",
     )
     .action(async (model: string | undefined, options: Record<string, unknown>) => {
       const json = options['json'] === true
       if (model === undefined) return listCatalogue(json)
       await pullOne(model, configFrom(options).config, json)
     })
-  addJson(addSettings(command, ['home', 'hub-url', 'hub-token']))
+  addJson(
+    addSettings(command, ['home', 'hub-url', 'hub-token', 'hub-mirror', 'hub-cache', 'ollama-url', 'pull-connections']),
+  )
 }
 
 function listCatalogue(json: boolean): void {
@@ -40,6 +44,14 @@ function listCatalogue(json: boolean): void {
   )
 }
 
+/** What a licence forbids is said before the first byte, not found out after the last. */
+function sayLicence(reference: string): void {
+  const known = findInCatalogue(reference)
+  if (known?.forbids === undefined || known.forbids.length === 0) return
+  const where = known.licenceUrl === undefined ? '' : ` (${known.licenceUrl})`
+  remark([`${known.name} comes under: ${known.licence}${where}. Not allowed:`, ...known.forbids].join('\n  '))
+}
+
 async function pullOne(
   reference: string,
   config: ReturnType<typeof configFrom>['config'],
@@ -51,8 +63,10 @@ async function pullOne(
     controller.abort(new Error('Stopped. What has arrived is kept: the same command goes on from there.')),
   )
   const display = progressDisplay(reference)
+  sayLicence(reference)
   try {
     const pulled = await pull(reference, {
+      allowPrivate: true,
       ...(await pullOptions(config, egress, processEnvironment())),
       signal: controller.signal,
       ...(!json && { onProgress: (progress) => display.show(progress) }),

@@ -47,33 +47,66 @@ test('the starter on this machine is the one that the catalogue describes', asyn
 test('references: names, paths, hub files and addresses', () => {
   const of = (reference: string) => parseReference(reference, '/models')
   assert.equal(of('SMOLLM2').name, 'smollm2-135m-instruct')
-  assert.deepEqual(of('mine.gguf'), { type: 'local', name: 'mine', path: '/models/mine.gguf' })
-  assert.deepEqual(of('/else/where/Mine.GGUF'), { type: 'local', name: 'Mine', path: '/else/where/Mine.GGUF' })
+  assert.deepEqual(of('mine.gguf'), { type: 'local', name: 'mine', paths: ['/models/mine.gguf'] })
+  assert.deepEqual(of('/else/where/Mine.GGUF'), { type: 'local', name: 'Mine', paths: ['/else/where/Mine.GGUF'] })
   assert.deepEqual(of('hf:a/b:c.gguf'), {
     type: 'remote',
     name: 'c',
-    sources: [{ type: 'hub', repository: 'a/b', revision: 'main', file: 'c.gguf' }],
-    file: 'hf/a/b/c.gguf',
+    files: [{ sources: [{ type: 'hub', repository: 'a/b', revision: 'main', file: 'c.gguf' }], file: 'hf/a/b/c.gguf' }],
   })
   assert.deepEqual(of('https://huggingface.co/a/b/resolve/v2/sub/c.gguf?download=true'), {
     type: 'remote',
     name: 'c',
-    sources: [{ type: 'hub', repository: 'a/b', revision: 'v2', file: 'sub/c.gguf' }],
-    file: 'hf/a/b@v2/sub/c.gguf',
+    files: [
+      {
+        sources: [{ type: 'hub', repository: 'a/b', revision: 'v2', file: 'sub/c.gguf' }],
+        file: 'hf/a/b@v2/sub/c.gguf',
+      },
+    ],
   })
   const [one, two] = [of('https://one.example/m.gguf'), of('https://two.example/m.gguf')]
-  assert.ok(one.type === 'remote' && two.type === 'remote' && one.file !== two.file)
+  assert.ok(one.type === 'remote' && two.type === 'remote' && one.files[0]?.file !== two.files[0]?.file)
+})
+
+test('references: repositories, quantisations, models of Ollama, and every part of a model in parts', () => {
+  const of = (reference: string) => parseReference(reference, '/models')
+  const [usual, chosen] = [of('hf:a/Model-7B-GGUF'), of('hf:a/Model-7B-GGUF@v2:Q8_0')]
+  assert.ok(usual.type === 'repository' && chosen.type === 'repository')
+  assert.deepEqual([usual.name, usual.choice.quantisation], ['Model-7B', undefined])
+  assert.deepEqual([chosen.name, chosen.choice.revision, chosen.choice.quantisation], ['Model-7B-Q8_0', 'v2', 'Q8_0'])
+  const ollama = of('ollama:mistral')
+  assert.ok(ollama.type === 'remote')
+  assert.deepEqual(ollama.files[0], {
+    sources: [{ type: 'ollama', repository: 'library/mistral', tag: 'latest' }],
+    file: 'ollama/library/mistral/latest.gguf',
+  })
+  assert.equal(of('ollama:someone/mistral:7b-q8_0').name, 'mistral-7b-q8_0')
+  // Whichever part is named, the model is the same.
+  assert.deepEqual(of('hf:a/b:big-00002-of-00003.gguf'), of('hf:a/b:big-00001-of-00003.gguf'))
+  const parts = of('https://one.example/big-00003-of-00003.gguf?key=1')
+  assert.ok(parts.type === 'remote' && parts.name === 'big')
+  const urls = parts.files.flatMap(({ sources }) => sources.map((source) => (source.type === 'url' ? source.url : '')))
+  assert.equal(urls[1], 'https://one.example/big-00002-of-00003.gguf?key=1')
+  assert.equal(parts.files.length, 3)
+  const local = of('deep/big-00001-of-00002.gguf')
+  assert.ok(local.type === 'local')
+  assert.deepEqual(local.paths, ['/models/deep/big-00001-of-00002.gguf', '/models/deep/big-00002-of-00002.gguf'])
 })
 
 test('what is no reference, or leads out of the folder of models, is refused', () => {
   const wrong = [
     'no-such-name',
-    'hf:a/b',
+    'hf:a',
+    'hf:a/b@../..:c.gguf',
+    'hf:a/b:sub/',
+    'ollama:',
+    'ollama:../x',
+    'ollama:a/b/c',
     'hf:../..:c.gguf',
     'hf:a/..:c.gguf',
     'hf:a/b:../../c.gguf',
     'hf:a/b:c.safetensors',
-    'hf:a/b:c-00001-of-00003.gguf',
+    'hf:a/b:c-00001-of-09999.gguf',
     'hf:a/b:%zz.gguf',
     'https://example.org/%zz.gguf',
     'https://example.org/',

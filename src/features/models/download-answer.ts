@@ -36,7 +36,7 @@ export function statusError(response: EgressResponse, host: string, signed: bool
   if (retryAfterMs !== undefined && retryAfterMs > longestWaitMs) {
     return new SourceError(`${reason} and asks to wait ${Math.round(retryAfterMs / 1000)} s`, { final: true })
   }
-  return new SourceError(reason, { final: !passing, retryAfterMs })
+  return new SourceError(reason, { final: !passing, retryAfterMs, answered: true })
 }
 
 /** `Retry-After` in milliseconds; the form with a date is left to the usual back-off. */

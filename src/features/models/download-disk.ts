@@ -38,7 +38,7 @@ export async function openGrowing(path: string): Promise<GrowingFile> {
     const bytes = waitingBytes
     waiting = []
     waitingBytes = 0
-    if (bytes > 0) await writeAll(handle, chunks, path)
+    if (bytes > 0) await writeAt(handle, Buffer.concat(chunks), null, path)
     written += bytes
   }
   return {
@@ -66,11 +66,19 @@ export async function openGrowing(path: string): Promise<GrowingFile> {
   }
 }
 
-async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], path: string): Promise<void> {
-  const bytes = Buffer.concat(chunks)
+/** Writes at a position, or at the end of a file opened for appending; throws `disk_full`. */
+export async function writeAt(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  position: number | null,
+  path: string,
+): Promise<void> {
   try {
     // A nearly full disk takes a part: the rest is tried, and then the error comes.
-    for (let from = 0; from < bytes.length; ) from += (await handle.write(bytes, from)).bytesWritten
+    for (let from = 0; from < bytes.length; ) {
+      const at = position === null ? null : position + from
+      from += (await handle.write(bytes, from, bytes.length - from, at)).bytesWritten
+    }
   } catch (error) {
     if (isDiskFull(error)) throw await diskFull(path, bytes.length)
     throw error

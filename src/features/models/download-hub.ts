@@ -3,17 +3,7 @@
 import type { EgressResponse } from '../../base/egress.ts'
 import type { HubSource } from './catalogue-schema.ts'
 import { header, numberHeader, statusError } from './download-answer.ts'
-import { type SourceContext, SourceError } from './download-source.ts'
-
-/** Where a file's bytes are now. Such an address may run out: ask again before every attempt. */
-export interface Located {
-  readonly url: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly bytes: number | undefined
-  readonly sha256: string | undefined
-  /** The address carries a signature that runs out. */
-  readonly signed: boolean
-}
+import { type Located, type SourceContext, SourceError } from './download-source.ts'
 
 /** Which hub, and who asks. */
 export interface HubAccess {
@@ -36,22 +26,14 @@ export async function locateOnHub(source: HubSource, hub: HubAccess, context: So
     `${hub.url.replace(/\/$/, '')}/${source.repository}/resolve/${encodeURIComponent(source.revision)}/${path}`,
   )
   for (let hop = 0; hop <= redirectLimit; hop++) {
-    const headers =
-      hub.token !== undefined && url.origin === home.origin ? { authorization: `Bearer ${hub.token}` } : {}
-    const response = await context.egress.request({
-      url: url.href,
-      method: 'HEAD',
-      purpose: 'pull',
-      headers,
-      policy: { maxRedirects: 0, allowPrivate: context.allowPrivate, idleTimeoutMs: context.patience.stallMs },
-      ...(context.signal === undefined ? {} : { signal: context.signal }),
-    })
+    const headers = authorization(hub, url)
+    const response = await askHub(url.href, 'HEAD', hub, context)
     await response.discard()
     const next = header(response, 'location')
-    const linked = linkedFacts(response)
+    const linked = { ...linkedFacts(response), commit: header(response, 'x-repo-commit') }
     if (response.status === 200) {
       const bytes = linked.bytes ?? numberHeader(response, 'content-length')
-      return { url: url.href, headers, bytes, sha256: linked.sha256, signed: false }
+      return { ...linked, url: url.href, headers, bytes, signed: false }
     }
     if (response.status < 300 || response.status >= 400 || next === undefined) throw refusal(response, source, hub)
     const target = new URL(next, url)
@@ -67,13 +49,40 @@ export async function locateOnHub(source: HubSource, hub: HubAccess, context: So
   throw new SourceError(`${home.host} redirects too often`, { final: true })
 }
 
+/** The token goes to the hub alone. */
+function authorization(hub: HubAccess, url: URL): Record<string, string> {
+  const isHub = url.origin === new URL(hub.url).origin
+  return hub.token !== undefined && isHub ? { authorization: `Bearer ${hub.token}` } : {}
+}
+
+/** One request to a hub, without following redirects. */
+export async function askHub(
+  url: string,
+  method: 'GET' | 'HEAD',
+  hub: HubAccess,
+  { egress, allowPrivate, patience, signal }: SourceContext,
+): Promise<EgressResponse> {
+  return await egress.request({
+    url,
+    method,
+    purpose: 'pull',
+    headers: authorization(hub, new URL(url)),
+    policy: { maxRedirects: 0, allowPrivate, idleTimeoutMs: patience.stallMs },
+    ...(signal === undefined ? {} : { signal }),
+  })
+}
+
 function linkedFacts(response: EgressResponse): { bytes: number | undefined; sha256: string | undefined } {
   const etag = /^(?:W\/)?"?([0-9a-f]{64})"?$/i.exec(header(response, 'x-linked-etag') ?? '')
   return { bytes: numberHeader(response, 'x-linked-size'), sha256: etag?.[1]?.toLowerCase() }
 }
 
 /** Hugging Face says why in `X-Error-Code`; the status alone does not tell a gated repository from a missing one. */
-function refusal(response: EgressResponse, source: HubSource, hub: HubAccess): SourceError {
+export function refusal(
+  response: EgressResponse,
+  source: Pick<HubSource, 'repository' | 'revision' | 'file'>,
+  hub: HubAccess,
+): SourceError {
   const host = new URL(hub.url).host
   const where = `${host}/${source.repository}`
   const token = hub.token === undefined ? 'and pull with a token' : 'with the account that the token belongs to'

@@ -9,12 +9,43 @@ export class SourceError extends Error {
   readonly final: boolean
   /** Milliseconds the source asked to wait for. */
   readonly retryAfterMs: number | undefined
+  /** It was the source that said so, not the network on the way. */
+  readonly answered: boolean
 
-  constructor(reason: string, options: { final: boolean; retryAfterMs?: number | undefined; cause?: unknown }) {
+  constructor(
+    reason: string,
+    options: { final: boolean; retryAfterMs?: number | undefined; answered?: boolean; cause?: unknown },
+  ) {
     super(reason, options.cause === undefined ? undefined : { cause: options.cause })
     this.final = options.final
     this.retryAfterMs = options.retryAfterMs
+    this.answered = options.answered === true
   }
+}
+
+/** Where a file's bytes are now. Such an address may run out: it is asked for anew when it fails. */
+export interface Located {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly bytes: number | undefined
+  readonly sha256: string | undefined
+  /** The address carries a signature that runs out. */
+  readonly signed: boolean
+  /** Says whether the bytes are still the same, where no hash is known. */
+  readonly etag?: string | undefined
+  /** Commit of the repository. */
+  readonly commit?: string | undefined
+}
+
+/** One file to fetch. */
+export interface Download {
+  /** How people know the source. */
+  readonly label: string
+  readonly locate: () => Promise<Located>
+  /** File that grows; beside it `<partial>.json` tells whose bytes it holds, and which. */
+  readonly partial: string
+  readonly expected: Expected
+  readonly context: SourceContext
 }
 
 /** How long to wait and how often to try. */
@@ -35,6 +66,8 @@ export interface SourceContext {
   readonly egress: Egress
   readonly meter: ProgressMeter
   readonly patience: Patience
+  /** Connections that one file is fetched over. */
+  readonly connections: number
   /** Addresses on private networks may be asked: the operator said so. */
   readonly allowPrivate: boolean
   /** True for the last source: then it is worth asking again where no connection came about. */
@@ -46,4 +79,24 @@ export interface SourceContext {
 export interface Expected {
   readonly bytes?: number | undefined
   readonly sha256?: string | undefined
+}
+
+/** A source whose facts contradict what is known is refused before its first byte. */
+export function requireSame(located: Located, expected: Expected): void {
+  if (expected.sha256 !== undefined && located.sha256 !== undefined && located.sha256 !== expected.sha256) {
+    throw new SourceError(`its file has sha256 ${located.sha256} and should have ${expected.sha256}`, { final: true })
+  }
+  if (expected.bytes !== undefined && located.bytes !== undefined && located.bytes !== expected.bytes) {
+    throw new SourceError(`its file has ${located.bytes} bytes and should have ${expected.bytes}`, { final: true })
+  }
+}
+
+/** Gives the first answer once more before asking again: a hub counts how often it is asked. */
+export function askingAgain(located: Located, locate: () => Promise<Located>): () => Promise<Located> {
+  let first: Located | undefined = located
+  return async () => {
+    const answer = first ?? (await locate())
+    first = undefined
+    return answer
+  }
 }

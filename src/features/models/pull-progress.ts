@@ -2,8 +2,17 @@
 
 import type { Clock } from '../../base/clock.ts'
 
-/** What a pull is doing. `waiting`: another process pulls the same file. */
-export type PullPhase = 'waiting' | 'connecting' | 'downloading' | 'retrying' | 'unpacking' | 'verifying' | 'done'
+/** What a pull is doing. `waiting`: another process pulls the same file. `repairing`: the hash was wrong, and every part is compared. */
+export type PullPhase =
+  | 'waiting'
+  | 'connecting'
+  | 'downloading'
+  | 'retrying'
+  | 'repairing'
+  | 'unpacking'
+  | 'copying'
+  | 'verifying'
+  | 'done'
 
 /** One report of a pull under way. */
 export interface PullProgress {
@@ -26,6 +35,8 @@ export interface PullProgress {
 export interface ProgressMeter {
   /** Starts a phase at `receivedBytes`; the rate starts anew. */
   phase(phase: PullPhase, source: string, receivedBytes: number, totalBytes: number | undefined, reason?: string): void
+  /** A step failed and is tried again, while others may go on: reported once, and the phase goes on. */
+  trouble(source: string, reason: string, totalBytes: number | undefined): void
   /** More bytes have arrived. */
   received(receivedBytes: number): void
 }
@@ -55,6 +66,9 @@ export function progressMeter(clock: Clock, report: ((progress: PullProgress) =>
       current = { phase, source, receivedBytes, totalBytes, bytesPerSecond: 0, secondsLeft: undefined }
       report?.(reason === undefined ? current : { ...current, reason })
     },
+    trouble(source, reason, totalBytes) {
+      report?.({ ...current, phase: 'retrying', source, reason, totalBytes: current.totalBytes ?? totalBytes })
+    },
     received(receivedBytes) {
       const at = clock.elapsed()
       if (at - reported < reportEveryMs && receivedBytes !== current.totalBytes) return
@@ -68,5 +82,25 @@ export function progressMeter(clock: Clock, report: ((progress: PullProgress) =>
       current = { ...current, receivedBytes, bytesPerSecond, secondsLeft }
       report?.(current)
     },
+  }
+}
+
+/** The meter of one file among several: adds what the files before have brought, and says which one it is. */
+export function partMeter(
+  meter: ProgressMeter,
+  before: number,
+  total: number | undefined,
+  place: string,
+): ProgressMeter {
+  let offset = 0
+  return {
+    phase(phase, source, receivedBytes, totalBytes, reason) {
+      // Only the download is one of all files; checks and repairs count for one.
+      const all = phase === 'downloading' && total !== undefined
+      offset = all ? before : 0
+      meter.phase(phase, `${source} (file ${place})`, offset + receivedBytes, all ? total : totalBytes, reason)
+    },
+    trouble: (source, reason, totalBytes) => meter.trouble(`${source} (file ${place})`, reason, totalBytes),
+    received: (receivedBytes) => meter.received(offset + receivedBytes),
   }
 }

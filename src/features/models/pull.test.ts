@@ -1,4 +1,4 @@
-// Pulls against a local hub that speaks Hugging Face's HTTP, through every fault a network and a disk have.
+// Pulls over one connection against a local hub that speaks Hugging Face's HTTP, through every fault a network and a disk have.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -44,10 +44,12 @@ const options = (more: Partial<PullOptions> = {}): PullOptions => ({
   egress,
   hubUrl: hub.url,
   patience: quick,
+  connections: 1,
   ...more,
 })
 
-const ranges = () => hub.requests.filter((request) => request.server === 'storage').map((request) => request.range)
+const ranges = () =>
+  hub.requests.filter(({ server, method }) => server === 'storage' && method === 'GET').map(({ range }) => range)
 
 test('fetches once, checks, reports progress, and leaves nothing but the file and its note', async () => {
   const reports: PullProgress[] = []
@@ -107,7 +109,7 @@ test('goes on after SIGKILL, in another process', async () => {
     import { createEgress } from ${JSON.stringify(join(import.meta.dirname, '../../base/egress.ts'))}
     import { pull } from ${JSON.stringify(join(import.meta.dirname, 'pull.ts'))}
     const onProgress = (report) => console.log(report.receivedBytes)
-    await pull(${JSON.stringify(reference)}, { home: ${JSON.stringify(home)}, hubUrl: ${JSON.stringify(hub.url)}, egress: createEgress(), onProgress })`
+    await pull(${JSON.stringify(reference)}, { home: ${JSON.stringify(home)}, hubUrl: ${JSON.stringify(hub.url)}, egress: createEgress(), onProgress, connections: 1 })`
   const child = spawn(process.execPath, ['--input-type=module-typescript', '--eval', script])
   const partial = join(home, 'models/hf/team/Tiny-GGUF/tiny.Q4_1.gguf.partial')
   child.stdout.on('data', async () => {
@@ -135,13 +137,17 @@ test('two processes that pull at once fetch the file once', async () => {
   if (!two.fetched) assert.equal(reports[0]?.phase, 'waiting')
 })
 
-test('wrong bytes never get the name of the file: a fresh download is refused, a resumed one tried anew', async () => {
+test('wrong bytes never get the name of the file: they are put right, or the source is refused', async () => {
   hub.faults.push({ type: 'wrong-byte' })
-  await assert.rejects(pull(reference, options()), (error: Error) => {
-    assert.match(error.message, new RegExp(`sha256 is [0-9a-f]{64} and should be ${sha256(content)}`))
+  assert.equal((await pull(reference, options())).sha256, sha256(content))
+  await rm(join(home, 'models'), { recursive: true })
+
+  hub.put('team/Liar-GGUF', 'tiny.gguf', { content, claimedSha256: sha256(content.subarray(1)) })
+  await assert.rejects(pull('hf:team/Liar-GGUF:tiny.gguf', options()), (error: Error) => {
+    assert.match(error.message, new RegExp(`sha256 is ${sha256(content)} and should be ${sha256(content.subarray(1))}`))
     return true
   })
-  assert.deepEqual(await readdir(join(home, 'models/hf/team/Tiny-GGUF')), [])
+  assert.deepEqual(await readdir(join(home, 'models/hf/team/Liar-GGUF')), [])
 
   hub.faults.push({ type: 'cut', after: 4_000_000 }, { type: 'status', status: 404 })
   await assert.rejects(pull(reference, options()), /answered 404/)

