@@ -19,6 +19,10 @@ import { keyVerifier } from './features/keys/verify.ts'
 import type { PullProgress } from './features/models/pull-progress.ts'
 import { createRegistry } from './features/models/registry.ts'
 import { pullOptions, servedModels } from './features/models/served.ts'
+import { openPrices } from './features/prices/open.ts'
+import { loadVendorLists } from './features/prices/vendors.ts'
+import { openSettings } from './features/usage/settings.ts'
+import { createUsageWriter } from './features/usage/writer.ts'
 import { createServer } from './http/server.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import type { ModelCard } from './wire/model.ts'
@@ -65,10 +69,24 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     })
     const files = await openFiles({ config, database, environment: processEnvironment(), clock, log })
     opened.push(() => files.close())
+    const writer = createUsageWriter({ database, log })
+    opened.push(() => writer.stop())
+    // The lists are read while the engine starts.
+    const vendors = loadVendorLists()
     const pool = await startEngine(config, options, clock)
     opened.push(() => pool.stop())
+    const prices = await openPrices({ database, notices, currency: config.currency, vendors: await vendors })
+    const settings = await openSettings(database, notices)
+    const usage = { writer, prices, keepsContent: (workspace: string) => settings.of(workspace).keepContent }
     const metrics = createMetrics()
-    const registry = createRegistry({ models: pool.models, clock, log, metrics, queueLength: config.queueLength })
+    const registry = createRegistry({
+      models: pool.models,
+      clock,
+      log,
+      metrics,
+      queueLength: config.queueLength,
+      usage,
+    })
     const server = await createServer({
       config,
       registry,

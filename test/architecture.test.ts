@@ -32,6 +32,7 @@ const featureImports: readonly string[] = [
   'overview → models',
   'models → usage',
   'keys → audit',
+  'usage → prices',
 ]
 
 interface Source {

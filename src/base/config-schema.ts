@@ -63,6 +63,10 @@ export const configSchema = Type.Object({
       secret: true,
     }),
   ),
+  currency: Type.Enum(['USD', 'EUR'], {
+    description: 'Currency that costs are accounted in. What a vendor lists in the other one needs an exchange rate.',
+    default: 'USD',
+  }),
   pooling: Type.Optional(
     Type.Enum(['none', 'mean', 'cls', 'last', 'rank'], {
       description:

@@ -7,6 +7,8 @@ import { currentSchema, type Dialect } from './dialect.ts'
 import { up as createKeys } from './migrations/0001-keys.ts'
 import { up as createJobs } from './migrations/0002-jobs.ts'
 import { up as createIdentity } from './migrations/0003-identity.ts'
+import { up as createUsage } from './migrations/0004-usage.ts'
+import { up as createPrices } from './migrations/0005-prices.ts'
 import { up as createAudit } from './migrations/0009-audit.ts'
 import { up as createFiles } from './migrations/0010-files.ts'
 import type { Tables } from './tables.ts'
@@ -17,6 +19,8 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0002-jobs': { up: createJobs },
   '0003-identity': { up: createIdentity },
   '0009-audit': { up: createAudit },
+  '0004-usage': { up: createUsage },
+  '0005-prices': { up: createPrices },
   '0010-files': { up: createFiles },
 }
 

@@ -184,6 +184,123 @@ export interface UploadPartsTable {
   created_at: number
 }
 
+/** One call of a model. Never what was said. */
+export interface UsageTable {
+  id: string
+  request_id: string
+  at: number
+  workspace: string
+  key_id: string
+  operation: 'chat' | 'complete' | 'embed' | 'rank'
+  class: 'interactive' | 'batch'
+  /** The model's own name. */
+  model: string
+  /** `local`, or the vendor. */
+  provider: string
+  currency: 'USD' | 'EUR'
+  /** `ok`, `abandoned`, or an error's code. */
+  status: string
+  /** The person who holds the key, and the end user whom the client named. */
+  member: string | null
+  end_user: string | null
+  /** sha256 of the weights. */
+  digest: string | null
+  ran_on: string | null
+  /** Id of the row in `prices` that the cost comes from. */
+  price: string | null
+  finish_reason: string | null
+  prompt_tokens: number
+  cached_tokens: number
+  completion_tokens: number
+  reasoning_tokens: number
+  cost: number
+  duration_ms: number
+  queue_ms: number | null
+  first_token_ms: number | null
+  /** 1: the counts are what was reserved or seen, not what the model reported. */
+  estimated: number
+}
+
+/** Sums of `usage` per span of `width` milliseconds (a minute, an hour, a day in UTC), written with the rows. */
+export interface UsageSumsTable {
+  width: number
+  /** Where the span begins. */
+  start: number
+  workspace: string
+  key_id: string
+  model: string
+  provider: string
+  operation: UsageTable['operation']
+  class: UsageTable['class']
+  currency: UsageTable['currency']
+  requests: number
+  errors: number
+  estimated: number
+  prompt_tokens: number
+  cached_tokens: number
+  completion_tokens: number
+  reasoning_tokens: number
+  cost: number
+  duration_ms: number
+  queue_ms: number
+  first_token_ms: number
+  /** How many calls `first_token_ms` is the sum of. */
+  first_tokens: number
+}
+
+/** What was said in a call, where its workspace keeps that. */
+export interface UsageContentsTable {
+  /** The call's id. */
+  id: string
+  workspace: string
+  at: number
+  /** JSON of the messages or the prompt. */
+  input: string | null
+  /** The answer's text, its choices as a JSON array. */
+  output: string | null
+}
+
+/** What a workspace keeps of its calls, and how long. Without a row: no content, and rows for ever. */
+export interface UsageSettingsTable {
+  workspace: string
+  keep_content: number
+  row_days: number | null
+  content_days: number | null
+  updated_at: number
+}
+
+/** Price rows, immutable: the id is made from the content. Amounts are nano-units per million tokens. */
+export interface PricesTable {
+  id: string
+  provider: string
+  model: string
+  currency: 'USD' | 'EUR'
+  from_at: number | null
+  input: number
+  cached: number
+  output: number
+  /** JSON: `[{ above, input, cached, output }]`. */
+  tiers: string
+  source: string
+  /** `YYYY-MM-DD`. */
+  sourced_on: string
+}
+
+/** Which price rows the operator set and has not taken back. */
+export interface OperatorPricesTable {
+  price: string
+  created_at: number
+}
+
+/** The operator's exchange rates. */
+export interface ExchangeRatesTable {
+  id: string
+  from_at: number
+  micro_eur_per_usd: number
+  source: string
+  created_at: number
+}
+
 /** The audit log. Rows are only ever added; `features/audit/record.ts` alone does. */
 export interface AuditLogTable {
   /** 1, 2, 3, … without a gap. */
@@ -246,6 +363,13 @@ export interface Tables {
   audit_head: AuditHeadTable
   audit_people: AuditPeopleTable
   audit_origins: AuditOriginsTable
+  usage: UsageTable
+  usage_sums: UsageSumsTable
+  usage_contents: UsageContentsTable
+  usage_settings: UsageSettingsTable
+  prices: PricesTable
+  operator_prices: OperatorPricesTable
+  exchange_rates: ExchangeRatesTable
 }
 
 /** A row as read. */

@@ -77,20 +77,33 @@ export type Server = FastifyInstance<
 
 /** The facts about a call that come from the request's head. */
 export function callContext(
-  request: Pick<FastifyRequest, 'id' | 'headers' | 'exchange'>,
+  request: Pick<FastifyRequest, 'id' | 'headers' | 'exchange' | 'body'>,
   options: { cacheSalt?: string | null | undefined } = {},
 ): CallContext {
   const { caller } = request.exchange
   const traceparent = request.headers['traceparent']
+  const endUser = endUserOf(request.body)
   return {
     requestId: request.id,
     workspace: caller.workspace,
     key: caller.id,
+    ...(caller.user !== undefined && { user: caller.user }),
+    ...(endUser !== undefined && { endUser }),
     class: 'interactive',
     // A salt makes a scope of its own: nobody without it can find out by timing what its prompts hold.
     cacheScope: options.cacheSalt ? `${caller.workspace}:${options.cacheSalt}` : caller.workspace,
     ...(typeof traceparent === 'string' && { traceparent }),
   }
+}
+
+/** An id longer than this names nobody; OpenAI takes 512 characters. PostgreSQL keeps no U+0000. */
+const endUserForm = /^[^\0]{1,512}$/
+
+function endUserOf(body: unknown): string | undefined {
+  if (typeof body !== 'object' || body === null) return undefined
+  // OpenAI renamed `user`; Mistral has neither.
+  const id = Reflect.get(body, 'safety_identifier') ?? Reflect.get(body, 'user')
+  return typeof id === 'string' && endUserForm.test(id) ? id : undefined
 }
 
 /** Mistral's SDKs name themselves; they read chunked content that OpenAI's helpers cannot. */

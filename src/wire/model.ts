@@ -4,9 +4,15 @@
 export interface CallContext {
   /** The request id that the answer's `x-request-id` carries. */
   readonly requestId: string
+  /** Id of this one call of a model, where whoever reserved for it has given one: a request may make several calls. */
+  readonly callId?: string
   readonly workspace: string
   /** Id of the key, never its value. */
   readonly key: string
+  /** Id of the person who holds the key. */
+  readonly user?: string
+  /** Whom the client calls on behalf of, in its own words (`safety_identifier`, `user`). */
+  readonly endUser?: string
   /** Batch work gives way to interactive work within one step. */
   readonly class: 'interactive' | 'batch'
   /** Prefixes are shared inside one scope only: the workspace, narrowed by a caller's `prompt_cache_key` when it asks for isolation. */

@@ -2,6 +2,7 @@
 import { systemClock } from '../../src/base/clock.ts'
 import { createLog } from '../../src/base/log.ts'
 import { createRegistry } from '../../src/features/models/registry.ts'
+import type { Metering } from '../../src/features/usage/meter.ts'
 import { createServer, type ServerParts } from '../../src/http/server.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 import type { Caller, Server } from '../../src/wire/exchange.ts'
@@ -22,19 +23,32 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
+/** What a test may choose besides settings. */
+export interface ServerExtras {
+  readonly queueLength?: number
+  /** Where usage goes; nowhere without it. */
+  readonly usage?: Metering
+  /** More parts of the server. */
+  readonly parts?: Partial<ServerParts>
+}
+
 /** Starts a server on any free port of the loopback. */
 export async function startServer(
   models: readonly Model[],
-  options: Partial<ServerParts['config']> & {
-    readonly queueLength?: number
-    readonly parts?: Partial<ServerParts>
-  } = {},
+  options: Partial<ServerParts['config']> & ServerExtras = {},
 ): Promise<RunningServer> {
-  const { queueLength = 64, parts = {}, ...config } = options
+  const { queueLength = 64, usage, parts, ...config } = options
   const lines: Record<string, unknown>[] = []
   const log = createLog({ level: 'debug', destination: { write: (line) => lines.push(JSON.parse(line)) } })
   const metrics = createMetrics()
-  const registry = createRegistry({ models, clock: systemClock, log, metrics, queueLength })
+  const registry = createRegistry({
+    models,
+    clock: systemClock,
+    log,
+    metrics,
+    queueLength,
+    ...(usage !== undefined && { usage }),
+  })
   const callers = new Map<string, Caller>([
     [testKey, { id: 'key_use', kind: 'key', workspace: 'default', grants: [{ role: 'member', workspace: 'default' }] }],
     [adminKey, { id: 'key_admin', kind: 'key', workspace: 'default', grants: [{ role: 'owner' }] }],

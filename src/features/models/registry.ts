@@ -4,7 +4,8 @@ import { fail } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 import type { Model, ModelCard } from '../../wire/model.ts'
-import { countCalls, meter } from '../usage/meter.ts'
+import { countCalls } from '../usage/counts.ts'
+import { type Metering, meter } from '../usage/meter.ts'
 import { line, type WaitingLine } from './line.ts'
 
 /** What the rest of the server gets of the models. */
@@ -42,12 +43,14 @@ export function createRegistry(options: {
   readonly metrics: Metrics
   /** Requests that may wait per model and class. */
   readonly queueLength: number
+  /** Where usage goes. */
+  readonly usage?: Metering
 }): Registry {
-  const { clock, log, metrics, queueLength } = options
-  const counts = countCalls(metrics)
+  const { clock, log, metrics, queueLength, usage } = options
+  const tools = { clock, log, counts: countCalls(metrics), ...(usage !== undefined && { usage }) }
   const entries = options.models.map((bare) => {
     const waiting = line(bare, { clock, queueLength })
-    return { bare, waiting, model: meter(waiting.model, { clock, log, counts }) }
+    return { bare, waiting, model: meter(waiting.model, tools) }
   })
   const byName = new Map<string, Model>()
   for (const { model } of entries) {

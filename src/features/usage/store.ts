@@ -1,0 +1,170 @@
+// Usage in the database: rows and their sums, written together, each call once. Knows no buffer and no report.
+import type { Kysely } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import type { NewRow, Tables } from '../../database/tables.ts'
+import { keepPrices } from '../prices/store.ts'
+import type { UsageRecord, UsageRow } from './row.ts'
+
+/** Spans that usage is summed over, in milliseconds: a minute, an hour, a day in UTC. Reports read these and never the rows. */
+export const sumWidths = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const
+
+/** Joins the transaction that writes rows, with those of them that are new: balances that must agree with the rows move here. */
+export type Settle = (transaction: Kysely<Tables>, rows: readonly UsageRow[]) => Promise<void>
+
+/** Writes the records and their sums in one transaction. A call that is there already changes nothing. Resolves once all is committed. */
+export async function writeUsage(
+  { query }: Pick<Database, 'query'>,
+  records: readonly UsageRecord[],
+  settle?: Settle,
+): Promise<void> {
+  const prices = new Map(records.flatMap(({ row: { price } }) => (price === null ? [] : [[price.id, price] as const])))
+  const unique = new Map(records.map((record) => [record.row.id, record]))
+  await query.transaction().execute(async (transaction) => {
+    await keepPrices(
+      transaction,
+      [...prices.values()].sort((one, other) => (one.id < other.id ? -1 : 1)),
+    )
+    const added = await insertRows(
+      transaction,
+      [...unique.values()].map(({ row }) => row),
+    )
+    const fresh = [...unique.values()].filter(({ row }) => added.has(row.id))
+    const rows = fresh.map(({ row }) => row)
+    if (rows.length === 0) return
+    await addToSums(transaction, sumsOf(rows))
+    await insertContents(transaction, fresh)
+    await settle?.(transaction, rows)
+  })
+}
+
+/** Ids of those that were not there. */
+async function insertRows(transaction: Kysely<Tables>, rows: readonly UsageRow[]): Promise<ReadonlySet<string>> {
+  const added = new Set<string>()
+  for (const some of pieces(rows)) {
+    const inserted = await transaction
+      .insertInto('usage')
+      .values(some.map(columnsOf))
+      .onConflict((conflict) => conflict.column('id').doNothing())
+      .returning('id')
+      .execute()
+    for (const { id } of inserted) added.add(id)
+  }
+  return added
+}
+
+function columnsOf(row: UsageRow): NewRow<'usage'> {
+  const { id, at, workspace, operation, model, provider, currency, status, member, digest, cost } = row
+  return {
+    ...{ id, at, workspace, operation, model, provider, currency, status, member, digest, cost },
+    request_id: row.requestId,
+    key_id: row.key,
+    class: row.class,
+    end_user: row.endUser,
+    ran_on: row.ranOn,
+    price: row.price?.id ?? null,
+    finish_reason: row.finishReason,
+    prompt_tokens: row.promptTokens,
+    cached_tokens: row.cachedTokens,
+    completion_tokens: row.completionTokens,
+    reasoning_tokens: row.reasoningTokens,
+    duration_ms: row.durationMs,
+    queue_ms: row.queueMs,
+    first_token_ms: row.firstTokenMs,
+    estimated: row.estimated ? 1 : 0,
+  }
+}
+
+/** A sum's row. */
+export type Sum = NewRow<'usage_sums'>
+
+const dimensions = [
+  'width',
+  'start',
+  'workspace',
+  'key_id',
+  'model',
+  'provider',
+  'operation',
+  'class',
+  'currency',
+] as const
+const amounts = [
+  ...(['requests', 'errors', 'estimated', 'prompt_tokens', 'cached_tokens', 'completion_tokens'] as const),
+  ...(['reasoning_tokens', 'cost', 'duration_ms', 'queue_ms', 'first_token_ms', 'first_tokens'] as const),
+]
+
+/** What the rows add to the sums, one entry per sum, in the order of their keys: transactions that lock in one order cannot deadlock. */
+function sumsOf(rows: readonly UsageRow[]): readonly Sum[] {
+  const sums = new Map<string, Sum>()
+  for (const row of rows) {
+    for (const width of Object.values(sumWidths)) {
+      const one = sumOf(row, width)
+      const key = dimensions.map((name) => one[name]).join('\n')
+      const sum = sums.get(key)
+      if (sum === undefined) sums.set(key, one)
+      else for (const name of amounts) sum[name] += one[name]
+    }
+  }
+  return [...sums.entries()].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, sum]) => sum)
+}
+
+function sumOf(row: UsageRow, width: number): Sum {
+  const { workspace, model, provider, operation, currency, cost } = row
+  return {
+    ...{ width, workspace, model, provider, operation, currency, cost },
+    start: row.at - (row.at % width),
+    key_id: row.key,
+    class: row.class,
+    requests: 1,
+    errors: row.status === 'ok' || row.status === 'abandoned' ? 0 : 1,
+    estimated: row.estimated ? 1 : 0,
+    prompt_tokens: row.promptTokens,
+    cached_tokens: row.cachedTokens,
+    completion_tokens: row.completionTokens,
+    reasoning_tokens: row.reasoningTokens,
+    duration_ms: row.durationMs,
+    queue_ms: row.queueMs ?? 0,
+    first_token_ms: row.firstTokenMs ?? 0,
+    first_tokens: row.firstTokenMs === null ? 0 : 1,
+  }
+}
+
+/** Adds to sums that are there, and makes those that are not. */
+export async function addToSums(transaction: Kysely<Tables>, sums: readonly Sum[]): Promise<void> {
+  for (const some of pieces(sums)) {
+    await transaction
+      .insertInto('usage_sums')
+      .values([...some])
+      .onConflict((conflict) =>
+        conflict.columns([...dimensions]).doUpdateSet(({ eb, ref }) => {
+          const plus = (name: (typeof amounts)[number]) => eb(`usage_sums.${name}`, '+', ref(`excluded.${name}`))
+          return Object.fromEntries(amounts.map((name) => [name, plus(name)]))
+        }),
+      )
+      .execute()
+  }
+}
+
+async function insertContents(transaction: Kysely<Tables>, records: readonly UsageRecord[]): Promise<void> {
+  for (const { row, content } of records) {
+    if (content === undefined) continue
+    const { id, workspace, at } = row
+    await transaction
+      .insertInto('usage_contents')
+      .values({ id, workspace, at, ...content })
+      .execute()
+  }
+}
+
+/** Rows of one statement at most: a row has 26 values, and SQLite takes 32,766 in a statement, PostgreSQL 65,535. */
+const largestPiece = 512
+
+/** Cuts a list into pieces whose lengths are powers of two, so that statements have few shapes and stay prepared. */
+function* pieces<Item>(items: readonly Item[]): Generator<readonly Item[], void> {
+  for (let from = 0; from < items.length; ) {
+    const left = items.length - from
+    const length = Math.min(largestPiece, 2 ** Math.floor(Math.log2(left)))
+    yield items.slice(from, from + length)
+    from += length
+  }
+}

@@ -1,0 +1,156 @@
+// What one call adds up to while its events pass: the usage row, the log line and the counters, all made when it closes.
+import { Failure } from '../../base/errors.ts'
+import { newId } from '../../base/ids.ts'
+import type { CallContext, ModelCard, ModelEvent, Usage } from '../../wire/model.ts'
+import { localProvider } from '../prices/book.ts'
+import { costOf } from '../prices/price.ts'
+import { type ContentNotes, noteContent } from './content.ts'
+import { countEnd } from './counts.ts'
+import type { MeterTools } from './meter.ts'
+import type { UsageRow } from './row.ts'
+
+/** What was asked of the model. */
+export type Operation = UsageRow['operation']
+
+/** One call's account. */
+export interface Tally {
+  note(event: ModelEvent): void
+  /** A call without events is complete. */
+  done(promptTokens: number): void
+  failed(error: unknown): void
+  /** Hands in the row, writes the log line, counts. A second time does nothing. */
+  close(): void
+}
+
+/** What is known so far. */
+interface Facts {
+  started?: Extract<ModelEvent, { type: 'started' }>
+  end?: Extract<ModelEvent, { type: 'end' }>
+  /** Of a call without events. */
+  promptTokens?: number
+  /** Tokens that went out as text: what an answer that is cut off is charged by. */
+  seenTokens: number
+  firstTokenMs?: number
+  readonly reasons: string[]
+  status: string
+}
+
+/** Opens it; takes the place for its row, so it throws `database_unavailable` where there is none. */
+export function openTally(
+  card: ModelCard,
+  operation: Operation,
+  call: { readonly context: CallContext },
+  tools: MeterTools,
+): Tally {
+  const { clock, counts, usage } = tools
+  const place = usage?.writer.admit()
+  const [at, since] = [clock.now(), clock.elapsed()]
+  const labels = { model_name: card.name }
+  const facts: Facts = { seenTokens: 0, reasons: [], status: 'abandoned' }
+  const content = usage?.keepsContent(call.context.workspace) === true ? noteContent(operation, call) : undefined
+  let closed = false
+  return {
+    note(event) {
+      noteEvent(facts, event, () => clock.elapsed() - since)
+      content?.note(event)
+      if (event.type === 'started') counts.queue.observe(labels, event.queueMs / 1000)
+      if (event.type === 'end') countEnd(event, labels, counts)
+    },
+    done(promptTokens) {
+      Object.assign(facts, { promptTokens, status: 'ok' })
+      counts.promptTokens.add(labels, promptTokens)
+    },
+    failed(error) {
+      const code = error instanceof Failure ? error.code : 'internal_error'
+      facts.status = code === 'client_closed' ? 'abandoned' : code
+    },
+    close() {
+      if (closed) return
+      closed = true
+      const durationMs = clock.elapsed() - since
+      const row = rowOf({ card, operation, context: call.context, facts, at, durationMs }, tools)
+      place?.record({ row, ...contentOf(content) })
+      count(row, facts, tools)
+      tools.log.info(logLine(row, facts), 'model call')
+    },
+  }
+}
+
+function contentOf(notes: ContentNotes | undefined) {
+  return notes === undefined ? {} : { content: notes.content() }
+}
+
+function noteEvent(facts: Facts, event: ModelEvent, elapsed: () => number): void {
+  if (event.type === 'started') facts.started = event
+  else if (event.type === 'finish') facts.reasons.push(event.reason)
+  else if (event.type === 'end') Object.assign(facts, { end: event, status: 'ok' })
+  else if (event.type !== 'prompt-logprobs') {
+    facts.firstTokenMs ??= elapsed()
+    // A delta holds at least one token; with log-probabilities it says how many.
+    facts.seenTokens += 'logprobs' in event ? Math.max(1, event.logprobs?.length ?? 1) : 1
+  }
+}
+
+interface Closing {
+  readonly card: ModelCard
+  readonly operation: Operation
+  readonly context: CallContext
+  readonly facts: Facts
+  readonly at: number
+  readonly durationMs: number
+}
+
+function rowOf({ card, operation, context, facts, at, durationMs }: Closing, { clock, usage }: MeterTools): UsageRow {
+  const { started, end } = facts
+  const counted: Usage = end?.usage ?? {
+    promptTokens: facts.promptTokens ?? started?.promptTokens ?? 0,
+    cachedTokens: started?.cachedTokens ?? 0,
+    completionTokens: facts.seenTokens,
+    reasoningTokens: 0,
+  }
+  const price = usage?.prices.priceOf({ name: card.name }, at) ?? null
+  return {
+    id: context.callId ?? newId('call', clock),
+    requestId: context.requestId,
+    at,
+    workspace: context.workspace,
+    key: context.key,
+    member: context.user ?? null,
+    endUser: context.endUser ?? null,
+    operation,
+    class: context.class,
+    model: card.name,
+    provider: localProvider,
+    digest: card.digest,
+    ranOn: started?.ranOn ?? null,
+    ...counted,
+    price,
+    currency: usage?.prices.currency ?? 'USD',
+    cost: price === null ? 0 : costOf(price, counted, context.class),
+    queueMs: started === undefined ? null : Math.round(started.queueMs),
+    firstTokenMs: facts.firstTokenMs === undefined ? null : Math.round(facts.firstTokenMs),
+    durationMs: Math.round(durationMs),
+    status: facts.status,
+    finishReason: facts.reasons.length === 0 ? null : facts.reasons.join(','),
+    estimated: facts.status !== 'ok' && started !== undefined,
+  }
+}
+
+function count(row: UsageRow, { reasons }: Facts, { counts }: MeterTools): void {
+  const labels = { model_name: row.model }
+  counts.calls.add({ ...labels, operation: row.operation, outcome: row.status })
+  for (const reason of reasons) counts.finished.add({ ...labels, finished_reason: reason })
+  if (row.status === 'ok') counts.total.observe(labels, row.durationMs / 1000)
+  if (row.firstTokenMs !== null) counts.firstToken.observe(labels, row.firstTokenMs / 1000)
+}
+
+/** Ids, tokens, times and money; never prompts, and never who the client's user is. */
+function logLine(
+  { member: _, endUser: __, price, finishReason: ___, status, ...row }: UsageRow,
+  { end, reasons }: Facts,
+) {
+  const timings = Object.entries(end?.timings ?? {}).map(
+    ([name, value]) => [name, Math.round(value * 10) / 10] as const,
+  )
+  return { ...row, outcome: status, price: price?.id ?? null, ...Object.fromEntries(timings), finish: reasons }
+}
