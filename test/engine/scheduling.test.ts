@@ -140,6 +140,28 @@ describe('a long prompt', () => {
   })
 })
 
+describe('log-probabilities of a prompt', () => {
+  test('are the same to the bit alone and beside others', async () => {
+    const scored = `Scored. ${sentence.repeat(7)}`
+    const made = completionCall(scored, { sampling: { temperature: 0, maxTokens: 1 }, promptLogprobs: 0 })
+    const figures = async () => {
+      const event = (await complete(model, made)).find(({ type }) => type === 'prompt-logprobs')
+      assert.ok(event?.type === 'prompt-logprobs')
+      return event.tokens.map(({ logprob }) => logprob)
+    }
+    const alone = await figures()
+    assert.ok(alone.length > 128, `${alone.length} tokens`)
+    const others = [
+      complete(model, call('Count to ten:', {}, { maxTokens: 60, minTokens: 60 })),
+      complete(model, call(`Another. ${sentence.repeat(20)}`)),
+    ]
+    const [beside, twin] = await Promise.all([figures(), figures()])
+    await Promise.all(others)
+    assert.deepEqual(beside, alone)
+    assert.deepEqual(twin, alone)
+  })
+})
+
 /** Resolves when the engine runs so many sequences; the test's own time limit ends the wait. */
 async function untilRunning(count: number): Promise<void> {
   while ((pool.metrics()[0]?.running ?? 0) < count) await new Promise((resolve) => setTimeout(resolve, 5))

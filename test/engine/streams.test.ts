@@ -9,7 +9,8 @@ import { gemmaModel, starterModel } from '../support/weights.ts'
 import { feed } from './greedy-control.ts'
 import { difference, TestEngine } from './open-engine.ts'
 
-const always = () => true
+/** Computing costs so much that every move pays. */
+const costs = { prefill: () => Number.POSITIVE_INFINITY, step: () => Number.POSITIVE_INFINITY }
 const tokens = (length: number, from = 1000) => Array.from({ length }, (_, index) => from + ((index * 7) % 900))
 
 /** Decodes what a taken stream lacks of a prompt; the logits after it. */
@@ -39,7 +40,7 @@ describe('streams of a model with a sliding window that keeps only the window', 
     // The library keeps the window and one micro-batch: a small one, so that twice the window is more than it keeps.
     const options = { streams: 2, contextLength: 2048, fullWindow: false, microBatchSize: 128 }
     const context = engine.context(options)
-    const streams = new Streams(context, systemClock, 0, always)
+    const streams = new Streams(context, systemClock, 0, costs)
     const long = tokens(window * 2)
     const first = take(streams, long)
     fill(context, streams, first, long)
@@ -72,7 +73,7 @@ describe('streams of a model without a window', () => {
 
   test('one prefix can go to several streams within one step', () => {
     const context = engine.context({ streams: 4, contextLength: 512 })
-    const streams = new Streams(context, systemClock, 0, always)
+    const streams = new Streams(context, systemClock, 0, costs)
     const common = tokens(80)
     const source = take(streams, common)
     fill(context, streams, source, common)
@@ -94,9 +95,40 @@ describe('streams of a model without a window', () => {
     assert.equal(streams.take('scope', common, true), undefined, 'all four are taken')
   })
 
+  test('running lines lie side by side, and close up when one between them ends', () => {
+    const options = { streams: 4, contextLength: 512 }
+    const context = engine.context(options)
+    const streams = new Streams(context, systemClock, 0, costs)
+    const lines = [tokens(60), tokens(60, 2000), tokens(60, 3000)].map((prompt) => {
+      const stream = take(streams, prompt)
+      fill(context, streams, stream, prompt)
+      return { prompt, stream }
+    })
+    assert.deepEqual(
+      lines.map(({ stream }) => stream.id),
+      [0, 1, 2],
+    )
+    const [first, middle, last] = lines
+    assert.ok(first !== undefined && middle !== undefined && last !== undefined)
+    assert.equal(streams.gather([first.stream, middle.stream, last.stream]), undefined, 'nothing to close')
+    streams.release(middle.stream)
+    const move = streams.gather([first.stream, last.stream])
+    assert.ok(move !== undefined)
+    assert.equal(move.to.id, middle.stream.id)
+    const { prompt, stream } = move.from === first.stream ? first : last
+    assert.ok(!stream.taken && move.to.taken)
+    const logits = fill(context, streams, move.to, [...prompt, 9])
+    const control = engine.context(options)
+    feed(control, prompt, 0)
+    assert.equal(difference(logits, control.logits(feed(control, [...prompt, 9], 60)).slice()), 0)
+    streams.release(move.to)
+    const next = take(streams, tokens(60, 4000))
+    assert.equal(Math.abs(next.id - (move.from === first.stream ? last : first).stream.id), 1, 'a newcomer lies beside')
+  })
+
   test('a line comes back from host memory with the same logits, and the memory is bounded', () => {
     const context = engine.context({ streams: 1, contextLength: 512 })
-    const streams = new Streams(context, systemClock, 8 * 2 ** 20, always)
+    const streams = new Streams(context, systemClock, 8 * 2 ** 20, costs)
     const [one, other] = [tokens(100), tokens(100, 2000)]
     for (const prompt of [one, other]) {
       const stream = take(streams, prompt)
@@ -122,7 +154,7 @@ describe('streams of a model without a window', () => {
 
   test('the tail of a line that another takes over is kept in host memory', () => {
     const context = engine.context({ streams: 1, contextLength: 512 })
-    const streams = new Streams(context, systemClock, 64 * 2 ** 20, always)
+    const streams = new Streams(context, systemClock, 64 * 2 ** 20, costs)
     const common = tokens(60)
     const conversation = [...common, ...tokens(90, 5000)]
     const first = take(streams, conversation)

@@ -132,8 +132,8 @@ async function compare(
     const worst = Math.max(...sums.map((sum, index) => Math.abs(sum - (theirs.scored[index]?.sum ?? Number.NaN))))
     const accuracy =
       rows.filter((row, index) => best(sums.slice(index * 4, index * 4 + 4)) === row.label).length / rows.length
-    // Sums of up to 60 log-probabilities; batches of other shapes round differently (engine notes, G2).
-    if (!(worst < 0.25)) throw new Error(`A sum of log-probabilities differs by ${worst}.`)
+    // A scored prompt has steps of its own, split the same way whoever else is there: what is left is how a sum is written in JSON.
+    if (!(worst < 1e-6)) throw new Error(`A sum of log-probabilities differs by ${worst}.`)
     if (accuracy !== theirs.accuracy) throw new Error(`Accuracy ${accuracy} is not lm-eval's ${theirs.accuracy}.`)
     return `| rows | endings | accuracy, lm-eval | accuracy, engine | largest difference of a sum |\n| --- | --- | --- | --- | --- |\n| ${rows.length} | ${sums.length} | ${theirs.accuracy} | ${accuracy} | ${worst.toExponential(2)} |\n`
   } finally {

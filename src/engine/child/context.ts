@@ -62,7 +62,8 @@ export class Context {
     const { pointer, memory } = createNative(llama, model, options)
     this.#pointer = pointer
     this.memory = memory
-    this.#streams = new ContextStreams(llama, model, pointer)
+    const streamMiB = options.layout === 'split' ? (memory.kv + memory.state) / options.streams : 0
+    this.#streams = new ContextStreams(llama, model, pointer, streamMiB)
     this.#logits = new NativeRows(() => llama.logits(pointer))
     this.#hidden = new NativeRows(() => llama.embeddings(pointer))
     this.streams = llama.contextSequences(pointer)
@@ -188,6 +189,12 @@ export class Context {
     this.#checkSequence(source)
     this.#checkSequence(target)
     return this.#streams.copyPrefix(source, target, length)
+  }
+
+  /** Milliseconds that `copyPrefix` from this stream is expected to take. */
+  copyMs(source: number): number {
+    this.#checkSequence(source)
+    return this.#streams.copyMs(source)
   }
 
   /** Position of the first token that a stream still holds; −1 when empty. Above 0 only with a sliding window or recurrent state. */

