@@ -16,6 +16,8 @@ import { createActs } from './features/audit/acts.ts'
 import { openFiles } from './features/files/open.ts'
 import { firstKey } from './features/keys/first.ts'
 import { keyVerifier } from './features/keys/verify.ts'
+import type { PullOptions } from './features/models/pull.ts'
+import { Pulls } from './features/models/pull-jobs.ts'
 import type { PullProgress } from './features/models/pull-progress.ts'
 import { createRegistry } from './features/models/registry.ts'
 import { pullOptions, servedModels } from './features/models/served.ts'
@@ -73,7 +75,11 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     opened.push(() => writer.stop())
     // The lists are read while the engine starts.
     const vendors = loadVendorLists()
-    const pool = await startEngine(config, options, clock)
+    const egress = createEgress({ clock })
+    opened.push(() => egress.close())
+    const pulling = () => pullOptions(config, egress, processEnvironment())
+    const pulls = new Pulls({ pulling, clock, log })
+    const pool = await startEngine(config, await pulling(), options, clock)
     opened.push(() => pool.stop())
     const prices = await openPrices({ database, notices, currency: config.currency, vendors: await vendors })
     const settings = await openSettings(database, notices)
@@ -93,6 +99,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       files,
       keys: keyVerifier(database, clock, notices),
       acts: createActs(database, clock, notices),
+      pulls,
       log,
       clock,
       metrics,
@@ -100,6 +107,8 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       version,
     })
     opened.push(() => server.drain.stop(config.drainTimeout))
+    // Who watches a pull would hold the server open.
+    opened.push(() => pulls.close())
     const url = await listen(server, config)
     await writeFile(addressFile(config.home), `${url}\n`, { mode: 0o600 })
     opened.push(() => rm(addressFile(config.home), { force: true }))
@@ -111,25 +120,19 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
 }
 
 /** Weights first, then a process per model. */
-async function startEngine(config: Config, options: StartOptions, clock: Clock): Promise<Pool> {
-  const egress = createEgress({ clock })
-  try {
-    const pulling = await pullOptions(config, egress, processEnvironment())
-    const models = await servedModels(
-      config,
-      { ...pulling, ...(options.signal !== undefined && { signal: options.signal }) },
-      options.onPull ?? (() => {}),
-    )
-    return await startPool({
-      models: models.map((model) => ({ ...model, ...engineSettings(config) })),
-      threads: config.threads,
-      log: options.log,
-      clock,
-      environment: childEnvironment(compileCache()),
-    })
-  } finally {
-    await egress.close()
-  }
+async function startEngine(config: Config, pulling: PullOptions, options: StartOptions, clock: Clock): Promise<Pool> {
+  const models = await servedModels(
+    config,
+    { ...pulling, ...(options.signal !== undefined && { signal: options.signal }) },
+    options.onPull ?? (() => {}),
+  )
+  return await startPool({
+    models: models.map((model) => ({ ...model, ...engineSettings(config) })),
+    threads: config.threads,
+    log: options.log,
+    clock,
+    environment: childEnvironment(compileCache()),
+  })
 }
 
 /** Engine processes share the server's cache of compiled sources, so that they start sooner too. */

@@ -31,6 +31,7 @@ const featureImports: readonly string[] = [
   'overview → metrics',
   'overview → models',
   'models → usage',
+  'models → audit',
   'keys → audit',
   'usage → prices',
 ]

@@ -6,6 +6,7 @@ import { version } from '../../src/base/version.ts'
 import { connect } from '../../src/database/connect.ts'
 import { createActs } from '../../src/features/audit/acts.ts'
 import { openFiles } from '../../src/features/files/open.ts'
+import { Pulls } from '../../src/features/models/pull-jobs.ts'
 import { createRegistry } from '../../src/features/models/registry.ts'
 import { createServer } from '../../src/http/server.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
@@ -57,6 +58,8 @@ async function readDocument(): Promise<Document> {
     keys,
     files,
     acts: createActs(database, systemClock),
+    // Never asked to pull.
+    pulls: new Pulls({ pulling: () => Promise.reject(new Error('no pulls')), log }),
     log,
     clock: systemClock,
     metrics,

@@ -13,6 +13,8 @@ import { type FileRoutes, registerFiles } from '../features/files/routes.ts'
 import { registerHealth } from '../features/health/routes.ts'
 import { registerKeys } from '../features/keys/routes.ts'
 import { type MetricSources, registerMetrics } from '../features/metrics/routes.ts'
+import type { Pulls } from '../features/models/pull-jobs.ts'
+import { registerPulls } from '../features/models/pull-routes.ts'
 import type { Registry } from '../features/models/registry.ts'
 import { registerModels } from '../features/models/routes.ts'
 import { registerOverview } from '../features/overview/routes.ts'
@@ -39,6 +41,8 @@ export interface ServerParts {
   readonly files?: Omit<FileRoutes, 'limit'>
   /** How administrators change things; without it the routes of administration are not there. */
   readonly acts?: Acts
+  /** Where weights are pulled; without it there are no routes for that. */
+  readonly pulls?: Pulls
   readonly log: Log
   readonly clock: Clock
   /** The metrics that the registry counts into. */
@@ -72,6 +76,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   registerResponses(server, { registry })
   registerModels(server, { registry })
   registerTokenize(server, { registry })
+  if (parts.acts !== undefined && parts.pulls !== undefined)
+    registerPulls(server, { pulls: parts.pulls, acts: parts.acts })
   if (parts.files !== undefined) await registerFiles(server, { ...parts.files, limit: config.fileLimit })
   if (parts.acts !== undefined) registerKeys(server, { acts: parts.acts })
   registerHealth(server, { ready: () => !drain.stopping })

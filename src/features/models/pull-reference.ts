@@ -97,8 +97,8 @@ function sourceOfPart(source: ModelSource, part: string): ModelSource {
   return source.type === 'url' ? { ...source, url: addressOf(new URL(source.url), part) } : source
 }
 
-/** Whether a reference is a path: only the local command line and the settings may name one. */
-export function isPath(reference: string): boolean {
+/** Whether a reference is a path. */
+function isPath(reference: string): boolean {
   return isAbsolute(reference) || reference.toLowerCase().endsWith('.gguf') || /^[.~]/.test(reference)
 }
 
