@@ -34,6 +34,7 @@ const featureImports: readonly string[] = [
   'models → audit',
   'keys → audit',
   'usage → prices',
+  'plans → models',
 ]
 
 interface Source {

@@ -4,9 +4,12 @@ import { version } from '../base/version.ts'
 import { addChatCommand } from './commands/chat.ts'
 import { addConfigCommand } from './commands/config.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
+import { addListCommand } from './commands/list.ts'
 import { addModelsCommand } from './commands/models.ts'
+import { addPlanCommand } from './commands/plan.ts'
 import { addPullCommand } from './commands/pull.ts'
 import { addServeCommand } from './commands/serve.ts'
+import { addShowCommand } from './commands/show.ts'
 import { addVersionCommand } from './commands/version.ts'
 
 /** The command line with all its subcommands, for running it and for the reference page. */
@@ -18,6 +21,9 @@ export function createProgram(): Command {
     .showHelpAfterError('Add --help for what the command takes.')
   addServeCommand(program)
   addChatCommand(program)
+  addListCommand(program)
+  addShowCommand(program)
+  addPlanCommand(program)
   addPullCommand(program)
   addModelsCommand(program)
   addConfigCommand(program)

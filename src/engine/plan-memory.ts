@@ -33,8 +33,11 @@ export interface MemoryUse {
 
 const mebibyte = 2 ** 20
 
+/** Part of the free memory that a plan leaves for everything else. */
+export const margin = 0.1
+
 /** A child with SmolLM2 is 263 MiB resident, of which 92 are weights (measured); the rest is Node, libraries and tables. */
-const overheadBytes = 150 * mebibyte
+export const overheadBytes = 150 * mebibyte
 
 /** Bytes of one KV float: q8_0 keeps 32 of them in 34 bytes. */
 const floatBytes: Readonly<Record<KvType, number>> = { f16: 2, q8_0: 34 / 32 }
@@ -76,6 +79,16 @@ export function kvBytes(shape: ModelShape, use: MemoryUse): number {
   return cells.full * full + cells.windowed * windowed
 }
 
+/** Bytes of KV and recurrent state that each layer keeps for all streams. */
+export function keptBytesPerLayer(shape: ModelShape, use: MemoryUse): readonly number[] {
+  const cells = cellsOf(shape, use)
+  return shape.layers.map(
+    ({ keyFloats, valueFloats, windowed, stateBytes }) =>
+      (windowed ? cells.windowed : cells.full) * (keyFloats + valueFloats) * floatBytes[use.kvType] +
+      use.streams * stateBytes,
+  )
+}
+
 /** All terms. */
 export function memoryNeed(shape: ModelShape, use: MemoryUse): MemoryNeed {
   const need = {
@@ -93,11 +106,16 @@ export function memoryNeed(shape: ModelShape, use: MemoryUse): MemoryNeed {
  * The larger of the widest layer's intermediates and of the output matrix's, as ggml's allocator reuses the space. With flash attention no
  * scores are kept, but a mask of half floats over cells × micro-batch. It equals the log's `compute buffer size` (test).
  */
-function computeBytes(shape: ModelShape, use: MemoryUse): number {
+export function computeBytes(
+  shape: ModelShape,
+  use: MemoryUse,
+  holds: { readonly head: boolean } = { head: true },
+): number {
   // A split cache gives every stream equally many rows.
   const rows = use.layout === 'unified' ? use.microBatchSize : Math.ceil(use.microBatchSize / use.streams) * use.streams
   const passed = shape.layers.reduce((most, one) => Math.max(most, one.stateBytes + one.convolutionBytes), 0)
   const layer = 4 * rows * shape.rowFloats + maskBytes(shape, use, rows) + use.streams * passed
+  if (!holds.head) return layer + rows * inputBytes
   const outputs = shape.causal ? Math.min(use.outputs, rows) : 0
   const hidden = outputs === rows ? 2 * rows : 2 * (rows + outputs)
   const head = 4 * (outputs * shape.vocabulary + hidden * shape.embedding)

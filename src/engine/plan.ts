@@ -6,8 +6,9 @@ import { fail } from '../base/errors.ts'
 import type { ContextOptions, KvType } from './child/context-options.ts'
 import type { ModelHeader } from './header-types.ts'
 import type { Machine } from './plan-machine.ts'
-import { cellPadding, type MemoryNeed, memoryNeed, padCells } from './plan-memory.ts'
+import { cellPadding, type MemoryNeed, margin, memoryNeed, padCells } from './plan-memory.ts'
 import { type ModelShape, shapeOf } from './plan-shape.ts'
+import { useOf } from './plan-use.ts'
 
 /** What a user may fix; everything absent is decided here. */
 export interface PlanWishes {
@@ -42,8 +43,6 @@ const leastContextLength = 512
  * than this is spent only where the weights are larger (their loading takes longer than the zeroing) or the user asks.
  */
 const easyBytes = 1.5 * 2 ** 30
-/** Part of the free memory that a plan leaves for everything else. */
-const margin = 0.1
 
 /** Plans a model, or throws `model_load_failed` with every term when it does not fit. */
 export function planModel(header: ModelHeader, machine: Machine, wishes: PlanWishes = {}): Plan {
@@ -87,11 +86,7 @@ type Chosen = Pick<
 >
 
 function sizes(shape: ModelShape, kvType: KvType, streams: number, contextLength: number, fullWindow: boolean): Chosen {
-  // A row of logits is 192 KiB at 49,152 tokens: outputs are what speculation and prompt log-probabilities need, within 64 MiB.
-  const rows = Math.floor((64 * 2 ** 20) / (4 * Math.max(1, shape.vocabulary)))
-  const batchSize = Math.min(512, contextLength * streams)
-  const outputs = Math.min(batchSize, Math.max(2 * streams, Math.min(128, rows)))
-  return { streams, contextLength, kvType, batchSize, microBatchSize: batchSize, outputs, fullWindow }
+  return useOf(shape, { streams, contextLength, kvType, fullWindow })
 }
 
 function chooseStreams(shape: ModelShape, wishes: PlanWishes, kvType: KvType, budget: number): Chosen | undefined {
@@ -137,7 +132,7 @@ function longest(
   return undefined
 }
 
-/** A model without memory takes whole texts in one micro-batch; its streams are texts that share a batch. */
+/** Whole texts, as long as fit. */
 function chooseBatch(shape: ModelShape, wishes: PlanWishes, budget: number): Chosen | undefined {
   const wanted = wishes.contextLength ?? shape.trainedContextLength
   const streams = wishes.streams ?? 16
@@ -146,16 +141,7 @@ function chooseBatch(shape: ModelShape, wishes: PlanWishes, budget: number): Cho
     contextLength >= Math.min(wanted, 128);
     contextLength = Math.floor(contextLength / 2)
   ) {
-    const batch = Math.max(contextLength, streams)
-    const chosen: Chosen = {
-      streams,
-      contextLength,
-      kvType: 'f16',
-      batchSize: batch,
-      microBatchSize: batch,
-      outputs: batch,
-      fullWindow: false,
-    }
+    const chosen = useOf(shape, { streams, contextLength, kvType: 'f16', fullWindow: false })
     if (memoryNeed(shape, chosen).total <= budget) return chosen
     if (wishes.contextLength !== undefined) return undefined
   }

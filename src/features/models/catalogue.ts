@@ -80,3 +80,13 @@ export function findInCatalogue(
   const wanted = name.toLowerCase()
   return entries.find((entry) => entry.name === wanted || entry.aliases.includes(wanted))
 }
+
+/** The model that a name, an alias, or either with `:quantisation` means, in any case of letters. */
+export function findModel(
+  name: string,
+  models: readonly CatalogueModel[] = catalogueModels,
+): { readonly model: CatalogueModel; readonly quantisation: string | undefined } | undefined {
+  const [wanted = '', quantisation] = name.toLowerCase().split(':')
+  const model = models.find((one) => one.name === wanted || one.aliases.includes(wanted))
+  return model === undefined ? undefined : { model, quantisation: quantisation?.toUpperCase() }
+}

@@ -1,0 +1,84 @@
+// `galerne list`: the models that the running server has, or with --catalogue, without a server, those that can be had by name.
+import type { Command } from 'commander'
+import { catalogueModels } from '../../features/models/catalogue.ts'
+import { viewModel } from '../../features/plans/catalogue-view.ts'
+import { connect } from '../connection.ts'
+import { addJson, addSettings, configFrom } from '../settings.ts'
+import { formatBytes, printResult, table } from '../terminal.ts'
+
+interface ListOptions {
+  readonly catalogue?: boolean
+  readonly url?: string
+  readonly json?: boolean
+}
+
+/** What the list shows of a model card. */
+interface ListedModel {
+  readonly id: string
+  readonly max_context_length: number
+  readonly capabilities: Readonly<Record<string, boolean>>
+  readonly aliases: readonly string[]
+}
+
+/** Adds the command. */
+export function addListCommand(program: Command): void {
+  const command = program
+    .command('list')
+    .summary('list the models of the server, or all that can be had by name')
+    .description(
+      'Lists the models of the running server. With --catalogue it lists the models that can be fetched by name, with the\n' +
+        'size of their usual quantisation and their licence, and needs no server.',
+    )
+    .option('--catalogue', 'List what can be fetched by name.')
+    .option('--url <address>', 'Address of the server; found by itself when it runs on this machine.')
+    .action(async (options: ListOptions) => {
+      if (options.catalogue === true) listCatalogue(options.json)
+      else await listServed(options)
+    })
+  addJson(addSettings(command, ['home', 'host', 'port', 'api-key']))
+}
+
+function listCatalogue(json: boolean | undefined): void {
+  const models = catalogueModels.map(viewModel)
+  printResult(json, models, () =>
+    table([
+      ['name', 'what it is', 'parameters', 'context', 'usual size', 'licence'],
+      ...models.map(({ name, title, parameters, contextLength, files, licence }) => [
+        name,
+        title,
+        billions(parameters),
+        contextLength.toLocaleString('en-US'),
+        `${files[0]?.quantisation ?? ''} ${formatBytes(files[0]?.bytes ?? files[0]?.weights_bytes ?? 0)}`,
+        licence.forbids.length === 0 ? licence.name : `${licence.name} (limits)`,
+      ]),
+    ]),
+  )
+}
+
+/** `46.7 B, 12.9 active` */
+function billions({ total, active }: { readonly total: number; readonly active: number }): string {
+  const shown = (count: number) => (count < 1e9 ? `${Math.round(count / 1e6)} M` : `${(count / 1e9).toFixed(1)} B`)
+  return active === total ? shown(total) : `${shown(total)}, ${shown(active)} active`
+}
+
+async function listServed(options: ListOptions): Promise<void> {
+  const connection = await connect(configFrom({ ...options }), options.url)
+  try {
+    const { data } = (await (await connection.send('/v1/models')).json()) as { data: readonly ListedModel[] }
+    printResult(options.json, data, () =>
+      table([
+        ['name', 'context', 'can', 'also called'],
+        ...data.map(({ id, max_context_length: context, capabilities, aliases }) => [
+          id,
+          context.toLocaleString('en-US'),
+          Object.keys(capabilities)
+            .filter((name) => capabilities[name] === true)
+            .join(', '),
+          aliases.join(', '),
+        ]),
+      ]),
+    )
+  } finally {
+    await connection.close()
+  }
+}

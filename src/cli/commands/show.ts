@@ -1,0 +1,67 @@
+// `galerne show`: all that the catalogue knows of a model, with its licence, its files and where each fact comes from. Needs no server.
+import type { Command } from 'commander'
+import { fail } from '../../base/errors.ts'
+import { findModel } from '../../features/models/catalogue.ts'
+import { type ViewedFile, type ViewedModel, viewModel } from '../../features/plans/catalogue-view.ts'
+import { addJson } from '../settings.ts'
+import { formatBytes, printResult, table } from '../terminal.ts'
+
+/** Adds the command. */
+export function addShowCommand(program: Command): void {
+  const command = program
+    .command('show <model>')
+    .summary('show what the catalogue knows of a model')
+    .description(
+      'Shows what the catalogue knows of a model: licence and what it forbids, context, files with their sizes, published\n' +
+        'scores, and where each comes from. Needs no server.',
+    )
+    .action((name: string, options: { readonly json?: boolean }) => {
+      const found = findModel(name)
+      if (found === undefined)
+        throw fail('invalid_value', {
+          param: 'model',
+          reason: `"${name.slice(0, 200)}" is no name of the catalogue; "galerne list --catalogue" shows them`,
+        })
+      const model = viewModel(found.model)
+      printResult(options.json, model, () => describe(model))
+    })
+  addJson(command)
+}
+
+function describe(model: ViewedModel): string {
+  const { licence, parameters, contextLength, claimedContextLength: claimed } = model
+  const perToken = model.kv_bytes_per_token > 0 ? `${model.kv_bytes_per_token / 1024} KiB a token` : ''
+  const state = model.state_bytes > 0 ? `${formatBytes(model.state_bytes)} of state, whatever the context` : ''
+  const rows: readonly (readonly [string, string])[] = [
+    ['name', [model.name, ...model.aliases].join(', ')],
+    ['maker', model.maker],
+    ['licence', [licence.name, licence.url ?? ''].join(' ').trim()],
+    ...licence.forbids.map((text) => ['', text] as const),
+    ['can', model.capabilities.join(', ')],
+    ['languages', model.languages.join(', ')],
+    ['architecture', `${model.architecture}, ${model.shape.layers} layers, ${model.shape.vocabulary} tokens`],
+    ['parameters', `${parameters.total.toLocaleString('en-US')}, ${parameters.active.toLocaleString('en-US')} active`],
+    [
+      'context',
+      `${contextLength.toLocaleString('en-US')}${claimed === undefined ? '' : ` (its file says ${claimed.toLocaleString('en-US')})`}`,
+    ],
+    ['template', model.template ?? 'none'],
+    ['KV', [perToken, state].filter((text) => text !== '').join('; ') || 'keeps nothing'],
+    ...model.scores.map(
+      ({ benchmark, value, unit = '', from }) => [benchmark, `${value}${unit} (${from.source}, ${from.date})`] as const,
+    ),
+    ...(model.notes ?? []).map((note) => ['note', note] as const),
+    ...model.from.map(({ source, date }) => ['from', `${source} (${date})`] as const),
+  ]
+  const files = [['quantisation', 'size', 'bits a weight', 'from'], ...model.files.map(fileRow)]
+  return `${model.title}\n\n${table(rows)}\n\n${table(files)}`
+}
+
+function fileRow(file: ViewedFile): string[] {
+  const size = file.bytes === undefined ? `${formatBytes(file.weights_bytes)} computed` : formatBytes(file.bytes)
+  const places = file.sources.map((source) => {
+    if (source.type === 'hub') return `hf:${source.repository}:${source.file}`
+    return source.type === 'url' ? source.url : `packages ${source.packages.map(({ name }) => name).join(', ')}`
+  })
+  return [file.quantisation, size, String(file.bits_per_weight), places.join(', then ')]
+}
