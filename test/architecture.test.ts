@@ -35,6 +35,15 @@ const featureImports: readonly string[] = [
   'keys → audit',
   'usage → prices',
   'plans → models',
+  'workspaces → audit',
+  'workspaces → members',
+  'members → audit',
+  'service-accounts → audit',
+  'service-accounts → keys',
+  'service-accounts → workspaces',
+  'organisation → keys',
+  'organisation → members',
+  'organisation → workspaces',
 ]
 
 interface Source {

@@ -119,6 +119,10 @@ const kinds = {
   invalid_json: request(400, (f) => `The request body is not valid JSON: ${f['reason']}.`),
   invalid_message_order: request(400, (f) => `The order of the messages is not valid: ${f['reason']}.`),
   invalid_value: request(400, (f) => `"${f['param']}" is not valid: ${f['reason']}.`),
+  invitation_invalid: request(
+    404,
+    () => 'This invitation is not valid, was used already, or has expired. Ask an administrator for a new one.',
+  ),
   key_restricted: {
     status: 403,
     type: 'permission_error',

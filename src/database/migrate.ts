@@ -24,7 +24,6 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0010-files': { up: createFiles },
 }
 
-/** The names of all migrations in the order in which they run. */
 /** Their names, in the order in which they run. */
 export const migrationNames: readonly string[] = Object.keys(migrations).sort()
 

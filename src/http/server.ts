@@ -11,18 +11,19 @@ import { registerCompletions } from '../features/completions/routes.ts'
 import { registerEmbeddings } from '../features/embeddings/routes.ts'
 import { type FileRoutes, registerFiles } from '../features/files/routes.ts'
 import { registerHealth } from '../features/health/routes.ts'
-import { registerKeys } from '../features/keys/routes.ts'
 import { type MetricSources, registerMetrics } from '../features/metrics/routes.ts'
 import type { Pulls } from '../features/models/pull-jobs.ts'
 import { registerPulls } from '../features/models/pull-routes.ts'
 import type { Registry } from '../features/models/registry.ts'
 import { registerModels } from '../features/models/routes.ts'
+import type { OwnFigures } from '../features/organisation/routes.ts'
 import { registerOverview } from '../features/overview/routes.ts'
 import { registerRerank } from '../features/rerank/routes.ts'
 import { registerResponses } from '../features/responses/routes.ts'
 import { registerTokenize } from '../features/tokenize/routes.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Server } from '../wire/exchange.ts'
+import { registerAdministration } from './administration.ts'
 import { authenticate, type Keys } from './authenticate.ts'
 import { readJson } from './body.ts'
 import { registerConsole } from './console.ts'
@@ -43,6 +44,8 @@ export interface ServerParts {
   readonly acts?: Acts
   /** Where weights are pulled; without it there are no routes for that. */
   readonly pulls?: Pulls
+  /** What limits and usage tell a key's holder at /v1/whoami. */
+  readonly figures?: OwnFigures
   readonly log: Log
   readonly clock: Clock
   /** The metrics that the registry counts into. */
@@ -79,7 +82,10 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   if (parts.acts !== undefined && parts.pulls !== undefined)
     registerPulls(server, { pulls: parts.pulls, acts: parts.acts })
   if (parts.files !== undefined) await registerFiles(server, { ...parts.files, limit: config.fileLimit })
-  if (parts.acts !== undefined) registerKeys(server, { acts: parts.acts })
+  if (parts.acts !== undefined) {
+    const { acts, figures } = parts
+    registerAdministration(server, { acts, ...(figures !== undefined && { figures }) })
+  }
   registerHealth(server, { ready: () => !drain.stopping })
   registerMetrics(server, { registry, metrics, ...(parts.engines !== undefined && { engines: parts.engines }) })
   registerOverview(server, {

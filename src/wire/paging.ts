@@ -75,6 +75,16 @@ export function listObject<Item extends { readonly id: string }>(
   }
 }
 
+/** A page of a list that is there as a whole. */
+export function pageOf<Item extends { readonly id: string }>(items: readonly Item[], paging: Paging) {
+  const start = paging.after === undefined ? 0 : items.findIndex(({ id }) => id === paging.after) + 1
+  if (paging.after !== undefined && start === 0) {
+    throw fail('invalid_value', { param: 'after', reason: 'this list has no such id' })
+  }
+  const from = start + paging.offset
+  return listObject(items.slice(from, from + paging.limit + 1), paging, undefined)
+}
+
 /** A query value that may be repeated, as a list. */
 export function repeated<Item extends TSchema>(item: Item) {
   return Type.Optional(Type.Union([item, Type.Array(item)]))

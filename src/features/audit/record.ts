@@ -95,13 +95,13 @@ async function pseudonymOf(transaction: Kysely<Tables>, user: string): Promise<s
   return (await known.executeTakeFirstOrThrow()).pseudonym
 }
 
-/** Forgets who a person's pseudonym stands for and where they came from. No entry changes, and no new one gets this pseudonym. */
-export async function forgetPerson(transaction: Kysely<Tables>, user: string): Promise<void> {
-  const known = await transaction
-    .deleteFrom('audit_people')
-    .where('user_id', '=', user)
-    .returning('pseudonym')
-    .executeTakeFirst()
-  if (known === undefined) return
-  await transaction.deleteFrom('audit_origins').where('pseudonym', '=', known.pseudonym).execute()
+/**
+ * Forgets who a person's pseudonym stands for and where they came from; returns the pseudonym. No entry changes, and no later act of
+ * anybody gets this pseudonym.
+ */
+export async function forgetPerson(transaction: Kysely<Tables>, user: string): Promise<string> {
+  const pseudonym = await pseudonymOf(transaction, user)
+  await transaction.deleteFrom('audit_people').where('user_id', '=', user).execute()
+  await transaction.deleteFrom('audit_origins').where('pseudonym', '=', pseudonym).execute()
+  return pseudonym
 }

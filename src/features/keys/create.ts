@@ -128,6 +128,16 @@ export async function revokeKey(acts: Acts, actor: Actor, id: string): Promise<K
   })
 }
 
+/** Sets when a key stops. */
+export async function setKeyExpiry(acts: Acts, actor: Actor, key: KeyCard, expiresAt: number): Promise<KeyCard> {
+  return await acts.run(actor, async (transaction, note) => {
+    await transaction.updateTable('keys').set({ expires_at: expiresAt }).where('id', '=', key.id).execute()
+    const target = { kind: 'api_key', id: key.id }
+    note({ action: 'api_key.updated', workspace: key.workspace, target, details: { expires_at: expiresAt } })
+    return { ...key, expiresAt }
+  })
+}
+
 /** The row of a new key. */
 export function keyRow(wanted: NewKey, secret: string, origin: 'generated' | 'setting', clock: Clock): Row<'keys'> {
   return {

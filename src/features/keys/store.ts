@@ -206,3 +206,19 @@ export function keyCard(row: Row<'keys'>): KeyCard {
 function list(text: string | null): readonly string[] | null {
   return text === null ? null : (JSON.parse(text) as string[])
 }
+
+/** The people and service accounts behind keys, deleted accounts too. */
+export interface KeyHolders {
+  readonly people: ReadonlyMap<string, Row<'users'>>
+  readonly accounts: ReadonlyMap<string, Row<'service_accounts'>>
+}
+
+/** All that may hold keys. */
+export async function keyHolders(query: Query): Promise<KeyHolders> {
+  const people = await query.selectFrom('users').selectAll().execute()
+  const accounts = await query.selectFrom('service_accounts').selectAll().execute()
+  return {
+    people: new Map(people.map((row) => [row.id, row])),
+    accounts: new Map(accounts.map((row) => [row.id, row])),
+  }
+}
