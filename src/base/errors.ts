@@ -30,17 +30,27 @@ const server = (status: number, retryable: boolean, message: FailureKind['messag
 
 /** Every code, alphabetical. A code is stable once released: clients match on it. */
 const kinds = {
+  backup_unusable: request(400, (f) => `The backup ${f['file']} cannot be used: ${f['reason']}.`),
   client_closed: request(499, () => 'The client closed the connection before the answer was complete.'),
   context_length_exceeded: request(
     400,
     (f) =>
       `This model's context is ${f['limit']} tokens, and the prompt has ${f['promptTokens']} tokens. Shorten the prompt, or load the model with a longer context.`,
   ),
+  database_in_use: request(
+    409,
+    (f) => `A server works on the database ${f['database']}. Stop every server on it first, then try again.`,
+  ),
   database_newer: server(
     503,
     false,
     (f) =>
       `The database ${f['database']} was changed by a later version of Galerne (${f['migrations']}). Start that version, or restore a backup made before it.`,
+  ),
+  database_not_empty: request(
+    409,
+    (f) =>
+      `The database ${f['database']} already holds Galerne's tables. Name an empty one, or add --force to replace everything in it.`,
   ),
   database_unavailable: server(
     503,

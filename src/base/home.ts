@@ -41,6 +41,11 @@ export function databaseFile(home: string): string {
   return join(home, 'galerne.sqlite')
 }
 
+/** Held by commands that work on the whole database without a server, so that they wait for each other. */
+export function databaseLockFile(home: string): string {
+  return join(home, 'database.lock')
+}
+
 /** Lines typed into `galerne chat`, mode 0600. */
 export function historyFile(home: string): string {
   return join(home, 'chat-history')

@@ -1,13 +1,17 @@
 // The command line with all its subcommands. Runs nothing by itself.
 import { Command } from 'commander'
 import { version } from '../base/version.ts'
+import { addBackupCommand } from './commands/backup.ts'
 import { addChatCommand } from './commands/chat.ts'
 import { addConfigCommand } from './commands/config.ts'
+import { addDatabaseCommand } from './commands/database.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addListCommand } from './commands/list.ts'
+import { addMigrateCommand } from './commands/migrate.ts'
 import { addModelsCommand } from './commands/models.ts'
 import { addPlanCommand } from './commands/plan.ts'
 import { addPullCommand } from './commands/pull.ts'
+import { addRestoreCommand } from './commands/restore.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addShowCommand } from './commands/show.ts'
 import { addVersionCommand } from './commands/version.ts'
@@ -28,6 +32,10 @@ export function createProgram(): Command {
   addModelsCommand(program)
   addConfigCommand(program)
   addDoctorCommand(program)
+  addMigrateCommand(program)
+  addBackupCommand(program)
+  addRestoreCommand(program)
+  addDatabaseCommand(program)
   addVersionCommand(program)
   return program
 }

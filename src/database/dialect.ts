@@ -37,3 +37,30 @@ export async function currentSchema(dialect: Dialect, database: Kysely<Tables>):
   const { rows } = await sql<{ name: string | null }>`select current_schema() as name`.execute(database)
   return rows[0]?.name ?? undefined
 }
+
+/** A table of this database and its columns, in their order. Left out: views, what the database computes, and the tables of migrations. */
+export interface TableShape {
+  readonly name: string
+  readonly columns: readonly string[]
+}
+
+/** The tables that hold what a copy must hold, by name. */
+export async function listTables(dialect: Dialect, database: Kysely<Tables>): Promise<readonly TableShape[]> {
+  const listed =
+    dialect.name === 'sqlite'
+      ? sql<{ name: string; column: string }>`select t.name, c.name as "column"
+          from pragma_table_list t join pragma_table_xinfo(t.name) c
+          where t.schema = 'main' and t.type = 'table' and c.hidden = 0 and t.name not like 'sqlite\\_%' escape '\\'
+          order by t.name, c.cid`
+      : sql<{ name: string; column: string }>`select t.table_name as name, c.column_name as "column"
+          from information_schema.tables t
+          join information_schema.columns c on c.table_schema = t.table_schema and c.table_name = t.table_name
+          where t.table_schema = current_schema() and t.table_type = 'BASE TABLE' and c.is_generated = 'NEVER'
+          order by t.table_name, c.ordinal_position`
+  const { rows } = await listed.execute(database)
+  const tables = Map.groupBy(rows, ({ name }) => name)
+  return [...tables]
+    .filter(([name]) => !name.startsWith('kysely_migration'))
+    .map(([name, columns]) => ({ name, columns: columns.map(({ column }) => column) }))
+    .sort((one, other) => (one.name < other.name ? -1 : 1))
+}

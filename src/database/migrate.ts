@@ -1,6 +1,6 @@
 // Brings a database to this version's tables, forward only, under a lock.
 
-import { type Kysely, sql } from 'kysely'
+import { DummyDriver, Kysely, type Dialect as KyselyDialect, PostgresDialect, SqliteDialect, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { fail } from '../base/errors.ts'
 import { currentSchema, type Dialect } from './dialect.ts'
@@ -25,18 +25,26 @@ const migrations: Readonly<Record<string, Migration>> = {
 }
 
 /** Their names, in the order in which they run. */
+/** The names of all migrations in the order in which they run. */
 export const migrationNames: readonly string[] = Object.keys(migrations).sort()
 
 /**
  * Runs what is missing, in one transaction, and returns the names of what ran. Processes that start together wait for each other.
- * Throws `database_newer` where a later version of Galerne has been at work: its tables are not ours to touch.
+ * Throws `database_newer` where a later version of Galerne has been at work: its tables are not ours to touch. `only` leaves out
+ * migrations that a backup of an earlier version has not had.
  */
-export async function migrate(database: Kysely<Tables>, dialect: Dialect, label: string): Promise<readonly string[]> {
+export async function migrate(
+  database: Kysely<Tables>,
+  dialect: Dialect,
+  label: string,
+  only: readonly string[] = migrationNames,
+): Promise<readonly string[]> {
+  refuseNewer(await executedMigrations(database, dialect), label)
   const schema = await currentSchema(dialect, database)
-  await refuseNewer(database, schema, label)
+  const wanted = Object.entries(migrations).filter(([name]) => only.includes(name))
   const migrator = new Migrator({
     db: database,
-    provider: { getMigrations: async () => ({ ...migrations }) },
+    provider: { getMigrations: async () => Object.fromEntries(wanted) },
     ...(schema !== undefined && { migrationTableSchema: schema }),
   })
   const { error, results = [] } = await migrator.migrateToLatest()
@@ -44,11 +52,66 @@ export async function migrate(database: Kysely<Tables>, dialect: Dialect, label:
   return results.map((result) => result.migrationName)
 }
 
-async function refuseNewer(database: Kysely<Tables>, schema: string | undefined, label: string): Promise<void> {
+/** The names of the migrations that this database has had; none where it is empty, or another program's. */
+export async function executedMigrations(database: Kysely<Tables>, dialect: Dialect): Promise<readonly string[]> {
+  const schema = await currentSchema(dialect, database)
   const tables = await database.introspection.getTables({ withInternalKyselyTables: true })
   const ours = tables.some((table) => table.name === 'kysely_migration' && table.schema === schema)
-  if (!ours) return
+  if (!ours) return []
   const executed = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(database)
-  const unknown = executed.rows.map((row) => row.name).filter((name) => !Object.hasOwn(migrations, name))
+  return executed.rows.map((row) => row.name)
+}
+
+/** Throws `database_newer` where one of the migrations is not known to this version. */
+export function refuseNewer(executed: readonly string[], label: string): void {
+  const unknown = executed.filter((name) => !Object.hasOwn(migrations, name))
   if (unknown.length > 0) throw fail('database_newer', { database: label, migrations: unknown })
+}
+
+/** One migration that a start would run. */
+export interface PlannedMigration {
+  readonly name: string
+  /** Its statements in order, as this database would get them. What a migration makes of the rows it finds cannot be known here. */
+  readonly statements: readonly string[]
+}
+
+/** What `migrate` would run, as SQL; the database is only asked which migrations it has had. */
+export async function planMigrations(
+  database: Kysely<Tables>,
+  dialect: Dialect,
+  label: string,
+): Promise<readonly PlannedMigration[]> {
+  const executed = await executedMigrations(database, dialect)
+  refuseNewer(executed, label)
+  const pending = migrationNames.filter((name) => !executed.includes(name))
+  return await Promise.all(
+    pending.map(async (name) => {
+      const statements: string[] = []
+      const recorder = new Kysely<never>({
+        dialect: recordingDialect(dialect),
+        log: ({ query }) => void statements.push(written(query.sql, query.parameters)),
+      })
+      await migrations[name]?.up(recorder)
+      return { name, statements }
+    }),
+  )
+}
+
+/** Writes a database's SQL and sends it nowhere. */
+function recordingDialect({ name }: Dialect): KyselyDialect {
+  const real = name === 'sqlite' ? new SqliteDialect({ database: unopened }) : new PostgresDialect({ pool: unopened })
+  return {
+    createAdapter: () => real.createAdapter(),
+    createDriver: () => new DummyDriver(),
+    createQueryCompiler: () => real.createQueryCompiler(),
+    createIntrospector: (database) => real.createIntrospector(database),
+  }
+}
+
+const unopened = (): never => {
+  throw new Error('a plan opens no connection')
+}
+
+function written(statement: string, parameters: readonly unknown[]): string {
+  return parameters.length === 0 ? `${statement};` : `${statement}; -- with ${JSON.stringify(parameters)}`
 }

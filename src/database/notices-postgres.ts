@@ -70,6 +70,8 @@ async function open(url: string, channel: string, events: ListeningEvents): Prom
   try {
     await client.connect()
     await client.query(`listen ${pg.escapeIdentifier(channel)}`)
+    // Says that a node is here: `load` refuses to replace the tables under it. Ends with the connection.
+    await client.query('select pg_advisory_lock_shared(hashtextextended($1, 0))', [channel])
     return client
   } catch (error) {
     void client.end().catch(() => {})

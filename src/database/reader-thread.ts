@@ -1,5 +1,6 @@
 // Kysely over the thread of reader-worker.ts: starts it at the first read, ends it when a read takes too long, starts it again after. Knows no query.
 
+import { once } from 'node:events'
 import { extname } from 'node:path'
 import type { SQLInputValue } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
@@ -23,7 +24,7 @@ const connections = 4
 /** What one read may hold in memory, in megabytes; beyond it the thread ends and the read fails, the server goes on. */
 const heapMegabytes = 512
 
-/** Kysely's dialect for reading the file at `path`; each read may take `limitMs` milliseconds. */
+/** Kysely's dialect for reading the file at `path`; each read may take `limitMs` milliseconds, or as long as it takes with 0. */
 export function readerDialect(path: string, limitMs: number): Dialect {
   return {
     createAdapter: () => new SeveralConnections(),
@@ -109,7 +110,7 @@ function connectionOf(thread: ReaderThread, connection: number): DatabaseConnect
 interface Pending {
   resolve(rows: readonly unknown[]): void
   reject(failure: Error): void
-  readonly timer: NodeJS.Timeout
+  readonly timer: NodeJS.Timeout | undefined
 }
 
 /** The thread and the questions that it owes answers to. */
@@ -131,7 +132,8 @@ class ReaderThread {
     const id = ++this.#asked
     return new Promise((resolve, reject) => {
       // Node cannot interrupt SQLite: the thread computes its statement to the end, but nobody waits for it any more.
-      const timer = setTimeout(() => this.#abandon(worker, fail('deadline_exceeded')), this.#limitMs)
+      const late = () => this.#abandon(worker, fail('deadline_exceeded'))
+      const timer = this.#limitMs === 0 ? undefined : setTimeout(late, this.#limitMs)
       this.#pending.set(id, { resolve, reject, timer })
       // A process that waits for rows stays; one that waits for nothing ends, thread or not.
       worker.ref()
@@ -139,11 +141,18 @@ class ReaderThread {
     })
   }
 
+  /** Closes the connections and ends the thread; what is still being read is given up. */
   async end(): Promise<void> {
     const worker = this.#worker
     if (worker === undefined) return
-    this.#abandon(worker, fail('database_unavailable', { reason: 'it is being closed' }))
-    await worker.terminate()
+    const idle = this.#pending.size === 0
+    const ended = once(worker, 'exit')
+    if (idle) {
+      this.#worker = undefined
+      worker.ref()
+      worker.postMessage('close')
+    } else this.#abandon(worker, fail('database_unavailable', { reason: 'it is being closed' }))
+    await ended
   }
 
   #start(): Worker {

@@ -80,7 +80,12 @@ function take(cursor: Rows | undefined, count: number): readonly unknown[] {
   return rows
 }
 
-parentPort?.on('message', (question: ReaderQuestion) => {
+parentPort?.on('message', (question: ReaderQuestion | 'close') => {
+  if (question === 'close') {
+    // A thread that is merely ended leaves its connections open, and the file is in use until the process ends.
+    for (const opened of connections.values()) opened.close()
+    return parentPort?.close()
+  }
   let answer: ReaderAnswer
   try {
     answer = { id: question.id, rows: rowsOf(question) }
