@@ -7,6 +7,11 @@ export class HeaderError extends Error {
   override readonly name = 'HeaderError'
 }
 
+/** The bytes that are here end inside the header, and the whole file has more. */
+export class HeaderIncomplete extends Error {
+  override readonly name = 'HeaderIncomplete'
+}
+
 const chunkBytes = 256 * 1024
 
 /** A cursor over a file. Reads in chunks; skipping does not read. */
@@ -18,15 +23,18 @@ export class FileReader {
   #start = 0
   /** Offset in the buffer of the next byte. */
   #next = 0
+  readonly #here: number
 
-  constructor(path: string) {
+  /** `wholeBytes`: the size of the whole file, where only its first bytes are here. */
+  constructor(path: string, wholeBytes?: number) {
     this.#file = openSync(path, 'r')
     const status = fstatSync(this.#file)
     if (!status.isFile()) {
       closeSync(this.#file)
       throw new HeaderError('it is not a file')
     }
-    this.size = status.size
+    this.size = wholeBytes ?? status.size
+    this.#here = status.size
   }
 
   /** File offset of the next byte. */
@@ -106,8 +114,9 @@ export class FileReader {
   #need(count: number): void {
     if (this.#buffer.length - this.#next >= count) return
     if (count > this.left) throw new HeaderError('it is truncated: the file ends inside its header')
+    if (this.position + count > this.#here) throw new HeaderIncomplete()
     const rest = this.#buffer.subarray(this.#next)
-    const wanted = Math.min(Math.max(chunkBytes, count), this.left)
+    const wanted = Math.min(Math.max(chunkBytes, count), this.#here - this.position)
     const buffer = Buffer.alloc(wanted)
     rest.copy(buffer)
     this.#start = this.position

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { Failure, fail } from '../base/errors.ts'
 import { checkAdapter, checkArchitecture } from './header-check.ts'
-import { FileReader, HeaderError } from './header-reader.ts'
+import { FileReader, HeaderError, HeaderIncomplete } from './header-reader.ts'
 import { tensorTypes } from './header-tensor-types.ts'
 import type { MetadataValue, ModelHeader, TensorInfo } from './header-types.ts'
 
@@ -28,19 +28,50 @@ export function readAdapterHeader(path: string, adapter: string = basename(path)
   return readChecked(path, adapter, checkAdapter)
 }
 
+/**
+ * Reads a header of which the first bytes are here, of a file of `wholeBytes`; undefined when it needs more of them. What a whole model
+ * must hold is checked by `joinHeaders`.
+ */
+export function readHeaderStart(path: string, wholeBytes: number, model: string): ModelHeader | undefined {
+  return named(model, () => {
+    try {
+      return parseFile(path, wholeBytes)
+    } catch (error) {
+      if (error instanceof HeaderIncomplete) return undefined
+      throw error
+    }
+  })
+}
+
+/** The header of a model from those of all its files, in order; checked like `readHeader`. */
+export function joinHeaders(parts: readonly [ModelHeader, ...ModelHeader[]], model: string): ModelHeader {
+  return named(model, () => {
+    const header = joined(parts)
+    checkArchitecture(header)
+    return header
+  })
+}
+
 function readChecked(path: string, model: string, check: (header: ModelHeader) => void): ModelHeader {
-  try {
+  return named(model, () => {
     const header = withParts(parseFile(path))
     check(header)
     return header
+  })
+}
+
+/** Every fault becomes a failure that names the model. */
+function named<T>(model: string, read: () => T): T {
+  try {
+    return read()
   } catch (error) {
     if (error instanceof Failure) throw error
     throw fail('model_load_failed', { model, reason: plainReason(error) }, error)
   }
 }
 
-function parseFile(path: string): ModelHeader {
-  const reader = new FileReader(path)
+function parseFile(path: string, wholeBytes?: number): ModelHeader {
+  const reader = new FileReader(path, wholeBytes)
   try {
     return parse(reader, path)
   } finally {
@@ -59,12 +90,17 @@ function withParts(first: ModelHeader): ModelHeader {
     throw new HeaderError(
       `it is a part of a model in ${count} files: name the first one, …-00001-of-${pad(count)}.gguf`,
     )
-  const parts = [first]
+  const parts: [ModelHeader, ...ModelHeader[]] = [first]
   for (let number = 2; number <= count; number++) {
     if (!existsSync(part(number)))
       throw new HeaderError(`its part ${number} of ${count} is missing: ${basename(part(number))}`)
     parts.push(parseFile(part(number)))
   }
+  return joined(parts)
+}
+
+function joined(parts: readonly [ModelHeader, ...ModelHeader[]]): ModelHeader {
+  const [first] = parts
   const sum = (of: (one: ModelHeader) => number) => parts.reduce((total, one) => total + of(one), 0)
   return {
     ...first,

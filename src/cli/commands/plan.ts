@@ -1,10 +1,15 @@
 // `galerne plan`: says before any download, and without a server, whether a model fits, for whom, and how fast it can be.
 import type { Command } from 'commander'
+import { type Config, processEnvironment } from '../../base/config.ts'
+import { createEgress } from '../../base/egress.ts'
+import { fail } from '../../base/errors.ts'
 import { measureBandwidth } from '../../engine/bandwidth.ts'
 import type { Device } from '../../engine/plan-fit.ts'
 import { readMachine } from '../../engine/plan-machine.ts'
+import { pullOptions } from '../../features/models/served.ts'
 import { findPlanned } from '../../features/plans/find.ts'
-import { planReport } from '../../features/plans/report.ts'
+import { findRemote, isRemote } from '../../features/plans/remote.ts'
+import { type PlannedModel, planReport } from '../../features/plans/report.ts'
 import { parseByteList, parseBytes, parseCount, parseDecimal, parseNano } from '../numbers.ts'
 import { planText } from '../plan-text.ts'
 import { addJson, addSettings, configFrom } from '../settings.ts'
@@ -28,7 +33,8 @@ export function addPlanCommand(program: Command): void {
     .summary('say whether a model fits, before it is fetched')
     .description(
       'Says what a model takes, term by term with its formula, whether it fits, for how long a context and how many users,\n' +
-        'and how fast it can be. <model> is a name of the catalogue or the path of a GGUF file. Nothing is fetched or loaded.',
+        'and how fast it can be. <model> is a name of the catalogue, the path of a GGUF file, or hf:…, ollama:… or an https\n' +
+        'address, of which the first bytes are read. No weights are fetched or loaded.',
     )
     .option('--quant <name>', 'Quantisation, for example Q8_0; the first of the catalogue without it.')
     .option('--context <tokens>', "Tokens of one user's conversation; all that the model was made for without it.")
@@ -38,12 +44,12 @@ export function addPlanCommand(program: Command): void {
     .option('--bandwidth <number>', 'GB a second that a GPU reads, from its data sheet, for its speed.')
     .option('--price <amount>', 'What the machine costs in an hour, for the cost of a million tokens.')
     .action(async (model: string, options: PlanOptions) => await run(model, options))
-  addJson(addSettings(command, ['home', 'kv-type']))
+  addJson(addSettings(command, ['home', 'kv-type', 'hub-url', 'hub-token', 'ollama-url']))
 }
 
 async function run(reference: string, options: PlanOptions): Promise<void> {
   const { config } = configFrom({ ...options })
-  const model = findPlanned(reference, { quantisation: options.quant })
+  const model = await find(reference, options.quant, config)
   const { contextLength } = model
   const context =
     options.context === undefined ? contextLength : parseCount(options.context, 'context', 1, contextLength)
@@ -59,6 +65,21 @@ async function run(reference: string, options: PlanOptions): Promise<void> {
     pricePerHour: price,
   })
   printResult(options.json, report, () => planText(report))
+}
+
+async function find(reference: string, quantisation: string | undefined, config: Config): Promise<PlannedModel> {
+  if (!isRemote(reference)) return findPlanned(reference, { quantisation })
+  if (quantisation !== undefined)
+    throw fail('invalid_value', {
+      param: 'quant',
+      reason: 'a file has the quantisation that it has: name another file',
+    })
+  const egress = createEgress()
+  try {
+    return await findRemote(reference, await pullOptions(config, egress, processEnvironment()))
+  } finally {
+    await egress.close()
+  }
 }
 
 /** The GPUs that were named, and main memory. */
