@@ -14,8 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), 'galerne-plan-'))
 after(() => rmSync(folder, { recursive: true }))
 
 function galerne(...words: string[]): { readonly out: string; readonly error: string; readonly code: number | null } {
-  const home = ['--home', join(folder, 'nowhere')]
-  const flags = words[0] === 'show' ? words : [...words, ...home]
+  const flags = [...words, '--home', join(folder, 'home')]
   const { stdout, stderr, status } = spawnSync(process.execPath, [command, ...flags], { encoding: 'utf8', cwd: folder })
   return { out: stdout, error: stderr, code: status }
 }

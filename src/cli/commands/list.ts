@@ -1,6 +1,6 @@
 // `galerne list`: the models that the running server has, or with --catalogue, without a server, those that can be had by name.
 import type { Command } from 'commander'
-import { catalogueModels } from '../../features/models/catalogue.ts'
+import { loadCatalogue } from '../../features/models/catalogue-own.ts'
 import { viewModel } from '../../features/plans/catalogue-view.ts'
 import { connect } from '../connection.ts'
 import { addJson, addSettings, configFrom } from '../settings.ts'
@@ -32,15 +32,15 @@ export function addListCommand(program: Command): void {
     .option('--catalogue', 'List what can be fetched by name.')
     .option('--url <address>', 'Address of the server; found by itself when it runs on this machine.')
     .action(async (options: ListOptions) => {
-      if (options.catalogue === true) listCatalogue(options.json)
+      if (options.catalogue === true) await listCatalogue(options)
       else await listServed(options)
     })
   addJson(addSettings(command, ['home', 'host', 'port', 'api-key']))
 }
 
-function listCatalogue(json: boolean | undefined): void {
-  const models = catalogueModels.map(viewModel)
-  printResult(json, models, () =>
+async function listCatalogue(options: ListOptions): Promise<void> {
+  const models = (await loadCatalogue(configFrom({ ...options }).config.home)).map(viewModel)
+  printResult(options.json, models, () =>
     table([
       ['name', 'what it is', 'parameters', 'context', 'usual size', 'licence'],
       ...models.map(({ name, title, parameters, contextLength, files, licence }) => [

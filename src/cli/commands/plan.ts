@@ -6,6 +6,7 @@ import { fail } from '../../base/errors.ts'
 import { measureBandwidth } from '../../engine/bandwidth.ts'
 import type { Device } from '../../engine/plan-fit.ts'
 import { readMachine } from '../../engine/plan-machine.ts'
+import { loadCatalogue } from '../../features/models/catalogue-own.ts'
 import { pullOptions } from '../../features/models/served.ts'
 import { findPlanned } from '../../features/plans/find.ts'
 import { findRemote, isRemote } from '../../features/plans/remote.ts'
@@ -68,7 +69,7 @@ async function run(reference: string, options: PlanOptions): Promise<void> {
 }
 
 async function find(reference: string, quantisation: string | undefined, config: Config): Promise<PlannedModel> {
-  if (!isRemote(reference)) return findPlanned(reference, { quantisation })
+  if (!isRemote(reference)) return findPlanned(reference, { quantisation, models: await loadCatalogue(config.home) })
   if (quantisation !== undefined)
     throw fail('invalid_value', {
       param: 'quant',

@@ -2,7 +2,8 @@
 import type { Command } from 'commander'
 import { processEnvironment } from '../../base/config.ts'
 import { createEgress } from '../../base/egress.ts'
-import { catalogue, findInCatalogue } from '../../features/models/catalogue.ts'
+import { type CatalogueEntry, entriesOf, findInCatalogue } from '../../features/models/catalogue.ts'
+import { loadCatalogue } from '../../features/models/catalogue-own.ts'
 import { pull } from '../../features/models/pull.ts'
 import { pullOptions } from '../../features/models/served.ts'
 import { progressDisplay } from '../progress.ts'
@@ -22,15 +23,18 @@ export function addPullCommand(program: Command): void {
     )
     .action(async (model: string | undefined, options: Record<string, unknown>) => {
       const json = options['json'] === true
-      if (model === undefined) return listCatalogue(json)
-      await pullOne(model, configFrom(options).config, json)
+      const { config } = configFrom(options)
+      const catalogue = entriesOf(await loadCatalogue(config.home))
+      if (model === undefined) return listCatalogue(catalogue, json)
+      sayLicence(model, catalogue)
+      await pullOne(model, config, json)
     })
   addJson(
     addSettings(command, ['home', 'hub-url', 'hub-token', 'hub-mirror', 'hub-cache', 'ollama-url', 'pull-connections']),
   )
 }
 
-function listCatalogue(json: boolean): void {
+function listCatalogue(catalogue: readonly CatalogueEntry[], json: boolean): void {
   printResult(json, catalogue, () =>
     table([
       ['name', 'what it is', 'size', 'licence'],
@@ -45,8 +49,8 @@ function listCatalogue(json: boolean): void {
 }
 
 /** What a licence forbids is said before the first byte, not found out after the last. */
-function sayLicence(reference: string): void {
-  const known = findInCatalogue(reference)
+function sayLicence(reference: string, catalogue: readonly CatalogueEntry[]): void {
+  const known = findInCatalogue(reference, catalogue)
   if (known?.forbids === undefined || known.forbids.length === 0) return
   const where = known.licenceUrl === undefined ? '' : ` (${known.licenceUrl})`
   remark([`${known.name} comes under: ${known.licence}${where}. Not allowed:`, ...known.forbids].join('\n  '))
@@ -63,7 +67,6 @@ async function pullOne(
     controller.abort(new Error('Stopped. What has arrived is kept: the same command goes on from there.')),
   )
   const display = progressDisplay(reference)
-  sayLicence(reference)
   try {
     const pulled = await pull(reference, {
       allowPrivate: true,

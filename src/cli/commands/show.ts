@@ -2,8 +2,9 @@
 import type { Command } from 'commander'
 import { fail } from '../../base/errors.ts'
 import { findModel } from '../../features/models/catalogue.ts'
+import { loadCatalogue } from '../../features/models/catalogue-own.ts'
 import { type ViewedFile, type ViewedModel, viewModel } from '../../features/plans/catalogue-view.ts'
-import { addJson } from '../settings.ts'
+import { addJson, addSettings, configFrom } from '../settings.ts'
 import { formatBytes, printResult, table } from '../terminal.ts'
 
 /** Adds the command. */
@@ -15,8 +16,8 @@ export function addShowCommand(program: Command): void {
       'Shows what the catalogue knows of a model: licence and what it forbids, context, files with their sizes, published\n' +
         'scores, and where each comes from. Needs no server.',
     )
-    .action((name: string, options: { readonly json?: boolean }) => {
-      const found = findModel(name)
+    .action(async (name: string, options: { readonly json?: boolean }) => {
+      const found = findModel(name, await loadCatalogue(configFrom({ ...options }).config.home))
       if (found === undefined)
         throw fail('invalid_value', {
           param: 'model',
@@ -25,7 +26,7 @@ export function addShowCommand(program: Command): void {
       const model = viewModel(found.model)
       printResult(options.json, model, () => describe(model))
     })
-  addJson(command)
+  addJson(addSettings(command, ['home']))
 }
 
 function describe(model: ViewedModel): string {

@@ -5,7 +5,7 @@ import { Failure, fail } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import type { Pull } from '../../wire/pulls.ts'
-import { findInCatalogue } from './catalogue.ts'
+import { type CatalogueEntry, findInCatalogue } from './catalogue.ts'
 import { type PulledModel, type PullOptions, pull } from './pull.ts'
 import type { PullProgress } from './pull-progress.ts'
 import { parseReference } from './pull-reference.ts'
@@ -24,20 +24,28 @@ interface Job {
 /** The pulls of one server. */
 export class Pulls {
   readonly #options: () => Promise<PullOptions>
+  readonly #catalogue: readonly CatalogueEntry[] | undefined
   readonly #clock: Clock
   readonly #log: Log
   readonly #jobs = new Map<string, Job>()
   readonly #running = new Set<Promise<void>>()
 
-  constructor(options: { readonly pulling: () => Promise<PullOptions>; readonly clock?: Clock; readonly log: Log }) {
+  constructor(options: {
+    readonly pulling: () => Promise<PullOptions>
+    /** Models known by name; ours without it. */
+    readonly catalogue?: readonly CatalogueEntry[] | undefined
+    readonly clock?: Clock
+    readonly log: Log
+  }) {
     this.#options = options.pulling
+    this.#catalogue = options.catalogue
     this.#clock = options.clock ?? systemClock
     this.#log = options.log
   }
 
   /** Starts a pull, or finds the one that runs for the same reference. Throws `invalid_value` for a path and for what is no reference. */
   start(reference: string): Pull {
-    if (parseReference(reference, '/').type === 'local') {
+    if (parseReference(reference, '/', this.#catalogue).type === 'local') {
       const reason = 'a path is taken from the command line and the settings only'
       throw fail('invalid_value', { param: 'model', reason })
     }
@@ -104,7 +112,7 @@ export class Pulls {
   }
 
   #begin(reference: string): Pull {
-    const known = findInCatalogue(reference)
+    const known = findInCatalogue(reference, this.#catalogue)
     const { licence, licenceUrl, forbids } = known ?? {}
     return {
       ...{ id: newId('pull', this.#clock), object: 'pull', model: reference, status: 'running' },

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { type Config, huggingFaceCache } from '../../base/config.ts'
 import type { Egress } from '../../base/egress.ts'
 import { fail } from '../../base/errors.ts'
-import { findInCatalogue } from './catalogue.ts'
+import { entriesOf, findInCatalogue } from './catalogue.ts'
+import { loadCatalogue } from './catalogue-own.ts'
 import { type PullOptions, pull } from './pull.ts'
 import { usualPlaces } from './pull-file.ts'
 import type { PullProgress } from './pull-progress.ts'
@@ -35,6 +36,7 @@ export async function pullOptions(
     hubCache: config.hubCache ?? huggingFaceCache(environment),
     hubMirrors: config.hubMirror,
     connections: config.pullConnections,
+    catalogue: entriesOf(await loadCatalogue(config.home)),
     ...(!isUsual && { hubUrl: config.hubUrl }),
     ...(!isOllamas && { ollamaUrl: config.ollamaUrl }),
     ...(token !== undefined && { hubToken: token }),
@@ -57,7 +59,7 @@ export async function servedModels(
       ...options,
       onProgress: (progress) => onProgress(name ?? reference, progress),
     })
-    const known = findInCatalogue(reference)
+    const known = findInCatalogue(reference, options.catalogue)
     const model: ServedModel = {
       name: name ?? pulled.name,
       aliases: name === undefined ? (known?.aliases ?? []) : [],
