@@ -13,6 +13,7 @@ import { connect } from './database/connect.ts'
 import { createNotices } from './database/notices.ts'
 import { type Pool, startPool } from './engine/pool.ts'
 import { createActs } from './features/audit/acts.ts'
+import { openBatches } from './features/batches/batches.ts'
 import { openFiles } from './features/files/open.ts'
 import { firstKey } from './features/keys/first.ts'
 import { keyVerifier } from './features/keys/verify.ts'
@@ -94,6 +95,11 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       queueLength: config.queueLength,
       usage,
     })
+    const batches = openBatches({
+      ...{ database, files: files.files, registry, clock, log },
+      graceMs: config.drainTimeout,
+    })
+    opened.push(() => batches.stop())
     const server = await createServer({
       config,
       registry,
@@ -101,13 +107,15 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       keys: keyVerifier(database, clock, notices),
       acts: createActs(database, clock, notices),
       pulls,
+      batches,
       log,
       clock,
       metrics,
       engines: () => pool.metrics(),
       version,
     })
-    opened.push(() => server.drain.stop(config.drainTimeout))
+    // Batches end their running lines while live answers end.
+    opened.push(() => Promise.all([server.drain.stop(config.drainTimeout), batches.stop()]))
     // Who watches a pull would hold the server open.
     opened.push(() => pulls.close())
     const url = await listen(server, config)

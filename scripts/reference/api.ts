@@ -5,6 +5,7 @@ import { createLog } from '../../src/base/log.ts'
 import { version } from '../../src/base/version.ts'
 import { connect } from '../../src/database/connect.ts'
 import { createActs } from '../../src/features/audit/acts.ts'
+import { openBatches } from '../../src/features/batches/batches.ts'
 import { openFiles } from '../../src/features/files/open.ts'
 import { Pulls } from '../../src/features/models/pull-jobs.ts'
 import { createRegistry } from '../../src/features/models/registry.ts'
@@ -52,6 +53,7 @@ async function readDocument(): Promise<Document> {
   const keys = { verify: async () => undefined }
   const database = await connect('sqlite::memory:')
   const files = await openFiles({ config, database, environment: {}, clock: systemClock, log })
+  const batches = openBatches({ database, files: files.files, registry, clock: systemClock, log, graceMs: 0 })
   const server = await createServer({
     config,
     registry,
@@ -60,6 +62,7 @@ async function readDocument(): Promise<Document> {
     acts: createActs(database, systemClock),
     // Never asked to pull.
     pulls: new Pulls({ pulling: () => Promise.reject(new Error('no pulls')), log }),
+    batches,
     log,
     clock: systemClock,
     metrics,
@@ -68,6 +71,8 @@ async function readDocument(): Promise<Document> {
   await server.ready()
   const document = server.swagger() as unknown as Document
   await server.close()
+  await batches.stop()
+  await files.close()
   await database.close()
   return document
 }

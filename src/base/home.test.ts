@@ -15,6 +15,12 @@ test('makes what is missing, for its owner alone, and leaves what is there', asy
   assert.equal((await stat(home)).mode & 0o777, 0o700)
 })
 
+test('many may make the same folder at once', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'galerne-home-'))
+  t.after(() => rm(folder, { recursive: true }))
+  await Promise.all(Array.from({ length: 20 }, () => makeHome(join(folder, 'a', 'b', 'c'))))
+})
+
 test('a file in the way is said so', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'galerne-home-'))
   t.after(() => rm(folder, { recursive: true }))

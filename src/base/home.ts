@@ -8,15 +8,21 @@ import { dirname, join } from 'node:path'
  */
 export async function makeHome(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { mode: 0o700 })
+    await makeFolder(folder)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return
     const above = dirname(folder)
-    if (code !== 'ENOENT' || above === folder || (await exists(above))) throw error
-    await makeHome(above)
-    await mkdir(folder, { mode: 0o700 })
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || above === folder) throw error
+    // It may be there by now: others make the same folders.
+    if (!(await exists(above))) await makeHome(above)
+    await makeFolder(folder)
   }
+}
+
+/** Makes one folder, unless it is there. */
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { mode: 0o700 }).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST' || !(await stat(folder)).isDirectory()) throw error
+  })
 }
 
 function exists(path: string): Promise<boolean> {

@@ -11,6 +11,7 @@ import { up as createUsage } from './migrations/0004-usage.ts'
 import { up as createPrices } from './migrations/0005-prices.ts'
 import { up as createAudit } from './migrations/0009-audit.ts'
 import { up as createFiles } from './migrations/0010-files.ts'
+import { up as createBatches } from './migrations/0011-batches.ts'
 import type { Tables } from './tables.ts'
 
 /** Every migration by name. Names sort in the order in which they run; one that was released never changes. */
@@ -22,6 +23,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0004-usage': { up: createUsage },
   '0005-prices': { up: createPrices },
   '0010-files': { up: createFiles },
+  '0011-batches': { up: createBatches },
 }
 
 /** Their names, in the order in which they run. */

@@ -345,8 +345,102 @@ export interface AuditOriginsTable {
   address: string
 }
 
+/** Batches of both dialects. What is worked on is in `batch_lines`. */
+export interface BatchesTable {
+  id: string
+  workspace: string
+  owner: string
+  /** Id of the key that made it; its lines are called on its behalf. */
+  key: string
+  /** JSON: the models that the key may use; null: all. */
+  access: string | null
+  /** Whose shape its lines and results have. */
+  dialect: 'openai' | 'mistral'
+  endpoint: string
+  /** For lines that name none (Mistral). */
+  model: string | null
+  status: BatchStatus
+  /** JSON: keys of the contents that hold its lines, counted as used until it has ended. */
+  inputs: string
+  /** JSON: ids of the files those were. */
+  input_files: string
+  /** JSON. */
+  metadata: string | null
+  completion_window: string
+  /** Milliseconds that its results live. */
+  output_expires_after: number | null
+  /** JSON: what is wrong with its lines, or a tally of what went wrong. */
+  errors: string | null
+  output_file: string | null
+  error_file: string | null
+  /** Id of its job in the queue. */
+  job: string
+  /** 1: it goes as soon as nobody works on it any more. */
+  deleted: number
+  total: number
+  succeeded: number
+  failed: number
+  input_tokens: number
+  cached_tokens: number
+  output_tokens: number
+  reasoning_tokens: number
+  created_at: number
+  /** When its time is over. */
+  expires_at: number
+  started_at: number | null
+  finalizing_at: number | null
+  cancelling_at: number | null
+  /** When it was completed, or failed, expired or was cancelled: the status says which. */
+  ended_at: number | null
+}
+
+/** How a batch stands, in OpenAI's words. */
+export type BatchStatus =
+  | 'validating'
+  | 'failed'
+  | 'in_progress'
+  | 'finalizing'
+  | 'completed'
+  | 'expired'
+  | 'cancelling'
+  | 'cancelled'
+
+/** A batch's metadata, to find it by. */
+export interface BatchMetadataTable {
+  batch: string
+  name: string
+  value: string
+}
+
+/** Lines of batches that have not ended. */
+export interface BatchLinesTable {
+  batch: string
+  /** 1 for the first line of the first input. */
+  number: number
+  /** Null where the caller gave none (Mistral). */
+  custom_id: string | null
+  /** Which of the batch's inputs holds it, and where. */
+  input: number
+  start: number
+  bytes: number
+  /** As the caller named it. */
+  model: string
+  /** Lines that begin alike have ranks that sort together. */
+  rank: string
+  state: 'waiting' | 'succeeded' | 'failed'
+  /** Attempts that failed. */
+  attempts: number
+  /** JSON: its line in the results. */
+  output: string | null
+  /** What went wrong, for the tally. */
+  error: string | null
+}
+
 /** Every table but `jobs`, which belongs to the queue (`queue/table.ts`). */
 export interface Tables {
+  batches: BatchesTable
+  batch_metadata: BatchMetadataTable
+  batch_lines: BatchLinesTable
   contents: ContentsTable
   files: FilesTable
   uploads: UploadsTable

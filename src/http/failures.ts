@@ -3,9 +3,9 @@
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Failure, fail } from '../base/errors.ts'
+import { explain, type ValidatorError } from '../wire/explain.ts'
 import { errorBody, errorHeaders, toFailure } from '../wire/failure.ts'
 import type { SendConsole } from './console.ts'
-import { explain, type ValidatorError } from './explain.ts'
 
 /** Sets the server's handlers so that every error answer has the union body; a person's unknown address is the console's. */
 export function handleFailures(

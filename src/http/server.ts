@@ -6,6 +6,8 @@ import type { Config } from '../base/config.ts'
 import { hexId } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
 import type { Acts } from '../features/audit/acts.ts'
+import type { Batches } from '../features/batches/batches.ts'
+import { registerBatches } from '../features/batches/routes.ts'
 import { registerChat } from '../features/chat/routes.ts'
 import { registerCompletions } from '../features/completions/routes.ts'
 import { registerEmbeddings } from '../features/embeddings/routes.ts'
@@ -23,6 +25,7 @@ import { registerResponses } from '../features/responses/routes.ts'
 import { registerTokenize } from '../features/tokenize/routes.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Server } from '../wire/exchange.ts'
+import { validatorOptions } from '../wire/validate.ts'
 import { registerAdministration } from './administration.ts'
 import { authenticate, type Keys } from './authenticate.ts'
 import { readJson } from './body.ts'
@@ -46,6 +49,8 @@ export interface ServerParts {
   readonly pulls?: Pulls
   /** What limits and usage tell a key's holder at /v1/whoami. */
   readonly figures?: OwnFigures
+  /** Batches over those files. */
+  readonly batches?: Batches
   readonly log: Log
   readonly clock: Clock
   /** The metrics that the registry counts into. */
@@ -86,6 +91,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     const { acts, figures } = parts
     registerAdministration(server, { acts, ...(figures !== undefined && { figures }) })
   }
+  if (parts.files !== undefined && parts.batches !== undefined)
+    registerBatches(server, { batches: parts.batches, files: parts.files.files })
   registerHealth(server, { ready: () => !drain.stopping })
   registerMetrics(server, { registry, metrics, ...(parts.engines !== undefined && { engines: parts.engines }) })
   registerOverview(server, {
@@ -118,16 +125,7 @@ function createBare({ config, log }: ServerParts): Server {
     rewriteUrl: ({ url = '/' }) => (url.startsWith('/v1/v1/') ? url.slice(3) : url),
     routerOptions: { maxParamLength: 1024 },
     ajv: {
-      customOptions: {
-        coerceTypes: false,
-        removeAdditional: false,
-        useDefaults: false,
-        allErrors: false,
-        discriminator: true,
-        allowUnionTypes: true,
-        // Errors carry the schema's branch, which `explain` reads; the data never reaches a log.
-        verbose: true,
-      },
+      customOptions: { ...validatorOptions },
     },
   }
   const { tlsCert, tlsKey } = config

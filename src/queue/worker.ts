@@ -28,6 +28,8 @@ export interface WorkerOptions {
 
 /** A running worker. */
 export interface Worker {
+  /** Looks for a job now instead of after the pause: one was just added. */
+  wake(): void
   /** Takes no more jobs, aborts the running ones and gives them back; resolves when none is left. */
   stop(): Promise<void>
 }
@@ -37,8 +39,10 @@ const longestBackoffMs = 3_600_000
 /** Starts working at once. */
 export function startWorker(queue: Queue, options: WorkerOptions): Worker {
   const stopping = new AbortController()
-  const loops = Array.from({ length: options.concurrency ?? 1 }, () => work(queue, options, stopping.signal))
+  const pause = createPause(stopping.signal)
+  const loops = Array.from({ length: options.concurrency ?? 1 }, () => work(queue, options, stopping.signal, pause))
   return {
+    wake: pause.end,
     async stop() {
       stopping.abort()
       await Promise.all(loops)
@@ -46,7 +50,7 @@ export function startWorker(queue: Queue, options: WorkerOptions): Worker {
   }
 }
 
-async function work(queue: Queue, options: WorkerOptions, stopping: AbortSignal): Promise<void> {
+async function work(queue: Queue, options: WorkerOptions, stopping: AbortSignal, pause: Pause): Promise<void> {
   const { kind, leaseMs = 30_000, pollMs = 1_000 } = options
   while (!stopping.aborted) {
     let job: ClaimedJob | undefined
@@ -58,7 +62,25 @@ async function work(queue: Queue, options: WorkerOptions, stopping: AbortSignal)
       options.onError?.(error, job)
       job = undefined
     }
-    if (job === undefined) await delay(pollMs, undefined, { signal: stopping }).catch(() => {})
+    if (job === undefined) await pause.wait(pollMs)
+  }
+}
+
+interface Pause {
+  /** Resolves after the time, when somebody ends the pause, or when the worker stops. */
+  wait(milliseconds: number): Promise<void>
+  end(): void
+}
+
+function createPause(stopping: AbortSignal): Pause {
+  let woken = new AbortController()
+  return {
+    wait: (milliseconds) =>
+      delay(milliseconds, undefined, { signal: AbortSignal.any([stopping, woken.signal]) }).catch(() => {}),
+    end() {
+      woken.abort()
+      woken = new AbortController()
+    },
   }
 }
 

@@ -8,7 +8,10 @@ export type Role = (typeof roles)[number]
 
 const seeing = ['self.read', 'models.read', 'server.read', 'workspaces.read', 'members.read', 'limits.read'] as const
 const paying = [...seeing, 'usage.read', 'budgets.write'] as const
-const working = [...[...seeing, 'usage.read', 'models.use', 'keys.own'], ...['files.read', 'files.write']] as const
+const working = [
+  ...[...seeing, 'usage.read', 'models.use', 'keys.own'],
+  ...['files.read', 'files.write', 'batches.read', 'batches.write'],
+] as const
 const leading = [
   ...working,
   ...['keys.read', 'keys.write', 'workspaces.write', 'members.write', 'limits.write', 'budgets.write'],

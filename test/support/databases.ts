@@ -25,6 +25,12 @@ const postgresUrl = process.env['GALERNE_TEST_POSTGRES']
 export const withoutPostgres: string | false =
   postgresUrl === undefined && 'GALERNE_TEST_POSTGRES names no PostgreSQL database'
 
+/** Declares `suite` for SQLite, and for PostgreSQL where there is one: a whole server has several sessions at work, which PGlite has not. */
+export function describeOnServers(title: string, suite: (get: () => TestDatabase) => void): void {
+  describe(`${title} on SQLite`, () => declare('sqlite', emptySqlite, suite))
+  describe(`${title} on PostgreSQL`, { skip: withoutPostgres }, () => declare('postgres', emptyPostgres, suite))
+}
+
 /**
  * Declares `suite` for each database: SQLite, and PostgreSQL, or PGlite where there is none. Call `get()` inside tests only: the
  * database is opened before the first.

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 import type { Database } from '../../src/database/connect.ts'
+import { type Batches, openBatches } from '../../src/features/batches/batches.ts'
 import { type OpenFiles, openFiles } from '../../src/features/files/open.ts'
 import type { Model } from '../../src/wire/model.ts'
 import { silentLog } from './engine.ts'
@@ -11,6 +12,7 @@ import { type RunningServer, startServer, testKey } from './server.ts'
 
 /** A running server, its files, and where they lie. */
 export interface FilesServer extends RunningServer, OpenFiles {
+  readonly batches: Batches
   readonly home: string
 }
 
@@ -22,26 +24,51 @@ export interface FilesServerOptions {
   readonly uploadLimit?: number
   readonly bodyLimit?: number
   readonly fileStore?: string
+  /** As in BatchParts. */
+  readonly graceMs?: number
+  readonly leaseMs?: number
+  /** A home that outlives the server; without it a new one that goes with it. */
+  readonly home?: string
 }
 
 /** Starts a server with files. */
 export async function startFilesServer(database: Database, options: FilesServerOptions = {}): Promise<FilesServer> {
-  const { models = [], clock = systemClock, uploadLimit = 2 ** 33, bodyLimit = 2 ** 25, fileStore, ...config } = options
-  const home = await mkdtemp(join(tmpdir(), 'galerne-files-'))
+  const { models = [], clock = systemClock, uploadLimit = 2 ** 33, bodyLimit = 2 ** 25, fileStore } = options
+  const { fileLimit = 2 ** 29, graceMs = 0, leaseMs = 1000, home: given } = options
+  const config = { fileLimit }
+  const home = given ?? (await mkdtemp(join(tmpdir(), 'galerne-files-')))
   const environment = { AWS_ACCESS_KEY_ID: 'S3RVER', AWS_SECRET_ACCESS_KEY: 'S3RVER' }
   const place = { home, uploadLimit, bodyLimit, ...(fileStore !== undefined && { fileStore }) }
   const open = await openFiles({ config: place, database, environment, clock, log: silentLog })
-  const server = await startServer(models, { bodyLimit, ...config, parts: { files: open, clock } })
+  let batches: Batches | undefined
+  const server = await startServer(models, {
+    bodyLimit,
+    ...config,
+    parts: (registry) => {
+      batches = openBatches({ database, files: open.files, registry, clock, log: silentLog, graceMs, leaseMs })
+      return { files: open, batches, clock }
+    },
+  })
+  if (batches === undefined) throw new Error('the server was made without batches')
+  const made = batches
   return {
     ...server,
+    batches: made,
     ...open,
     home,
-    async stop() {
+    // A second stop finds nothing left to do, so tests may stop early and again in their clean-up.
+    stop: once(async () => {
+      await made.stop()
       await server.stop()
       await open.close()
-      await rm(home, { recursive: true, force: true })
-    },
+      if (given === undefined) await rm(home, { recursive: true, force: true })
+    }),
   }
+}
+
+function once(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  return () => (running ??= run())
 }
 
 /** Uploads as a form, fields in the order given; a value that is an array is the file: its name and what it holds. */

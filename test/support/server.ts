@@ -1,7 +1,7 @@
 // Starts a real server over real sockets with given models, for tests. The key is a fixed one; lines of the log are kept.
 import { systemClock } from '../../src/base/clock.ts'
 import { createLog } from '../../src/base/log.ts'
-import { createRegistry } from '../../src/features/models/registry.ts'
+import { createRegistry, type Registry } from '../../src/features/models/registry.ts'
 import type { Metering } from '../../src/features/usage/meter.ts'
 import { createServer, type ServerParts } from '../../src/http/server.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
@@ -15,6 +15,7 @@ export const adminKey = 'admin-key-0000000000000000000000000'
 /** A running server. */
 export interface RunningServer {
   readonly server: Server
+  readonly registry: Registry
   /** `http://127.0.0.1:<port>`. */
   readonly url: string
   readonly port: number
@@ -29,7 +30,7 @@ export interface ServerExtras {
   /** Where usage goes; nowhere without it. */
   readonly usage?: Metering
   /** More parts of the server. */
-  readonly parts?: Partial<ServerParts>
+  readonly parts?: Partial<ServerParts> | ((registry: Registry) => Partial<ServerParts>)
 }
 
 /** Starts a server on any free port of the loopback. */
@@ -67,8 +68,8 @@ export async function startServer(
     clock: systemClock,
     metrics,
     version: '0.0.0',
-    ...parts,
+    ...(typeof parts === 'function' ? parts(registry) : parts),
   })
   const url = await server.listen({ host: '127.0.0.1', port: 0 })
-  return { server, url, port: Number(new URL(url).port), lines, stop: () => server.drain.stop(0) }
+  return { server, registry, url, port: Number(new URL(url).port), lines, stop: () => server.drain.stop(0) }
 }

@@ -62,6 +62,13 @@ export function createLineSplitter(longest: number): LineSplitter {
   }
 }
 
+/** The lines of a stream. */
+export async function* linesOf(source: AsyncIterable<Buffer>, longest: number): AsyncGenerator<Line> {
+  const splitter = createLineSplitter(longest)
+  for await (const chunk of source) yield* splitter.feed(chunk)
+  yield* splitter.end()
+}
+
 /** The object that a line holds; undefined for a line of white space. Throws what is wrong with it, as the end of a sentence. */
 export function readObject(bytes: Buffer): Record<string, unknown> | undefined {
   if (!isUtf8(bytes)) throw new Error('it is not UTF-8 text')

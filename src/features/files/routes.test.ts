@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { describeOnDatabases } from '../../../test/support/databases.ts'
+import { describeOnServers } from '../../../test/support/databases.ts'
 import { type FilesServer, startFilesServer, upload } from '../../../test/support/files-server.ts'
 import { send } from '../../../test/support/http-client.ts'
 import { adminKey, testKey } from '../../../test/support/server.ts'
@@ -14,7 +14,7 @@ import { sweepExpired } from './sweep.ts'
 
 const line = (id: string) => `${JSON.stringify({ custom_id: id, body: { messages: [] } })}\n`
 
-describeOnDatabases('files', (get) => {
+describeOnServers('files', (get) => {
   let server: FilesServer
   const clock = { time: 1_700_000_000_000, now: () => clock.time, elapsed: () => performance.now() }
   before(async () => {

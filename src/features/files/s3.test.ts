@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import S3rver from 's3rver'
-import { describeOnDatabases } from '../../../test/support/databases.ts'
+import { describeOnServers } from '../../../test/support/databases.ts'
 import { type FilesServer, startFilesServer, upload } from '../../../test/support/files-server.ts'
 import { send } from '../../../test/support/http-client.ts'
 import { testKey } from '../../../test/support/server.ts'
@@ -16,7 +16,7 @@ import { readS3Place, s3Contents } from './s3.ts'
 
 const keys = { AWS_ACCESS_KEY_ID: 'S3RVER', AWS_SECRET_ACCESS_KEY: 'S3RVER' }
 
-describeOnDatabases('files in an S3 store', (get) => {
+describeOnServers('files in an S3 store', (get) => {
   let store: S3rver
   let folder: string
   let place: string

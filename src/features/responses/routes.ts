@@ -1,6 +1,6 @@
 // The Responses door: POST /v1/responses and /v1/responses/input_tokens. Nothing is stored between calls.
 import type { FastifyRequest } from 'fastify'
-import { Failure, fail } from '../../base/errors.ts'
+import { Failure } from '../../base/errors.ts'
 import { deliverStream, deliverWhole, nameIgnoredFields } from '../../wire/deliver.ts'
 import { callContext, type Server } from '../../wire/exchange.ts'
 import type { ModelEvent } from '../../wire/model.ts'
@@ -11,6 +11,7 @@ import type { Registry } from '../models/registry.ts'
 import { ResponseEncoder } from './encode.ts'
 import type { NumberedEvent } from './events.ts'
 import { prepareInputTokens, prepareResponse } from './prepare.ts'
+import { cutOff, foldResponse, nameMessages, renamed } from './whole.ts'
 
 /** Adds the Responses routes. */
 export function registerResponses(server: Server, { registry }: { readonly registry: Registry }): void {
@@ -42,7 +43,7 @@ export function registerResponses(server: Server, { registry }: { readonly regis
           failureFrames: (failure) => framesOf(encoder.fail(failure)),
         })
       }
-      return deliverWhole({ ...delivery, fold: (source) => foldResponse(source, encoder, seconds, request) })
+      return deliverWhole({ ...delivery, fold: (source) => foldResponse(source, encoder, seconds, request.id) })
     },
   )
   server.post(
@@ -70,26 +71,6 @@ export function registerResponses(server: Server, { registry }: { readonly regis
   )
 }
 
-/** `type` may be left out of a message (OpenAI's EasyInputMessage); the schema tells items apart by it. */
-function nameMessages(body: unknown): void {
-  if (typeof body !== 'object' || body === null || !('input' in body) || !Array.isArray(body.input)) return
-  for (const item of body.input) {
-    if (typeof item === 'object' && item !== null && !('type' in item) && 'role' in item) item.type = 'message'
-  }
-}
-
-/** The events; a failure speaks of the fields of this door instead of chat's. */
-async function* renamed(
-  events: AsyncIterable<ModelEvent>,
-  rename: (failure: Failure) => Failure,
-): AsyncGenerator<ModelEvent> {
-  try {
-    yield* events
-  } catch (error) {
-    throw error instanceof Failure ? rename(error) : error
-  }
-}
-
 async function* responseFrames(
   events: AsyncIterable<ModelEvent>,
   encoder: ResponseEncoder,
@@ -101,31 +82,10 @@ async function* responseFrames(
     last = event
     yield framesOf(encoder.push(event, seconds()))
   }
-  if (last?.type !== 'end') throw cutOff(request)
+  if (last?.type !== 'end') throw cutOff(request.id)
 }
 
 /** With the `event:` line, which Mistral's SDK wants. */
 function framesOf(events: readonly NumberedEvent[]): string {
   return events.map((event) => frame(event, event.type)).join('')
-}
-
-/** The response that the last event of the stream carries. */
-async function foldResponse(
-  events: AsyncIterable<ModelEvent>,
-  encoder: ResponseEncoder,
-  seconds: () => number,
-  request: FastifyRequest,
-): Promise<ResponseObject> {
-  let response: ResponseObject | undefined
-  for await (const event of events) {
-    const last = encoder.push(event, seconds()).at(-1)
-    if (last?.type === 'response.completed' || last?.type === 'response.incomplete') response = last.response
-  }
-  if (response === undefined) throw cutOff(request)
-  return response
-}
-
-/** A stream without its last event was cut off: never an answer that looks complete. */
-function cutOff(request: FastifyRequest): Failure {
-  return fail('internal_error', { requestId: request.id })
 }

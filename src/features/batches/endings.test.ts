@@ -1,0 +1,103 @@
+// What batches do when servers and engines end, on both databases: given back, gone on with, tried again, and never answered twice.
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { describeOnServers } from '../../../test/support/databases.ts'
+import { createEchoModel } from '../../../test/support/echo-model.ts'
+import { type FilesServer, startFilesServer } from '../../../test/support/files-server.ts'
+import { send } from '../../../test/support/http-client.ts'
+
+type Job = Record<string, unknown>
+
+const endpoint = '/v1/chat/completions'
+const requests = (model: string, count: number) =>
+  Array.from({ length: count }, (_, index) => ({
+    custom_id: `s${index}`,
+    body: { model, messages: [{ role: 'user', content: 'one two three four five' }] },
+  }))
+
+async function until(server: FilesServer, id: string, reached: (job: Job) => boolean) {
+  for (;;) {
+    const answer = await send(server, `/v1/batch/jobs/${id}?inline=true`)
+    assert.equal(answer.status, 200, answer.text)
+    if (reached(answer.json())) return answer.json()
+    await delay(10)
+  }
+}
+
+const isDone = (job: Job) => !/^(QUEUED|RUNNING)$/.test(String(job['status']))
+
+describeOnServers('batches when things end', (get) => {
+  const create = async (server: FilesServer, model: string, count: number): Promise<string> => {
+    const made = await send(server, '/v1/batch/jobs', { body: { endpoint, requests: requests(model, count) } })
+    assert.equal(made.status, 200, made.text + JSON.stringify(server.lines.filter((line) => line['level'] === 'error')))
+    return made.json().id
+  }
+
+  test('a server that stops gives its batches back, and the next one goes on with the same ids', async (t) => {
+    const home = await mkdtemp(join(tmpdir(), 'galerne-batches-'))
+    const first = createEchoModel({ name: 'slow', streams: 2, tokenMs: 20 })
+    const one = await startFilesServer(get().database, { models: [first], home })
+    t.after(() => one.stop())
+    const id = await create(one, 'slow', 12)
+    await until(one, id, (job) => Number(job['succeeded_requests']) >= 3)
+    await one.stop()
+    const second = createEchoModel({ name: 'slow', streams: 2 })
+    const two = await startFilesServer(get().database, { models: [second], home })
+    t.after(() => two.stop())
+    const done = await until(two, id, isDone)
+    assert.deepEqual([done.status, done.succeeded_requests, done.failed_requests], ['SUCCESS', 12, 0])
+    assert.equal(new Set(done.outputs.map((output: Job) => output['custom_id'])).size, 12)
+    const ids = new Set([...first.seen, ...second.seen].map(({ requestId }) => requestId))
+    assert.equal(ids.size, 12, 'an attempt that was cut off keeps its id')
+    await two.stop()
+    await rm(home, { recursive: true, force: true })
+  })
+
+  test('lines that run when a server stops may finish within its grace time', async (t) => {
+    const slow = createEchoModel({ name: 'slow', streams: 2, tokenMs: 30 })
+    const server = await startFilesServer(get().database, { models: [slow], graceMs: 60_000 })
+    t.after(() => server.stop())
+    const id = await create(server, 'slow', 40)
+    await until(server, id, () => slow.load().running > 0)
+    await server.batches.stop()
+    const { succeeded_requests: done } = (await send(server, `/v1/batch/jobs/${id}`)).json()
+    assert.ok(done >= 1 && done < 40)
+    assert.equal(slow.seen.length, done)
+    await send(server, `/v1/batch/jobs/${id}/cancel`, { method: 'POST' })
+    await server.stop()
+  })
+
+  test('a line whose engine fails is tried again under another id, and fails after five attempts', async (t) => {
+    const broken = createEchoModel({ name: 'broken', failAfter: 0 })
+    const server = await startFilesServer(get().database, { models: [broken] })
+    t.after(() => server.stop())
+    const id = await create(server, 'broken', 1)
+    const done = await until(server, id, isDone)
+    assert.deepEqual([done.failed_requests, done.outputs[0].response.status_code], [1, 503])
+    assert.equal(new Set(broken.seen.map(({ requestId }) => requestId)).size, 5)
+    await server.stop()
+  })
+
+  test('two servers on one database share the work, and each line is answered once', async (t) => {
+    const home = await mkdtemp(join(tmpdir(), 'galerne-batches-'))
+    const models = [0, 1].map(() => createEchoModel({ name: 'slow', streams: 2, tokenMs: 1 }))
+    const servers = await Promise.all(
+      models.map((model) => startFilesServer(get().database, { models: [model], home })),
+    )
+    t.after(() => Promise.all(servers.map((server) => server.stop())))
+    const [one] = servers
+    assert.ok(one !== undefined)
+    const ids = await Promise.all(Array.from({ length: 20 }, () => create(one, 'slow', 10)))
+    for (const id of ids) assert.equal((await until(one, id, isDone)).succeeded_requests, 10)
+    assert.equal(
+      models.map(({ seen }) => seen.length).reduce((sum, count) => sum + count),
+      200,
+    )
+    for (const server of servers) await server.stop()
+    await rm(home, { recursive: true, force: true })
+  })
+})

@@ -1,0 +1,158 @@
+// Answers one line of a batch: calls the model as a live request would, waits where waiting helps, tries again where that helps, settles it once.
+import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Clock } from '../../base/clock.ts'
+import { Failure } from '../../base/errors.ts'
+import { toFailure } from '../../wire/failure.ts'
+import { parseBody } from '../../wire/parse.ts'
+import { collect } from '../files/contents.ts'
+import type { Files } from '../files/files.ts'
+import type { Registry } from '../models/registry.ts'
+import { answerFor } from './endpoints.ts'
+import type { LineRow, LineStore, LineUsage, Settled } from './lines.ts'
+import { readLine } from './read-line.ts'
+import type { BatchRow } from './store.ts'
+import { answeredLine, refusedLine } from './views.ts'
+
+/** What answering needs. */
+export interface LineParts {
+  readonly files: Files
+  readonly lines: LineStore
+  readonly registry: Pick<Registry, 'model' | 'load'>
+  readonly clock: Clock
+  /** Told of a fault that nobody foresaw. */
+  readonly onError: (error: unknown) => void
+}
+
+/** Attempts per line where the model or the server failed, not the request. */
+const mostAttempts = 5
+const firstPauseMs = 200
+const longestPauseMs = 10_000
+
+/** These pass by themselves and say nothing about the line: it waits as long as its batch lives. */
+const passing: ReadonlySet<string> = new Set([
+  'queue_full',
+  'rate_limit_exceeded',
+  'database_unavailable',
+  'file_store_failed',
+  'server_stopping',
+  'deadline_exceeded',
+])
+
+/** The id of an attempt: the same after a crash, so that usage can count it once; another for an attempt after a failure. */
+export function requestIdOf(batch: string, number: number, attempt: number): string {
+  return createHash('sha256').update(`${batch}\n${number}\n${attempt}`).digest('hex').slice(0, 32)
+}
+
+/** Works on a line until it is settled, or leaves it waiting when the signal aborts. */
+export async function runLine(batch: BatchRow, line: LineRow, parts: LineParts, signal: AbortSignal): Promise<void> {
+  const { lines } = parts
+  let attempt = line.attempts
+  for (let pauses = 0; ; pauses++) {
+    const name = { requestId: requestIdOf(batch.id, line.number, attempt), customId: line.custom_id }
+    let settled: Settled
+    try {
+      const body = await answer(batch, line, name.requestId, parts, signal)
+      settled = { state: 'succeeded', output: answeredLine(name, body), error: null, usage: usageOf(body) }
+    } catch (error) {
+      if (signal.aborted) return
+      const failure = toFailure(error, name.requestId)
+      if (failure.code === 'internal_error') parts.onError(error)
+      const again = passing.has(failure.code) || (failure.retryable && attempt + 1 < mostAttempts)
+      if (again) {
+        if (!passing.has(failure.code)) {
+          attempt += 1
+          await throughOutage(() => lines.countAttempt(batch.id, line.number), signal)
+        }
+        await pause(failure, pauses, signal)
+        if (signal.aborted) return
+        continue
+      }
+      settled = { state: 'failed', output: refusedLine(name, failure), error: failure.message, usage: noUsage }
+    }
+    await throughOutage(() => lines.settle(batch.id, line.number, settled), signal)
+    return
+  }
+}
+
+async function answer(
+  batch: BatchRow,
+  line: LineRow,
+  requestId: string,
+  { files, registry, clock }: LineParts,
+  signal: AbortSignal,
+): Promise<object> {
+  const content = (JSON.parse(batch.inputs) as string[])[line.input] ?? ''
+  const bytes = await collect(await files.read(content, { start: line.start, length: line.bytes }))
+  parseBody(bytes.toString('utf8').replace(/^\uFEFF/, ''))
+  const request = readLine(bytes, batch)
+  if (request === undefined) throw new Error(`line ${line.number} of ${batch.id} is empty`)
+  const model = registry.model(request.model, accessOf(batch))
+  return await answerFor(batch.endpoint)({
+    body: request.body,
+    model,
+    context: {
+      requestId,
+      workspace: batch.workspace,
+      key: batch.key,
+      class: 'batch',
+      cacheScope: batch.workspace,
+      deadline: batch.expires_at,
+    },
+    signal,
+    clock,
+    thinkingChunks: batch.dialect === 'mistral',
+  })
+}
+
+/** The models that the batch's key may use. */
+export function accessOf({ access }: Pick<BatchRow, 'access'>): { readonly models?: readonly string[] } {
+  return access === null ? {} : { models: JSON.parse(access) as string[] }
+}
+
+const noUsage: LineUsage = { input: 0, cached: 0, output: 0, reasoning: 0 }
+
+interface UsageObject {
+  readonly prompt_tokens?: number
+  readonly input_tokens?: number
+  readonly completion_tokens?: number
+  readonly output_tokens?: number
+  readonly prompt_tokens_details?: { readonly cached_tokens?: number } | null
+  readonly input_tokens_details?: { readonly cached_tokens?: number } | null
+  readonly completion_tokens_details?: { readonly reasoning_tokens?: number } | null
+  readonly output_tokens_details?: { readonly reasoning_tokens?: number } | null
+}
+
+/** The usage of an answer of any endpoint: chat's words or those of Responses. */
+function usageOf(body: object): LineUsage {
+  const usage = ('usage' in body ? body.usage : {}) as UsageObject
+  return {
+    input: usage.prompt_tokens ?? usage.input_tokens ?? 0,
+    cached: (usage.prompt_tokens_details ?? usage.input_tokens_details)?.cached_tokens ?? 0,
+    output: usage.completion_tokens ?? usage.output_tokens ?? 0,
+    reasoning: (usage.completion_tokens_details ?? usage.output_tokens_details)?.reasoning_tokens ?? 0,
+  }
+}
+
+/** Runs `action` again and again while the database is away; what it writes must not be lost. */
+export async function throughOutage<Result>(
+  action: () => Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result | undefined> {
+  for (let pauses = 0; ; pauses++) {
+    try {
+      return await action()
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'database_unavailable') throw error
+      if (signal.aborted) return undefined
+      await pause(error, pauses, signal)
+    }
+  }
+}
+
+/** As long as the failure says, else longer each time. Ends early when the signal aborts. */
+async function pause({ fields }: Failure, before: number, signal: AbortSignal): Promise<void> {
+  const told = fields['retryAfter']
+  const ms = typeof told === 'number' ? told * 1000 : Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(before, 20))
+  await delay(ms, undefined, { signal }).catch(() => {})
+}
