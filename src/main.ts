@@ -3,14 +3,16 @@ import { access, constants, rm, writeFile } from 'node:fs/promises'
 import { getCompileCacheDir } from 'node:module'
 import { type Clock, systemClock } from './base/clock.ts'
 import { type Config, childEnvironment, processEnvironment } from './base/config.ts'
-import { createEgress } from './base/egress.ts'
+import { createEgress, type Egress } from './base/egress.ts'
 import { fail } from './base/errors.ts'
 import { addressFile, databaseFile, makeHome } from './base/home.ts'
 import type { Log } from './base/log.ts'
+import { readSecret } from './base/secret.ts'
 import { serverAddress } from './base/server-address.ts'
 import { version } from './base/version.ts'
 import { connect } from './database/connect.ts'
 import { createNotices } from './database/notices.ts'
+import { openReader } from './database/reader.ts'
 import { type Pool, startPool } from './engine/pool.ts'
 import { createActs } from './features/audit/acts.ts'
 import { openBatches } from './features/batches/batches.ts'
@@ -24,6 +26,8 @@ import { createRegistry } from './features/models/registry.ts'
 import { pullOptions, servedModels } from './features/models/served.ts'
 import { openPrices } from './features/prices/open.ts'
 import { loadVendorLists } from './features/prices/vendors.ts'
+import { spanExporter } from './features/traces/export.ts'
+import { openTraces } from './features/traces/open.ts'
 import { openSettings } from './features/usage/settings.ts'
 import { createUsageWriter } from './features/usage/writer.ts'
 import { createServer } from './http/server.ts'
@@ -85,7 +89,13 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     opened.push(() => pool.stop())
     const prices = await openPrices({ database, notices, currency: config.currency, vendors: await vendors })
     const settings = await openSettings(database, notices)
-    const usage = { writer, prices, keepsContent: (workspace: string) => settings.of(workspace).keepContent }
+    const keepsContent = (workspace: string) => settings.of(workspace).keepContent
+    const usage = { writer, prices, keepsContent }
+    const reader = openReader(database)
+    opened.push(() => reader.close())
+    const exporter = await openExporter(config, { egress, log })
+    const traces = openTraces({ database, reader, clock, log, keepsContent, ...(exporter && { exporter }) })
+    opened.push(() => traces.close())
     const metrics = createMetrics()
     const registry = createRegistry({
       models: pool.models,
@@ -94,6 +104,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       metrics,
       queueLength: config.queueLength,
       usage,
+      trace: traces.record,
     })
     const batches = openBatches({
       ...{ database, files: files.files, registry, clock, log },
@@ -104,6 +115,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       config,
       registry,
       files,
+      traces,
       keys: keyVerifier(database, clock, notices),
       acts: createActs(database, clock, notices),
       pulls,
@@ -148,6 +160,18 @@ async function startEngine(config: Config, pulling: PullOptions, options: StartO
 function compileCache(): Record<string, string> {
   const folder = getCompileCacheDir()
   return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder }
+}
+
+/** Where spans are handed on to, if the settings name a collector. */
+async function openExporter(config: Config, parts: { readonly egress: Egress; readonly log: Log }) {
+  const { otlpUrl, otlpAuthorization, otlpNames } = config
+  if (otlpUrl === undefined) return undefined
+  const authorization =
+    otlpAuthorization === undefined
+      ? undefined
+      : await readSecret(otlpAuthorization, processEnvironment(), 'otlp-authorization')
+  const target = { url: otlpUrl, names: otlpNames, ...(authorization !== undefined && { authorization }) }
+  return spanExporter(target, parts)
 }
 
 /** What the settings say of every model's engine; what is absent the plan decides. */

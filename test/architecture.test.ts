@@ -39,6 +39,7 @@ const featureImports: readonly string[] = [
   'models → usage',
   'models → audit',
   'keys → audit',
+  'traces → usage',
   'usage → prices',
   'plans → models',
   'workspaces → audit',

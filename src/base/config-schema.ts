@@ -182,6 +182,25 @@ export const configSchema = Type.Object({
     minimum: 1,
     maximum: 64,
   }),
+  'otlp-url': Type.Optional(
+    Type.String({
+      description:
+        'Collector that gets every call as spans too, by OTLP over HTTP: https://collector.example/v1/traces.',
+      pattern: '^https?://[^\\s]+$',
+      hint: 'must be an address that starts with http:// or https://',
+    }),
+  ),
+  'otlp-authorization': Type.Optional(
+    Type.String({
+      description: 'Where the value of its authorization header is: env:NAME or file:PATH, never the value itself.',
+      pattern: '^(env|file):.+$',
+      hint: 'must be written as env:NAME or file:PATH, never as the value itself',
+    }),
+  ),
+  'otlp-names': Type.Enum(['v1.41', 'latest'], {
+    description: "Which of OpenTelemetry's GenAI names it gets: those of v1.41, or the newer ones.",
+    default: 'v1.41',
+  }),
   'hub-token': Type.Optional(
     Type.String({
       description: 'Where the token for gated models is: env:NAME or file:PATH, never the token itself.',

@@ -197,6 +197,11 @@ const kinds = {
     false,
     (f) => `"${f['tool']}" is needed for this and is not installed, or not on the PATH. Install it and try again.`,
   ),
+  traces_busy: server(
+    503,
+    true,
+    () => 'Spans arrive faster than the database writes them. Send these again in a moment: none of them was kept.',
+  ),
   unsupported_endpoint: request(
     404,
     (f) => `This server does not serve ${f['method']} ${f['path']}. GET /openapi.json lists what it serves.`,

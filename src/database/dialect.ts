@@ -1,6 +1,6 @@
 // All that differs between the databases, in one place. Machines that may not know a database are handed these facts.
 
-import { type Kysely, sql } from 'kysely'
+import { type Expression, type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely'
 import type { Tables } from './tables.ts'
 
 /** Which database is behind the connection, and what it can do. */
@@ -63,4 +63,35 @@ export async function listTables(dialect: Dialect, database: Kysely<Tables>): Pr
     .filter(([name]) => !name.startsWith('kysely_migration'))
     .map(([name, columns]) => ({ name, columns: columns.map(({ column }) => column) }))
     .sort((one, other) => (one.name < other.name ? -1 : 1))
+}
+
+/** Locks the rows that a query reads until the transaction ends; on SQLite the transaction itself is the lock. */
+export function forUpdate<Query extends { forUpdate(): Query }>(dialect: Dialect, query: Query): Query {
+  return dialect.rowLocks ? query.forUpdate() : query
+}
+
+/** One member of a JSON object in a text column, as text; null where it is not there. */
+export function jsonText(dialect: Dialect, column: Expression<unknown>, key: string): RawBuilder<string | null> {
+  return dialect.name === 'sqlite'
+    ? sql`cast(json_extract(${column}, ${`$."${key.replaceAll('"', '')}"`}) as text)`
+    : sql`(${column}::jsonb ->> ${key})`
+}
+
+/** Whether a text fits a LIKE pattern, capital or small. */
+export function likeAnyCase(dialect: Dialect, column: Expression<unknown>, pattern: string): RawBuilder<SqlBool> {
+  return dialect.name === 'sqlite'
+    ? sql`lower(${column}) like lower(${pattern})`
+    : sql`${column}::text ilike ${pattern}`
+}
+
+/** Whether a regular expression occurs in a text. The pattern must be checked before: SQLite's connection runs it in linear time. */
+export function matches(dialect: Dialect, column: Expression<unknown>, pattern: string): RawBuilder<SqlBool> {
+  return dialect.name === 'sqlite' ? sql`${column} regexp ${pattern}` : sql`${column}::text ~ ${pattern}`
+}
+
+/** The beginning of the month (UTC) that a time lies in; both in microseconds since 1970. */
+export function monthStart(dialect: Dialect, at: Expression<number>): RawBuilder<number> {
+  return dialect.name === 'sqlite'
+    ? sql`(strftime('%s', ${at} / 1000000, 'unixepoch', 'start of month') * 1000000)`
+    : sql`(extract(epoch from date_trunc('month', to_timestamp(${at} / 1000000.0) at time zone 'UTC'))::bigint * 1000000)`
 }

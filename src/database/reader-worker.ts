@@ -2,6 +2,7 @@
 
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
+import { teach } from './sqlite-functions.ts'
 
 /** What the thread is asked for. A connection is opened at its first question; a cursor is known by the question that opened it. */
 export type ReaderQuestion =
@@ -39,6 +40,7 @@ function connection(id: number): DatabaseSync {
   const opened = new DatabaseSync(path, { readOnly: true, timeout: 5_000 })
   // 64 MB of pages: a report reads the same ones again and again.
   opened.exec('pragma cache_size = -65536')
+  teach(opened)
   connections.set(id, opened)
   return opened
 }

@@ -17,6 +17,7 @@ import {
   type SqliteStatement,
 } from 'kysely'
 import { Failure, fail } from '../base/errors.ts'
+import { teach } from './sqlite-functions.ts'
 
 /** How long a write waits for another connection's write, in milliseconds. */
 const busyTimeout = 5_000
@@ -64,6 +65,7 @@ function open(path: string): SqliteDatabase {
     database.prepare('pragma schema_version').get()
     // From here on waiting is ours: SQLite's own would stop this thread, and with it a transaction of another connection here.
     database.exec('pragma busy_timeout = 0')
+    teach(database)
   } catch (error) {
     database.close()
     throw error

@@ -2,6 +2,7 @@
 
 import type { Insertable, Selectable } from 'kysely'
 import type { Role } from '../wire/permissions.ts'
+import type { TraceTables } from './trace-tables.ts'
 
 /** API keys. The secret itself is never stored. */
 export interface KeysTable {
@@ -437,7 +438,7 @@ export interface BatchLinesTable {
 }
 
 /** Every table but `jobs`, which belongs to the queue (`queue/table.ts`). */
-export interface Tables {
+export interface Tables extends TraceTables {
   batches: BatchesTable
   batch_metadata: BatchMetadataTable
   batch_lines: BatchLinesTable

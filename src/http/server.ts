@@ -23,6 +23,7 @@ import { registerOverview } from '../features/overview/routes.ts'
 import { registerRerank } from '../features/rerank/routes.ts'
 import { registerResponses } from '../features/responses/routes.ts'
 import { registerTokenize } from '../features/tokenize/routes.ts'
+import { registerTraces, type TraceParts } from '../features/traces/routes.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Server } from '../wire/exchange.ts'
 import { validatorOptions } from '../wire/validate.ts'
@@ -43,6 +44,8 @@ export interface ServerParts {
   readonly keys: Keys
   /** Where files are kept; without it there are no routes for them. */
   readonly files?: Omit<FileRoutes, 'limit'>
+  /** Where traces are; without them there are no routes for them. */
+  readonly traces?: TraceParts
   /** How administrators change things; without it the routes of administration are not there. */
   readonly acts?: Acts
   /** Where weights are pulled; without it there are no routes for that. */
@@ -87,6 +90,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   if (parts.acts !== undefined && parts.pulls !== undefined)
     registerPulls(server, { pulls: parts.pulls, acts: parts.acts })
   if (parts.files !== undefined) await registerFiles(server, { ...parts.files, limit: config.fileLimit })
+  if (parts.traces !== undefined) await registerTraces(server, parts.traces)
   if (parts.acts !== undefined) {
     const { acts, figures } = parts
     registerAdministration(server, { acts, ...(figures !== undefined && { figures }) })

@@ -10,6 +10,7 @@ import type {
 } from 'fastify'
 import type { TSchema } from 'typebox'
 import type { Clock } from '../base/clock.ts'
+import { readLabels } from './labels.ts'
 import type { CallContext } from './model.ts'
 import type { Grants, Permission } from './permissions.ts'
 
@@ -83,6 +84,7 @@ export function callContext(
   const { caller } = request.exchange
   const traceparent = request.headers['traceparent']
   const endUser = endUserOf(request.body)
+  const labels = readLabels(request.headers, request.body)
   return {
     requestId: request.id,
     workspace: caller.workspace,
@@ -93,6 +95,7 @@ export function callContext(
     // A salt makes a scope of its own: nobody without it can find out by timing what its prompts hold.
     cacheScope: options.cacheSalt ? `${caller.workspace}:${options.cacheSalt}` : caller.workspace,
     ...(typeof traceparent === 'string' && { traceparent }),
+    ...(labels !== undefined && { labels }),
   }
 }
 

@@ -23,6 +23,16 @@ export interface CallContext {
   readonly deadline?: number
   /** W3C trace context. */
   readonly traceparent?: string
+  /** What the client calls this by, for whoever looks at its trace. */
+  readonly labels?: CallLabels
+}
+
+/** A client's own words about a call. */
+export interface CallLabels {
+  /** Calls of one conversation have the same. */
+  readonly session?: string
+  readonly tags?: readonly string[]
+  readonly metadata?: Readonly<Record<string, string>>
 }
 
 /** How tokens are chosen. Absent means the model's default. Ranges are checked at the edge. */

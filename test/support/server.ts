@@ -2,7 +2,7 @@
 import { systemClock } from '../../src/base/clock.ts'
 import { createLog } from '../../src/base/log.ts'
 import { createRegistry, type Registry } from '../../src/features/models/registry.ts'
-import type { Metering } from '../../src/features/usage/meter.ts'
+import type { Metering, MeterTools } from '../../src/features/usage/meter.ts'
 import { createServer, type ServerParts } from '../../src/http/server.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 import type { Caller, Server } from '../../src/wire/exchange.ts'
@@ -29,6 +29,8 @@ export interface ServerExtras {
   readonly queueLength?: number
   /** Where usage goes; nowhere without it. */
   readonly usage?: Metering
+  /** Told of every call that is over. */
+  readonly trace?: MeterTools['trace']
   /** More parts of the server. */
   readonly parts?: Partial<ServerParts> | ((registry: Registry) => Partial<ServerParts>)
 }
@@ -38,7 +40,7 @@ export async function startServer(
   models: readonly Model[],
   options: Partial<ServerParts['config']> & ServerExtras = {},
 ): Promise<RunningServer> {
-  const { queueLength = 64, usage, parts, ...config } = options
+  const { queueLength = 64, usage, trace, parts, ...config } = options
   const lines: Record<string, unknown>[] = []
   const log = createLog({ level: 'debug', destination: { write: (line) => lines.push(JSON.parse(line)) } })
   const metrics = createMetrics()
@@ -49,6 +51,7 @@ export async function startServer(
     metrics,
     queueLength,
     ...(usage !== undefined && { usage }),
+    ...(trace !== undefined && { trace }),
   })
   const callers = new Map<string, Caller>([
     [testKey, { id: 'key_use', kind: 'key', workspace: 'default', grants: [{ role: 'member', workspace: 'default' }] }],

@@ -17,7 +17,6 @@ export interface PreparedChat {
 // Taken so that clients work unchanged, and named in `galerne-ignored-fields` when set: none of them has an effect yet.
 const inertFields = [
   'audio',
-  'metadata',
   'prediction',
   'prompt_cache_key',
   'safety_identifier',

@@ -5,7 +5,7 @@ import type { Log } from '../../base/log.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 import type { Model, ModelCard } from '../../wire/model.ts'
 import { countCalls } from '../usage/counts.ts'
-import { type Metering, meter } from '../usage/meter.ts'
+import { type Metering, type MeterTools, meter } from '../usage/meter.ts'
 import { line, type WaitingLine } from './line.ts'
 
 /** What the rest of the server gets of the models. */
@@ -45,9 +45,15 @@ export function createRegistry(options: {
   readonly queueLength: number
   /** Where usage goes. */
   readonly usage?: Metering
+  /** Told of every call that is over. */
+  readonly trace?: MeterTools['trace']
 }): Registry {
-  const { clock, log, metrics, queueLength, usage } = options
-  const tools = { clock, log, counts: countCalls(metrics), ...(usage !== undefined && { usage }) }
+  const { clock, log, metrics, queueLength, usage, trace } = options
+  const tools: MeterTools = {
+    ...{ clock, log, counts: countCalls(metrics) },
+    ...(usage !== undefined && { usage }),
+    ...(trace !== undefined && { trace }),
+  }
   const entries = options.models.map((bare) => {
     const waiting = line(bare, { clock, queueLength })
     return { bare, waiting, model: meter(waiting.model, tools) }

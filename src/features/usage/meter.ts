@@ -4,6 +4,7 @@ import type { Log } from '../../base/log.ts'
 import type { CallContext, Model, ModelEvent } from '../../wire/model.ts'
 import type { Prices } from '../prices/book.ts'
 import type { CallCounts } from './counts.ts'
+import type { FinishedCall } from './finished-call.ts'
 import { type Operation, openTally } from './tally.ts'
 import type { UsageWriter } from './writer.ts'
 
@@ -21,6 +22,8 @@ export interface MeterTools {
   readonly log: Log
   readonly counts: CallCounts
   readonly usage?: Metering
+  /** Told of every call that is over; must not throw or wait. */
+  readonly trace?: (call: FinishedCall) => void
 }
 
 /** Puts the meter before a model. No call begins without a place for its row: that throws `database_unavailable`. */

@@ -1,11 +1,12 @@
 // What one call adds up to while its events pass: the usage row, the log line and the counters, all made when it closes.
 import { Failure } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
-import type { CallContext, ModelCard, ModelEvent, Usage } from '../../wire/model.ts'
+import type { CallContext, ModelCard, ModelEvent, Sampling, Usage } from '../../wire/model.ts'
 import { localProvider } from '../prices/book.ts'
 import { costOf } from '../prices/price.ts'
 import { type ContentNotes, noteContent } from './content.ts'
 import { countEnd } from './counts.ts'
+import type { FinishedCall } from './finished-call.ts'
 import type { MeterTools } from './meter.ts'
 import type { UsageRow } from './row.ts'
 
@@ -39,7 +40,7 @@ interface Facts {
 export function openTally(
   card: ModelCard,
   operation: Operation,
-  call: { readonly context: CallContext },
+  call: { readonly context: CallContext; readonly sampling?: Sampling },
   tools: MeterTools,
 ): Tally {
   const { clock, counts, usage } = tools
@@ -70,9 +71,23 @@ export function openTally(
       const durationMs = clock.elapsed() - since
       const row = rowOf({ card, operation, context: call.context, facts, at, durationMs }, tools)
       place?.record({ row, ...contentOf(content) })
+      tools.trace?.(finished(row, call, facts))
       count(row, facts, tools)
       tools.log.info(logLine(row, facts), 'model call')
     },
+  }
+}
+
+function finished(
+  row: UsageRow,
+  { context, sampling }: { readonly context: CallContext; readonly sampling?: Sampling },
+  { end }: Facts,
+): FinishedCall {
+  return {
+    row,
+    context,
+    ...(sampling !== undefined && { sampling }),
+    ...(end !== undefined && { timings: end.timings }),
   }
 }
 

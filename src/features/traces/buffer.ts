@@ -1,0 +1,110 @@
+// Spans on their way to the database: written in batches, never slowing a request, and bounded. What finds no room is counted, not kept.
+import { setTimeout as delay } from 'node:timers/promises'
+import { fail } from '../../base/errors.ts'
+import type { Log } from '../../base/log.ts'
+import { type OwnedSpan, rowsOf } from './rows.ts'
+import type { TraceStore } from './store.ts'
+
+/** Where spans go. */
+export interface TraceBuffer {
+  /** Takes what this server recorded; where there is no room the span is shed and counted. Never waits, never throws. */
+  offer(spans: readonly OwnedSpan[]): void
+  /** Takes what an application sent, and resolves when it is written. Throws `traces_busy` where there is no room for all of it. */
+  take(spans: readonly OwnedSpan[]): Promise<void>
+  /** Resolves when what was taken until now is written. */
+  settled(): Promise<void>
+  /** Spans shed since the start, and those that wait now. */
+  counts(): { readonly shed: number; readonly waiting: number }
+  /** Writes what waits, and takes no more. */
+  close(): Promise<void>
+}
+
+/** Bounds and pace. */
+export interface BufferLimits {
+  /** Spans that may wait. */
+  readonly spans: number
+  /** Spans written in one transaction. */
+  readonly batch: number
+  /** How long spans gather before they are written, in milliseconds. */
+  readonly gatherMs: number
+}
+
+// A span is about 2 kB on its way: 40 MB at most. Two batches a second are 4,000 spans.
+const usual: BufferLimits = { spans: 20_000, batch: 2_000, gatherMs: 250 }
+
+/** Pauses after a failed write, in milliseconds; the last one goes on. */
+const pauses = [250, 500, 1_000, 2_000, 5_000]
+
+interface Waiting {
+  readonly spans: readonly OwnedSpan[]
+  written(): void
+}
+
+/** A buffer before the store. */
+export function traceBuffer(
+  store: Pick<TraceStore, 'append'>,
+  { log, limits = usual }: { readonly log: Log; readonly limits?: BufferLimits },
+): TraceBuffer {
+  const queue: Waiting[] = []
+  let waiting = 0
+  let shed = 0
+  let open = true
+  let working: Promise<void> | undefined
+
+  const push = (spans: readonly OwnedSpan[], written: () => void) => {
+    queue.push({ spans, written })
+    waiting += spans.length
+    working ??= work().finally(() => {
+      working = undefined
+    })
+  }
+  const work = async () => {
+    for (let failures = 0; queue.length > 0; ) {
+      if (open) await delay(failures === 0 ? limits.gatherMs : pauses[Math.min(failures, pauses.length) - 1])
+      const batch = nextBatch(queue, limits.batch)
+      const spans = batch.flatMap((entry) => entry.spans)
+      try {
+        await store.append(spans.map(rowsOf))
+        failures = 0
+      } catch (error) {
+        failures += 1
+        if (failures === 1) log.warn({ err: error, spans: spans.length }, 'spans could not be written: tried again')
+        if (!open && failures > 3) {
+          shed += waiting
+          return
+        }
+        queue.unshift(...batch)
+        continue
+      }
+      waiting -= spans.length
+      for (const entry of batch) entry.written()
+    }
+  }
+  return {
+    offer(spans) {
+      if (open && waiting + spans.length <= limits.spans) push(spans, () => {})
+      else shed += spans.length
+    },
+    take(spans) {
+      if (spans.length === 0) return Promise.resolve()
+      if (!open || waiting + spans.length > limits.spans) throw fail('traces_busy')
+      return new Promise((resolve) => push(spans, resolve))
+    },
+    settled: () => (waiting === 0 ? Promise.resolve() : new Promise((resolve) => push([], resolve))),
+    counts: () => ({ shed, waiting }),
+    async close() {
+      open = false
+      await working
+    },
+  }
+}
+
+/** Entries from the front of the queue, about `size` spans of them. */
+function nextBatch(queue: Waiting[], size: number): Waiting[] {
+  let count = 0
+  const end = queue.findIndex((entry) => {
+    count += entry.spans.length
+    return count >= size
+  })
+  return queue.splice(0, end === -1 ? queue.length : end + 1)
+}

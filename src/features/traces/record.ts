@@ -1,0 +1,134 @@
+// A finished call of a model as spans: the call itself, and in it the waiting, the reading of the prompt and the writing of the answer. Pure.
+import { createHash, randomBytes } from 'node:crypto'
+import { type Attributes, type AttributeValue, readTraceParent, type Span } from '../../telemetry/span.ts'
+import type { Sampling } from '../../wire/model.ts'
+import type { FinishedCall } from '../usage/finished-call.ts'
+import type { OwnedSpan } from './rows.ts'
+
+const operations = { chat: 'chat', complete: 'text_completion', embed: 'embeddings', rank: 'rerank' } as const
+
+/** Who makes our spans. */
+const resource: Attributes = { 'service.name': 'galerne' }
+const scope = { name: 'galerne', version: '' }
+
+/** The spans of a call. Their trace is the caller's where it sent a `traceparent`, else one that has the request's id. */
+export function spansOfCall(call: FinishedCall): readonly OwnedSpan[] {
+  const { row, context } = call
+  const parent = readTraceParent(context.traceparent)
+  const traceId = parent?.traceId ?? traceIdOf(row.requestId)
+  const startedAt = row.at * 1_000
+  const endedAt = startedAt + row.durationMs * 1_000
+  const root = spanFrom({ traceId, parentSpanId: parent?.spanId ?? null, startedAt, endedAt })
+  const whole: Span = {
+    ...root,
+    name: `${operations[row.operation]} ${row.model}`,
+    kind: 'server',
+    state: row.status === 'ok' ? 'ok' : row.status === 'abandoned' ? 'unset' : 'error',
+    stateMessage: row.status === 'ok' ? '' : row.status,
+    attributes: attributesOf(call),
+  }
+  const own = { workspace: row.workspace, key: row.key, source: 'galerne', keepsContent: false } as const
+  return [
+    { ...own, span: whole, ...(row.price !== null && { cost: { amount: row.cost, currency: row.currency } }) },
+    ...phases(call, root).map((span) => ({ ...own, span })),
+  ]
+}
+
+/** Request ids have the form of trace ids; those of batches are made into one. */
+function traceIdOf(requestId: string): string {
+  return /^(?!0{32})[0-9a-f]{32}$/.test(requestId)
+    ? requestId
+    : createHash('sha256').update(requestId).digest('hex').slice(0, 32)
+}
+
+function spanFrom(place: Pick<Span, 'traceId' | 'parentSpanId' | 'startedAt' | 'endedAt'>): Span {
+  return {
+    ...place,
+    spanId: randomBytes(8).toString('hex'),
+    traceState: '',
+    name: '',
+    kind: 'internal',
+    state: 'unset',
+    stateMessage: '',
+    attributes: {},
+    events: [],
+    resource,
+    scope,
+  }
+}
+
+/** Where the time went, as far as the call came. */
+function phases({ timings, row }: FinishedCall, root: Span): readonly Span[] {
+  const lengths = [
+    ['queue', timings?.queueMs ?? row.queueMs ?? 0, {}],
+    [
+      'prefill',
+      timings?.prefillMs ?? 0,
+      { 'gen_ai.usage.input_tokens': row.promptTokens, 'gen_ai.usage.cache_read.input_tokens': row.cachedTokens },
+    ],
+    [
+      'decode',
+      timings?.decodeMs ?? 0,
+      { 'gen_ai.usage.output_tokens': row.completionTokens, 'galerne.speculated_tokens': timings?.acceptedTokens ?? 0 },
+    ],
+  ] as const
+  const spans: Span[] = []
+  let at = root.startedAt
+  for (const [name, milliseconds, attributes] of lengths) {
+    if (milliseconds <= 0) continue
+    const endedAt = Math.min(root.endedAt, at + Math.round(milliseconds * 1_000))
+    const place = { traceId: root.traceId, parentSpanId: root.spanId, startedAt: at, endedAt }
+    spans.push({ ...spanFrom(place), name, attributes })
+    at = endedAt
+  }
+  return spans
+}
+
+function attributesOf({ row, context, sampling, timings }: FinishedCall): Attributes {
+  const { labels } = context
+  const reasons = row.finishReason?.split(',') ?? []
+  const facts: Record<string, AttributeValue | undefined> = {
+    'gen_ai.operation.name': operations[row.operation],
+    'gen_ai.provider.name': row.provider === 'local' ? 'galerne' : row.provider,
+    'gen_ai.request.model': row.model,
+    'gen_ai.response.model': row.model,
+    'gen_ai.response.id': row.requestId,
+    'gen_ai.response.finish_reasons': reasons.length === 0 ? undefined : reasons,
+    'gen_ai.response.time_to_first_chunk': row.firstTokenMs === null ? undefined : row.firstTokenMs / 1_000,
+    'gen_ai.usage.input_tokens': row.promptTokens,
+    'gen_ai.usage.output_tokens': row.completionTokens,
+    'gen_ai.usage.cache_read.input_tokens': row.cachedTokens,
+    'gen_ai.usage.reasoning.output_tokens': row.reasoningTokens === 0 ? undefined : row.reasoningTokens,
+    ...samplingAttributes(sampling),
+    'error.type': row.status === 'ok' || row.status === 'abandoned' ? undefined : row.status,
+    'user.id': row.endUser ?? undefined,
+    'gen_ai.conversation.id': labels?.session,
+    'galerne.tags': labels?.tags,
+    'galerne.metadata': labels?.metadata,
+    'galerne.call.id': row.id,
+    'galerne.request.id': row.requestId,
+    'galerne.key.id': row.key,
+    'galerne.class': row.class,
+    'galerne.weights.digest': row.digest ?? undefined,
+    'galerne.ran_on': row.ranOn ?? undefined,
+    'galerne.price.id': row.price?.id,
+    'galerne.estimated': row.estimated ? true : undefined,
+    'galerne.queue_ms': timings?.queueMs ?? row.queueMs ?? undefined,
+  }
+  const given = Object.entries(facts).filter((entry): entry is [string, AttributeValue] => entry[1] !== undefined)
+  return Object.fromEntries(given)
+}
+
+function samplingAttributes(sampling: Sampling | undefined): Record<string, AttributeValue | undefined> {
+  return {
+    'gen_ai.request.temperature': sampling?.temperature,
+    'gen_ai.request.top_p': sampling?.topP,
+    'gen_ai.request.top_k': sampling?.topK,
+    'gen_ai.request.max_tokens': sampling?.maxTokens,
+    'gen_ai.request.seed': sampling?.seed,
+    'gen_ai.request.frequency_penalty': sampling?.frequencyPenalty,
+    'gen_ai.request.presence_penalty': sampling?.presencePenalty,
+    'gen_ai.request.stop_sequences': sampling?.stop,
+    'gen_ai.request.choice.count': (sampling?.choices ?? 1) > 1 ? sampling?.choices : undefined,
+  }
+}

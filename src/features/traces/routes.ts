@@ -1,0 +1,106 @@
+// Our own door to traces: a trace whole with what people think of it, feedback, and how recording goes.
+import { type Static, Type } from 'typebox'
+import { fail } from '../../base/errors.ts'
+import type { Row } from '../../database/tables.ts'
+import type { Server } from '../../wire/exchange.ts'
+import { FeedbackObject, FeedbackRequest, RecordingObject, WholeTraceObject } from '../../wire/observability.ts'
+import type { TraceBuffer } from './buffer.ts'
+import { spanObject, traceObject } from './encode.ts'
+import type { FeedbackStore } from './feedback.ts'
+import { registerIngest } from './ingest.ts'
+import { type ObservabilityParts, registerObservability } from './observability.ts'
+
+/** What traces are made of. */
+export interface TraceParts extends ObservabilityParts {
+  readonly buffer: TraceBuffer
+  readonly feedback: FeedbackStore
+  /** Whether the workspace asks that what is said is kept. */
+  keepsContent(workspace: string): boolean
+}
+
+/** Adds every route of traces. */
+export async function registerTraces(server: Server, parts: TraceParts): Promise<void> {
+  registerObservability(server, parts)
+  registerWhole(server, parts)
+  registerFeedback(server, parts)
+  await registerIngest(server, parts)
+}
+
+const tags = ['observability']
+
+function registerWhole(server: Server, { store, feedback, buffer }: TraceParts): void {
+  server.get(
+    '/galerne/v1/traces/state',
+    {
+      config: { permission: 'traces.read' },
+      schema: { tags, summary: 'How recording goes', response: { 200: RecordingObject } },
+    },
+    async () => ({ object: 'recording' as const, ...buffer.counts() }),
+  )
+  server.get(
+    '/galerne/v1/traces/:trace_id',
+    {
+      config: { permission: 'traces.read' },
+      schema: {
+        tags,
+        summary: 'A trace with its spans and its feedback',
+        params: Type.Object({ trace_id: Type.String() }),
+        response: { 200: WholeTraceObject },
+      },
+    },
+    async ({ params, exchange }) => {
+      const { workspace } = exchange.caller
+      const id = params.trace_id.toLowerCase()
+      const whole = await store.whole(workspace, id)
+      if (whole === undefined) throw fail('not_found', { what: 'trace', id: id.slice(0, 64), param: 'trace_id' })
+      const answers = whole.spans.map((span) => span.response_id).filter((responseId) => responseId !== null)
+      const said = await feedback.of(workspace, [...new Set(answers)])
+      return {
+        object: 'trace' as const,
+        trace: traceObject(whole.trace),
+        spans: whole.spans.map((span) => spanObject(span, whole.contents.get(span.span_id))),
+        feedback: said.map(feedbackObject),
+      }
+    },
+  )
+}
+
+function registerFeedback(server: Server, { feedback }: TraceParts): void {
+  server.post(
+    '/galerne/v1/feedback',
+    {
+      config: { permission: 'traces.write' },
+      schema: {
+        tags,
+        summary: 'Say what you think of an answer',
+        body: FeedbackRequest,
+        response: { 200: FeedbackObject },
+      },
+    },
+    async ({ body, exchange }) =>
+      feedbackObject(
+        await feedback.add({
+          workspace: exchange.caller.workspace,
+          key: exchange.caller.id,
+          responseId: body.response_id,
+          name: body.name ?? 'helpful',
+          score: body.score ?? null,
+          label: body.label ?? null,
+          comment: body.comment ?? null,
+        }),
+      ),
+  )
+}
+
+function feedbackObject(row: Row<'feedback'>): Static<typeof FeedbackObject> {
+  return {
+    id: row.id,
+    object: 'feedback',
+    response_id: row.response_id,
+    name: row.name,
+    score: row.score,
+    label: row.label,
+    comment: row.comment,
+    created_at: Math.floor(row.created_at / 1_000),
+  }
+}

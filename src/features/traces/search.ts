@@ -1,0 +1,112 @@
+// Lists of traces and spans, newest first, by time and by a search expression. Reads beside the server's own queries.
+import { type Kysely, sql } from 'kysely'
+import { fail } from '../../base/errors.ts'
+import type { Dialect } from '../../database/dialect.ts'
+import type { Row, Tables } from '../../database/tables.ts'
+import { parseExpression } from './expression.ts'
+import { type Field, spanFields, traceFields } from './fields.ts'
+import { filterOf } from './filter.ts'
+
+/** What is looked for. */
+export interface Search {
+  readonly workspace: string
+  /** Microseconds since 1970; the end is not part of it. */
+  readonly from?: number
+  readonly to?: number
+  readonly expression?: string
+  readonly limit: number
+  /** Where the page before ended. */
+  readonly cursor?: string
+}
+
+/** One page. */
+export interface Page<Item> {
+  readonly items: readonly Item[]
+  /** Asks for the next page; undefined at the end. */
+  readonly cursor: string | undefined
+}
+
+/** The searches. */
+export interface TraceSearch {
+  traces(search: Search): Promise<Page<Row<'traces'>>>
+  spans(search: Search): Promise<Page<Row<'spans'>>>
+  /** The values that a field has most often among the latest thousands, for lists to choose from. */
+  options(table: 'traces' | 'spans', workspace: string, field: string): Promise<readonly string[]>
+}
+
+/** How many of the latest rows options are gathered from: a list to choose from needs no more. */
+const optionRows = 5_000
+const mostOptions = 100
+
+/** The searches over a reader's connection. */
+export function traceSearch(query: Kysely<Tables>, dialect: Dialect): TraceSearch {
+  return {
+    traces: (search) => find(query, dialect, 'traces', traceFields, search),
+    spans: (search) => find(query, dialect, 'spans', spanFields, search),
+    async options(table, workspace, name) {
+      const fields = table === 'traces' ? traceFields : spanFields
+      const field = fields.find((known) => known.name === name)
+      if (field === undefined || field.type === 'MAP')
+        throw fail('not_found', { what: 'field', id: name.slice(0, 100) })
+      const column = sql.ref<string | number | null>(field.column)
+      const { rows } = await sql<{ value: string | number | null }>`
+        select value from (
+          select ${column} as value from ${sql.table(table)} where workspace = ${workspace}
+          order by started_at desc limit ${optionRows}
+        ) as latest where value is not null group by value order by count(*) desc limit ${mostOptions}`.execute(query)
+      const values = rows.map((row) => String(row.value)).filter((value) => value !== '')
+      return field.type === 'ARRAY' ? [...new Set(values.flatMap((value) => JSON.parse(value) as string[]))] : values
+    },
+  }
+}
+
+async function find<Name extends 'traces' | 'spans'>(
+  query: Kysely<Tables>,
+  dialect: Dialect,
+  table: Name,
+  fields: readonly Field[],
+  search: Search,
+): Promise<Page<Row<Name>>> {
+  const id = table === 'traces' ? ('trace_id' as const) : ('span_id' as const)
+  const expression = parseExpression(search.expression ?? '')
+  let select = (query as Kysely<Pick<Tables, 'traces'>>)
+    .selectFrom(table as 'traces')
+    .selectAll()
+    .where('workspace', '=', search.workspace)
+  if (search.from !== undefined) select = select.where('started_at', '>=', search.from)
+  if (search.to !== undefined) select = select.where('started_at', '<', search.to)
+  if (search.cursor !== undefined) {
+    const after = readCursor(search.cursor)
+    const column = sql.ref<string>(id)
+    select = select.where(({ or, and, eb }) =>
+      or([eb('started_at', '<', after.at), and([eb('started_at', '=', after.at), eb(column, '<', after.id)])]),
+    )
+  }
+  if (expression !== undefined) {
+    select = select.where((builder) => filterOf(expression, { fields, dialect }, builder as never))
+  }
+  const rows = (await select
+    .orderBy('started_at', 'desc')
+    .orderBy(sql.ref(id), 'desc')
+    .limit(search.limit + 1)
+    .execute()) as unknown as (Row<Name> & {
+    readonly started_at: number
+    readonly trace_id: string
+    readonly span_id?: string
+  })[]
+  const items = rows.slice(0, search.limit)
+  const last = rows.length > search.limit ? items.at(-1) : undefined
+  return { items, cursor: last === undefined ? undefined : writeCursor(last.started_at, last.span_id ?? last.trace_id) }
+}
+
+function writeCursor(at: number, id: string): string {
+  return Buffer.from(`${at}.${id}`).toString('base64url')
+}
+
+function readCursor(cursor: string): { readonly at: number; readonly id: string } {
+  const [, at, id] = /^(\d{1,16})\.([0-9a-f]{16,32})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? []
+  if (at === undefined || id === undefined) {
+    throw fail('invalid_value', { param: 'cursor', reason: 'it is not one that an answer of this server gave' })
+  }
+  return { at: Number(at), id }
+}

@@ -1,0 +1,237 @@
+// Traces and their spans in the database. A batch of spans and the traces they change are one transaction.
+import type { Database } from '../../database/connect.ts'
+import { forUpdate } from '../../database/dialect.ts'
+import type { Row } from '../../database/tables.ts'
+import { contentsOfCalls } from './call-content.ts'
+import type { SpanRows } from './rows.ts'
+import { type SummedSpan, sumTrace } from './sum.ts'
+
+/** A trace with all its spans, in the order they began. */
+export interface WholeTrace {
+  readonly trace: Row<'traces'>
+  readonly spans: readonly Row<'spans'>[]
+  /** Content by span id, where it is kept. */
+  readonly contents: ReadonlyMap<string, string>
+}
+
+/** The queries on the tables of traces. */
+export interface TraceStore {
+  /** Writes spans; one that is there already changes nothing. Returns how many were new. */
+  append(rows: readonly SpanRows[]): Promise<number>
+  /** A trace of the workspace; undefined where there is none. */
+  whole(workspace: string, traceId: string): Promise<WholeTrace | undefined>
+  /** Removes traces that began before the time (microseconds), `limit` at most; returns how many. */
+  removeTraces(workspace: string, before: number, limit: number): Promise<number>
+  /** Removes what was said before the time, and leaves the spans. */
+  removeContents(workspace: string, before: number, limit: number): Promise<number>
+}
+
+/** Columns that a sum needs: without the long texts. */
+const summed = [
+  ...([
+    'workspace',
+    'trace_id',
+    'span_id',
+    'parent_span_id',
+    'name',
+    'kind',
+    'started_at',
+    'duration',
+    'state',
+  ] as const),
+  ...(['source', 'service', 'environment', 'operation', 'provider', 'request_model', 'response_model'] as const),
+  ...(['response_id', 'conversation', 'user_name', 'key_id', 'tool_name', 'error_type', 'input_tokens'] as const),
+  ...(['output_tokens', 'cached_tokens', 'cache_write_tokens', 'cost', 'currency', 'attributes'] as const),
+] satisfies readonly (keyof SummedSpan)[]
+
+/** Rows of one statement: SQLite takes 32,766 values at most, and a span has 34. */
+const rowsAtOnce = 400
+
+/** The store over an open database. */
+export function traceStore({ query, dialect }: Pick<Database, 'query' | 'dialect'>): TraceStore {
+  return {
+    append: (rows) => append({ query, dialect }, rows),
+    async whole(workspace, traceId) {
+      const trace = await query
+        .selectFrom('traces')
+        .selectAll()
+        .where('workspace', '=', workspace)
+        .where('trace_id', '=', traceId)
+        .executeTakeFirst()
+      if (trace === undefined) return undefined
+      const spans = await query
+        .selectFrom('spans')
+        .selectAll()
+        .where('workspace', '=', workspace)
+        .where('trace_id', '=', traceId)
+        .orderBy('started_at')
+        .orderBy('span_id')
+        .execute()
+      const contents = await query
+        .selectFrom('span_contents')
+        .select(['span_id', 'content'])
+        .where('workspace', '=', workspace)
+        .where('trace_id', '=', traceId)
+        .execute()
+      const own = await contentsOfCalls(query, workspace, spans)
+      return {
+        trace,
+        spans,
+        contents: new Map([...own, ...contents.map((row) => [row.span_id, row.content] as const)]),
+      }
+    },
+    async removeTraces(workspace, before, limit) {
+      const old = await query
+        .selectFrom('traces')
+        .select('trace_id')
+        .where('workspace', '=', workspace)
+        .where('started_at', '<', before)
+        .orderBy('started_at')
+        .limit(limit)
+        .execute()
+      const ids = old.map((row) => row.trace_id)
+      if (ids.length === 0) return 0
+      await query.transaction().execute(async (transaction) => {
+        for (const table of ['span_contents', 'spans', 'traces'] as const) {
+          await transaction.deleteFrom(table).where('workspace', '=', workspace).where('trace_id', 'in', ids).execute()
+        }
+      })
+      return ids.length
+    },
+    async removeContents(workspace, before, limit) {
+      const old = await query
+        .selectFrom('span_contents')
+        .select(['trace_id', 'span_id'])
+        .where('workspace', '=', workspace)
+        .where('started_at', '<', before)
+        .limit(limit)
+        .execute()
+      for (const { trace_id, span_id } of old) {
+        await query
+          .deleteFrom('span_contents')
+          .where('workspace', '=', workspace)
+          .where('trace_id', '=', trace_id)
+          .where('span_id', '=', span_id)
+          .execute()
+      }
+      return old.length
+    },
+  }
+}
+
+async function append(
+  { query, dialect }: Pick<Database, 'query' | 'dialect'>,
+  rows: readonly SpanRows[],
+): Promise<number> {
+  if (rows.length === 0) return 0
+  // The same order everywhere, so that two nodes that write the same traces wait for each other and never in a circle.
+  const ordered = [...rows].sort((one, other) => (keyOf(one.span) < keyOf(other.span) ? -1 : 1))
+  return await query.transaction().execute(async (transaction) => {
+    const fresh: Row<'spans'>[] = []
+    for (const part of parts(ordered)) {
+      const inserted = await transaction
+        .insertInto('spans')
+        .values(part.map(({ span }) => span))
+        .onConflict((conflict) => conflict.columns(['workspace', 'trace_id', 'span_id']).doNothing())
+        .returning(['workspace', 'trace_id', 'span_id'])
+        .execute()
+      const keys = new Set(inserted.map(keyOf))
+      fresh.push(...part.map(({ span }) => span).filter((span) => keys.delete(keyOf(span))))
+      const contents = part.map(({ content }) => content).filter((content) => content !== undefined)
+      if (contents.length > 0) {
+        await transaction
+          .insertInto('span_contents')
+          .values(contents)
+          .onConflict((conflict) => conflict.doNothing())
+          .execute()
+      }
+    }
+    for (const [workspace, spans] of grouped(fresh, (span) => span.workspace)) {
+      await sum(transaction, dialect, workspace, spans)
+    }
+    return fresh.length
+  })
+}
+
+/** Writes the rows of the traces that the new spans belong to. */
+async function sum(
+  transaction: Database['query'],
+  dialect: Database['dialect'],
+  workspace: string,
+  fresh: readonly Row<'spans'>[],
+): Promise<void> {
+  const byTrace = grouped(fresh, (span) => span.trace_id)
+  const known = new Set(byTrace.keys())
+  for (const part of parts([...byTrace.values()].map(sumTrace))) {
+    // Where another node writes the same trace just now, this waits for it, and then the trace is a known one.
+    const made = await transaction
+      .insertInto('traces')
+      .values(part)
+      .onConflict((conflict) => conflict.columns(['workspace', 'trace_id']).doNothing())
+      .returning('trace_id')
+      .execute()
+    for (const { trace_id } of made) known.delete(trace_id)
+  }
+  for (const part of parts([...known])) await sumAgain(transaction, dialect, workspace, part)
+}
+
+/** Traces that were there before: summed over all their spans, while nobody else can. */
+async function sumAgain(
+  transaction: Database['query'],
+  dialect: Database['dialect'],
+  workspace: string,
+  ids: readonly string[],
+): Promise<void> {
+  const rows = transaction
+    .selectFrom('traces')
+    .select('trace_id')
+    .where('workspace', '=', workspace)
+    .where('trace_id', 'in', ids)
+    .orderBy('trace_id')
+  await forUpdate(dialect, rows).execute()
+  const spans = await transaction
+    .selectFrom('spans')
+    .select([...summed])
+    .where('workspace', '=', workspace)
+    .where('trace_id', 'in', ids)
+    .execute()
+  const sums = [...grouped(spans, (span) => span.trace_id).values()].map(sumTrace)
+  await transaction
+    .insertInto('traces')
+    .values(sums)
+    .onConflict((conflict) =>
+      conflict.columns(['workspace', 'trace_id']).doUpdateSet(({ ref }) => replaced((name) => ref(`excluded.${name}`))),
+    )
+    .execute()
+}
+
+const changing = [
+  ...(['root_span_id', 'name', 'service', 'environment', 'started_at', 'ended_at', 'duration', 'state'] as const),
+  ...(['error_count', 'span_count', 'gen_ai_count', 'model_calls', 'tool_calls', 'retrievals'] as const),
+  ...(['input_tokens', 'output_tokens', 'cached_tokens', 'cache_write_tokens', 'cost', 'currency'] as const),
+  ...(['model', 'models', 'tools', 'tags', 'conversation', 'user_name', 'key_id'] as const),
+]
+
+function replaced<Reference>(read: (name: (typeof changing)[number]) => Reference) {
+  return Object.fromEntries(changing.map((name) => [name, read(name)]))
+}
+
+type Key = Pick<Row<'spans'>, 'workspace' | 'trace_id' | 'span_id'>
+
+function keyOf({ workspace, trace_id, span_id }: Key): string {
+  return `${workspace}/${trace_id}/${span_id}`
+}
+
+function grouped<Item>(items: readonly Item[], key: (item: Item) => string): Map<string, Item[]> {
+  const groups = new Map<string, Item[]>()
+  for (const item of items) {
+    const group = groups.get(key(item))
+    if (group === undefined) groups.set(key(item), [item])
+    else group.push(item)
+  }
+  return groups
+}
+
+function* parts<Item>(items: readonly Item[]): Generator<Item[], void> {
+  for (let from = 0; from < items.length; from += rowsAtOnce) yield items.slice(from, from + rowsAtOnce)
+}
