@@ -23,7 +23,7 @@ import type { PullOptions } from './features/models/pull.ts'
 import { Pulls } from './features/models/pull-jobs.ts'
 import type { PullProgress } from './features/models/pull-progress.ts'
 import { createRegistry } from './features/models/registry.ts'
-import { pullOptions, servedModels } from './features/models/served.ts'
+import { placeOf, pullOptions, servedModels } from './features/models/served.ts'
 import { openPrices } from './features/prices/open.ts'
 import { loadVendorLists } from './features/prices/vendors.ts'
 import { spanExporter } from './features/traces/export.ts'
@@ -148,8 +148,11 @@ async function startEngine(config: Config, pulling: PullOptions, options: StartO
     options.onPull ?? (() => {}),
   )
   return await startPool({
-    models: models.map((model) => ({ ...model, ...engineSettings(config) })),
+    models: models.map((model) => ({ ...model, ...engineSettings(config), ...placeOf(model, config) })),
     threads: config.threads,
+    memoryBytes: config.modelsMemory,
+    idleMs: config.modelIdleTimeout,
+    loadTimeoutMs: config.loadTimeout,
     log: options.log,
     clock,
     environment: childEnvironment(compileCache()),

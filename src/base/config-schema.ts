@@ -104,6 +104,34 @@ export const configSchema = Type.Object({
       maximum: 1024,
     }),
   ),
+  'models-memory': Type.Optional(
+    Type.Integer({
+      description:
+        'Memory that all models together may take, a tenth of it left free; what is free at the start without it. Models that do not fit beside the others are loaded when they are called.',
+      minimum: 67_108_864,
+      maximum: Number.MAX_SAFE_INTEGER,
+      unit: 'size',
+    }),
+  ),
+  pin: Type.Array(Type.String({ minLength: 1 }), {
+    description: 'Name of a model that is never unloaded to make room for another one. Can be given again.',
+    default: [],
+  }),
+  priority: Type.Array(
+    Type.String({
+      minLength: 1,
+      pattern: '^.+=-?\\d{1,6}$',
+    }),
+    {
+      description: 'name=number: models of higher priority are unloaded last; 0 without it. Can be given again.',
+      default: [],
+    },
+  ),
+  'model-idle-timeout': duration(
+    'Time without a request after which a model is unloaded until it is called again; 0 keeps it loaded.',
+    0,
+  ),
+  'load-timeout': duration('How long a request waits for its model to be loaded.', 600_000),
   'queue-length': Type.Integer({
     description: 'Requests that may wait per model; more are refused with 429.',
     default: 256,

@@ -147,9 +147,21 @@ const kinds = {
     message: (f) => `This key may not use the model "${f['model']}". GET /v1/models lists those that it may use.`,
   },
   model_load_failed: server(503, false, (f) => `Model "${f['model']}" could not be loaded: ${f['reason']}`),
+  model_loading: server(
+    503,
+    true,
+    (f) =>
+      `Model "${f['model']}" is ${f['state'] === 'loading' ? `being loaded (${f['percent']} %)` : 'waiting to be loaded'} and takes longer than this request may wait. Try again in ${f['retryAfter']} s.`,
+  ),
   model_not_found: request(
     404,
     (f) => `There is no model "${f['model']}" here. GET /v1/models lists what this server has.`,
+  ),
+  model_unavailable: server(
+    503,
+    true,
+    (f) =>
+      `Model "${f['model']}" is not loaded and cannot be now: ${f['reason']}. Unpin or unload another model, or give the models more memory.`,
   ),
   not_found: request(404, (f) => `There is no ${f['what']} "${f['id']}".`),
   port_in_use: server(

@@ -22,9 +22,24 @@ import type { EngineProcess } from './process.ts'
 /** A request whose process died before anything was sent to its reader is sent again this often. More would let one bad request end process after process. */
 const retries = 1
 
+/** Where a model's engine comes from: it may have to be loaded first. */
+export interface EngineHost {
+  readonly card: ModelCard
+  /** Parallel sequences, loaded or not. */
+  readonly streams: number
+  /** Waits until the engine runs. Each call that resolves is followed by one `leave`; until then the process stays. */
+  enter(signal?: AbortSignal): Promise<EngineProcess>
+  leave(): void
+}
+
 /** A request on its way: what to do with what the engine says of it. */
 interface Pending {
   readonly request: EngineRequest
+  /** Aborts when nobody waits for it any more. */
+  readonly gone: AbortController
+  readonly signal: AbortSignal
+  /** The process that it was given, until its end. */
+  process: EngineProcess | undefined
   readonly events?: EventBuffer
   resolve?(result: unknown): void
   fail(error: unknown): void
@@ -38,25 +53,26 @@ interface Pending {
 
 /** Implements `Model` for one engine process. Made by the pool, which also feeds it the process's news. */
 export class LocalModel implements Model {
-  readonly card: ModelCard
-  readonly #process: EngineProcess
-  readonly #streams: number
+  readonly #host: EngineHost
   /** By id in the living child: until the child says `closed`. */
   readonly #sent = new Map<number, Pending>()
   #lastId = 0
   #load: EngineLoad = idleLoad
   #tokenizer: Promise<TokenizerInfo> | undefined
 
-  constructor(card: ModelCard, streams: number, process: EngineProcess) {
-    this.card = card
-    this.#streams = streams
-    this.#process = process
+  constructor(host: EngineHost) {
+    this.#host = host
+  }
+
+  get card(): ModelCard {
+    return this.#host.card
   }
 
   /** `running` is what the engine holds plus what it was sent and has not answered yet, so that admission never counts a stream twice as free. */
   load(): ModelLoad {
-    const running = Math.min(this.#streams, Math.max(this.#load.running, this.#sequences()))
-    return { streams: this.#streams, running, kvUse: this.#load.kvUse }
+    const { streams } = this.#host
+    const running = Math.min(streams, Math.max(this.#load.running, this.#sequences()))
+    return { streams, running, kvUse: this.#load.kvUse }
   }
 
   /** The engine's own counts, for `/metrics`. */
@@ -118,10 +134,14 @@ export class LocalModel implements Model {
     this.#sent.clear()
     for (const pending of lost) {
       pending.id = undefined
-      if (pending.over) continue
-      if (this.#process.stopping) pending.fail(fail('server_stopping'))
-      else if (pending.begun || pending.attempts > retries) pending.fail(this.#failure())
-      else this.#send(pending)
+      const again = !pending.over && !pending.begun && pending.attempts <= retries
+      if (again && pending.process?.stopping === false) {
+        this.#send(pending)
+        continue
+      }
+      const stopping = pending.process?.stopping === true
+      this.#release(pending)
+      if (!pending.over) pending.fail(stopping ? fail('server_stopping') : this.#failure())
     }
   }
 
@@ -139,7 +159,7 @@ export class LocalModel implements Model {
 
   #stream(request: EngineRequest, signal: AbortSignal): EventBuffer {
     const control = (type: 'pause' | 'resume') => {
-      if (pending.id !== undefined) this.#process.send({ type, id: pending.id })
+      if (pending.id !== undefined) pending.process?.send({ type, id: pending.id })
     }
     const events: EventBuffer = new EventBuffer(
       {
@@ -152,6 +172,8 @@ export class LocalModel implements Model {
     )
     const pending: Pending = {
       request,
+      ...leaving(signal),
+      process: undefined,
       events,
       fail: (error) => events.end(error),
       id: undefined,
@@ -165,7 +187,10 @@ export class LocalModel implements Model {
   #ask(request: EngineRequest, signal: AbortSignal): Promise<unknown> {
     if (signal.aborted) return Promise.reject(signal.reason)
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    const pending: Pending = { request, resolve, fail: reject, id: undefined, begun: false, over: false, attempts: 0 }
+    const pending: Pending = {
+      ...{ request, ...leaving(signal), process: undefined, resolve, fail: reject },
+      ...{ id: undefined, begun: false, over: false, attempts: 0 },
+    }
     const abort = () => {
       reject(signal.reason)
       this.#cancel(pending)
@@ -177,27 +202,43 @@ export class LocalModel implements Model {
 
   /** Sends at once to a living child, else as soon as there is one. */
   #send(pending: Pending): void {
-    this.#process.ready().then(
-      () => {
-        if (pending.over) return
+    this.#process(pending).then(
+      (process) => {
+        pending.process = process
+        if (pending.over) return this.#release(pending)
         this.#lastId += 1
         pending.id = this.#lastId
         pending.attempts += 1
         this.#sent.set(pending.id, pending)
-        this.#process.send({ type: 'request', id: pending.id, request: pending.request })
+        process.send({ type: 'request', id: pending.id, request: pending.request })
       },
       (error: unknown) => {
+        this.#release(pending)
+        if (pending.over) return
         pending.over = true
         pending.fail(error)
       },
     )
   }
 
+  /** A request keeps the process that it was given, through its restarts. */
+  async #process({ process, signal }: Pending): Promise<EngineProcess> {
+    if (process === undefined) return await this.#host.enter(signal)
+    await process.ready()
+    return process
+  }
+
+  #release(pending: Pending): void {
+    if (pending.process !== undefined) this.#host.leave()
+    pending.process = undefined
+  }
+
   /** The entry stays until the child says `closed`: until then its stream is not free. */
   #cancel(pending: Pending): void {
     if (pending.over) return
     pending.over = true
-    if (pending.id !== undefined) this.#process.send({ type: 'cancel', id: pending.id })
+    pending.gone.abort()
+    if (pending.id !== undefined) pending.process?.send({ type: 'cancel', id: pending.id })
   }
 
   #deliver(pending: Pending, { id, events, result, failure, closed }: Delivery): void {
@@ -211,6 +252,14 @@ export class LocalModel implements Model {
       else if (closed) pending.events?.end()
       if (failure !== undefined || closed) pending.over = true
     }
-    if (closed) this.#sent.delete(id)
+    if (!closed) return
+    this.#sent.delete(id)
+    this.#release(pending)
   }
+}
+
+/** A reader may leave without its signal. */
+function leaving(signal: AbortSignal): Pick<Pending, 'gone' | 'signal'> {
+  const gone = new AbortController()
+  return { gone, signal: AbortSignal.any([signal, gone.signal]) }
 }

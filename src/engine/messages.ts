@@ -44,6 +44,8 @@ export type EngineRequest =
 /** Server → child. Ids are chosen by the server and never used twice in one child. */
 export type ToEngine =
   | { readonly type: 'load'; readonly settings: EngineSettings }
+  /** Say `ready` with the model's card, from its metadata and vocabulary alone; nothing else follows. */
+  | { readonly type: 'describe'; readonly settings: EngineSettings }
   | { readonly type: 'request'; readonly id: number; readonly request: EngineRequest }
   | { readonly type: 'cancel'; readonly id: number }
   /** The reader is behind: decode nothing more of this request until `resume`. */

@@ -1,39 +1,37 @@
-// The models of this machine: plans them, starts a process for each, hands out Models. Knows no request and no HTTP.
+// The models of this machine: plans them, loads what is asked for, makes room by unloading what is missed least, hands out Models.
+// Knows no request and no HTTP.
 
-import { statSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Clock, systemClock } from '../base/clock.ts'
-import { fail } from '../base/errors.ts'
+import { Failure, fail } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Model } from '../wire/model.ts'
+import { chooseVictims } from './evict.ts'
 import { readHeader } from './header.ts'
-import { LocalModel } from './local-model.ts'
-import type { EngineLoad, EngineSettings, Pooling } from './messages.ts'
-import { machineAfter, type Plan, planModel } from './plan.ts'
+import type { ModelHeader } from './header-types.ts'
+import { Member, type MemberState, type PoolModel } from './member.ts'
+import type { EngineLoad } from './messages.ts'
+import { machineAfter, type Plan, type PlanWishes, planModel } from './plan.ts'
 import { type Machine, readMachine } from './plan-machine.ts'
-import { type EngineListener, EngineProcess } from './process.ts'
+import { margin } from './plan-memory.ts'
 
-/** A model to serve. What is absent the plan decides. */
-export interface PoolModel {
-  readonly name: string
-  readonly aliases?: readonly string[]
-  /** A GGUF file. */
-  readonly path: string
-  readonly streams?: number | undefined
-  readonly contextLength?: number | undefined
-  readonly pooling?: Pooling | undefined
-  readonly kvType?: 'f16' | 'q8_0' | undefined
-  readonly layout?: 'split' | 'unified' | undefined
-  /** sha256 of the file, when known. */
-  readonly digest?: string | null | undefined
-}
+export type { PoolModel } from './member.ts'
 
 /** How a pool is started. */
 export interface PoolOptions {
   readonly models: readonly PoolModel[]
   /** Threads of all models together; the free cores without it. */
   readonly threads?: number | undefined
+  /** Bytes that all models may take together; what is free at the start without it. A tenth of it is left free. */
+  readonly memoryBytes?: number | undefined
+  /** Milliseconds without a request after which a model is unloaded; 0 or absent: never. */
+  readonly idleMs?: number | undefined
+  /** Longest that a request waits for its model to be loaded, in milliseconds; ten minutes without it. */
+  readonly loadTimeoutMs?: number | undefined
   readonly log: Log
   readonly clock?: Clock
+  /** What the machine offers; read from the system without it. */
+  readonly machine?: Machine
   /** Variables that the engine processes get. Nothing else of the server's environment reaches them. */
   readonly environment?: Readonly<Record<string, string>>
   /** Loading progress, 0–1. */
@@ -47,13 +45,61 @@ export interface EngineMetrics extends EngineLoad {
   readonly restarts: number
 }
 
+/** One model's place in the pool. */
+export interface ModelState {
+  readonly model: string
+  readonly state: MemberState
+  readonly pinned: boolean
+  readonly priority: number
+  /** Milliseconds after which it is unloaded when idle; 0: never. */
+  readonly idleMs: number
+  /** 0–1 while loading. */
+  readonly fraction: number
+  readonly plan: Plan
+  /** Plans that found too little memory before this one. */
+  readonly reduced: readonly string[]
+  readonly running: number
+  /** Requests that wait for it to be loaded. */
+  readonly waiting: number
+  /** Milliseconds without a request. */
+  readonly quietMs: number
+  /** Milliseconds that loading takes. */
+  readonly loadMs: number
+  readonly loads: number
+  readonly restarts: number
+  /** Why the last load failed; null after one that went well. */
+  readonly failure: Failure | null
+}
+
+/** What is to change of a model's place. */
+export interface MemberChange {
+  readonly pinned?: boolean | undefined
+  readonly priority?: number | undefined
+  readonly idleMs?: number | undefined
+}
+
 /** Running models. */
 export interface Pool {
+  /** All models, loaded or not: calling one loads it. */
   readonly models: readonly Model[]
+  /** Plans of the models that are loaded. */
   readonly plans: readonly Plan[]
+  /** Bytes that all models may take together. */
+  readonly memoryBytes: number
+  states(): readonly ModelState[]
   metrics(): readonly EngineMetrics[]
-  /** Process id of each model's engine, undefined while it restarts: for `doctor` and for tests that end one. */
+  /** Process id of each model's engine, undefined while it is not there: for `doctor` and for tests that end one. */
   processIds(): readonly (number | undefined)[]
+  /** Plans another model, which is loaded when it is first called. Throws `invalid_value` for a name that is taken, `model_load_failed`. */
+  add(model: PoolModel): Promise<Model>
+  /** Lets requests at work end, unloads a model and forgets it. Throws like `unload`. */
+  remove(name: string): Promise<void>
+  /** Loads a model, unloading others where it needs their room. Throws `model_not_found`, and why it cannot be loaded. */
+  load(name: string): Promise<void>
+  /** Lets requests at work end and unloads a model; the next call loads it again. Throws `model_not_found`, `invalid_value` for a pinned one. */
+  unload(name: string): Promise<void>
+  /** Throws `model_not_found`. */
+  change(name: string, change: MemberChange): void
   /** Ends all engine processes; requests at work fail with `server_stopping`. */
   stop(): Promise<void>
 }
@@ -61,111 +107,320 @@ export interface Pool {
 /** Part of the free memory after the plan that may hold the KV of streams that made room, and its limit. */
 const spillShare = 0.25
 const spillLimit = 2 * 2 ** 30
+/** How often idle models are looked for. */
+const sweepMs = 1_000
+/** A context shorter than this is not worth having beside others: such a model is loaded alone, when it is called. */
+const worthwhileContext = 4096
+const usualLoadTimeoutMs = 600_000
 
-/** Plans and starts all models. Rejects with `model_load_failed` when one cannot be loaded; the others are then ended again. */
+/** Plans all models and starts those that fit together, in order. Rejects with `model_load_failed` when one cannot be loaded at all. */
 export async function startPool(options: PoolOptions): Promise<Pool> {
-  const machine = readMachine()
-  const threads = shareThreads(options.threads, options.models.length)
-  const plans: Plan[] = []
-  let left = machine
-  for (const [index, model] of options.models.entries()) {
-    const plan = planOne(model, left, threads[index], options.models.length)
-    left = machineAfter(left, plan)
-    plans.push(plan)
-  }
-  const spillBytes = Math.min(spillLimit, (left.availableBytes * spillShare) / Math.max(1, plans.length))
-  const members = options.models.map((model, index) => {
-    const plan = plans[index]
-    if (plan === undefined) throw fail('internal_error')
-    return new Member(settingsOf(model, plan, spillBytes), options)
-  })
+  const pool = new EnginePool(options)
   try {
-    await Promise.all(members.map((member) => member.start()))
+    await pool.start()
+    return pool
   } catch (error) {
-    await Promise.all(members.map((member) => member.process.stop()))
+    await pool.stop()
     throw error
-  }
-  return {
-    models: members.map((member) => member.model),
-    plans,
-    metrics: () => members.map((member) => member.metrics()),
-    processIds: () => members.map((member) => member.process.processId),
-    stop: async () => {
-      await Promise.all(members.map((member) => member.process.stop()))
-    },
   }
 }
 
-/** One model with its process. */
-class Member implements EngineListener {
-  readonly process: EngineProcess
-  readonly #settings: EngineSettings
+class EnginePool implements Pool {
+  readonly memoryBytes: number
   readonly #options: PoolOptions
-  #model: LocalModel | undefined
+  readonly #machine: Machine
+  readonly #members = new Map<string, Member>()
+  /** Models that wait for room, in the order of being asked for. */
+  readonly #wants: Member[] = []
+  #working = false
+  /** Bytes for which room is being made. */
+  #promised = 0
+  #sweep: NodeJS.Timeout | undefined
 
-  constructor(settings: EngineSettings, options: PoolOptions) {
-    this.#settings = settings
+  constructor(options: PoolOptions) {
     this.#options = options
-    const { log, clock = systemClock, environment = {} } = options
-    this.process = new EngineProcess({ settings, listener: this, log, clock, environment })
+    const machine = options.machine ?? readMachine()
+    const availableBytes = options.memoryBytes ?? machine.availableBytes
+    this.#machine = { ...machine, availableBytes }
+    this.memoryBytes = availableBytes
   }
 
-  get model(): LocalModel {
-    if (this.#model === undefined) throw fail('internal_error')
-    return this.#model
+  get models(): readonly Model[] {
+    return this.#all().map((member) => member.model)
+  }
+
+  get plans(): readonly Plan[] {
+    return this.#all()
+      .filter(({ state }) => state !== 'unloaded')
+      .map(({ plan }) => plan)
   }
 
   async start(): Promise<void> {
-    const { card } = await this.process.ready()
-    this.#model = new LocalModel(card, this.#settings.context.streams, this.process)
+    const { models } = this.#options
+    let left = this.#machine
+    const together: Member[] = []
+    // Pinned ones first: the others come and go in what is left.
+    const order = [...models.keys()].sort((one, other) => pinRank(models[one]) - pinRank(models[other]) || one - other)
+    const members: Member[] = []
+    for (const index of order) {
+      const model = models[index]
+      if (model === undefined) continue
+      const { member, fits } = this.#member(model, left, this.#threadsOf(index))
+      members[index] = member
+      if (!fits) continue
+      left = machineAfter(left, member.plan)
+      together.push(member)
+    }
+    for (const member of members) this.#members.set(member.name, member)
+    await Promise.all(together.map((member) => member.start()))
+    const failed = together.find((member) => member.state !== 'ready')
+    if (failed !== undefined) throw failed.failure ?? fail('engine_failed', { model: failed.name })
+    // One process at a time: each reads a vocabulary only.
+    for (const member of members) if (!together.includes(member)) await member.describe()
+    this.#sweep = setInterval(() => this.#unloadIdle(), sweepMs)
+    this.#sweep.unref()
   }
 
-  metrics(): EngineMetrics {
-    const { name, context } = this.#settings
-    return { ...this.model.counts, model: name, streams: context.streams, restarts: this.process.restarts }
+  states(): readonly ModelState[] {
+    return this.#all().map((member) => ({
+      ...{ model: member.name, state: member.state, pinned: member.pinned, priority: member.priority },
+      ...{ idleMs: this.#idleMs(member), fraction: member.fraction, plan: member.plan, reduced: member.reduced },
+      ...{ running: member.leases, waiting: member.waiting, quietMs: member.quietMs, loadMs: member.loadMs },
+      ...{ loads: member.loads, restarts: member.process?.restarts ?? 0, failure: member.failure ?? null },
+    }))
   }
 
-  news(...news: Parameters<EngineListener['news']>): void {
-    this.#model?.news(...news)
+  metrics(): readonly EngineMetrics[] {
+    return this.#all().map((member) => ({
+      ...member.model.counts,
+      model: member.name,
+      streams: member.streams,
+      restarts: member.process?.restarts ?? 0,
+    }))
   }
 
-  pulse(load: EngineLoad): void {
-    this.#model?.pulse(load)
+  processIds(): readonly (number | undefined)[] {
+    return this.#all().map((member) => member.process?.processId)
   }
 
-  lost(): void {
-    this.#model?.lost()
+  async add(model: PoolModel): Promise<Model> {
+    if (this.#members.has(model.name)) {
+      throw fail('invalid_value', { param: 'model', reason: `there is a model "${model.name}" already` })
+    }
+    const { member } = this.#member(model, this.#machine, this.#threadsOf(0))
+    await member.describe()
+    this.#members.set(member.name, member)
+    return member.model
   }
 
-  loading(fraction: number): void {
-    this.#options.onProgress?.(this.#settings.name, fraction)
+  async remove(name: string): Promise<void> {
+    await this.unload(name)
+    const member = this.#find(name)
+    this.#members.delete(name)
+    await member.stop()
+  }
+
+  async load(name: string): Promise<void> {
+    await this.#find(name).load()
+  }
+
+  async unload(name: string): Promise<void> {
+    const member = this.#find(name)
+    if (member.pinned) {
+      throw fail('invalid_value', { param: 'model', reason: `"${name}" is pinned; unpin it first` })
+    }
+    while (member.state === 'loading') await delay(20)
+    await member.unload()
+    this.#return(name)
+    this.#look()
+  }
+
+  change(name: string, { pinned, priority, idleMs }: MemberChange): void {
+    const member = this.#find(name)
+    if (pinned !== undefined) member.pinned = pinned
+    if (priority !== undefined) member.priority = priority
+    if (idleMs !== undefined) member.idleMs = idleMs
+    this.#look()
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#sweep)
+    await Promise.all(this.#all().map((member) => member.stop()))
+  }
+
+  #all(): readonly Member[] {
+    return [...this.#members.values()]
+  }
+
+  #find(name: string): Member {
+    const member = this.#members.get(name)
+    if (member === undefined) throw fail('model_not_found', { model: name.slice(0, 200), param: 'model' })
+    return member
+  }
+
+  /** Plans a model beside those that are there; where that leaves it a poor context, as if it were alone. */
+  #member(model: PoolModel, left: Machine, threads: number | undefined): { member: Member; fits: boolean } {
+    const header = readHeader(model.path, model.name)
+    const wishes = wishesOf(model, threads, this.#options.models.length)
+    const beside = attemptPlan(header, left, wishes)
+    const alone = left === this.#machine ? beside : attemptPlan(header, this.#machine, wishes)
+    const worthwhile = (plan: Plan | Failure): plan is Plan =>
+      !(plan instanceof Failure) &&
+      (alone instanceof Failure || plan.contextLength >= Math.min(worthwhileContext, alone.contextLength))
+    const fits = worthwhile(beside)
+    const plan = fits ? beside : alone
+    if (plan instanceof Failure) throw plan
+    const { log, clock = systemClock, environment = {}, onProgress } = this.#options
+    const member = new Member({
+      ...{ model, header, wishes, plan, log, clock, environment, onProgress },
+      machine: fits ? left : this.#machine,
+      spillBytes: () => this.#spillBytes(),
+      want: (wanted) => this.#want(wanted),
+      loadTimeoutMs: this.#options.loadTimeoutMs ?? usualLoadTimeoutMs,
+    })
+    return { member, fits }
+  }
+
+  /** Equal parts of what the user gave, the first models one more where it does not come out even. Undefined: the plan's own count. */
+  #threadsOf(index: number): number | undefined {
+    const { threads, models } = this.#options
+    if (threads === undefined) return undefined
+    return Math.max(1, Math.floor(threads / models.length) + (index < threads % models.length ? 1 : 0))
+  }
+
+  /** Bytes that no model has taken. */
+  #free(): number {
+    const taken = this.#all().reduce((sum, member) => sum + (member.state === 'unloaded' ? 0 : member.bytes), 0)
+    return this.memoryBytes * (1 - margin) - taken
+  }
+
+  #spillBytes(): number {
+    const loaded = this.#all().filter(({ state }) => state !== 'unloaded').length
+    return Math.max(0, Math.min(spillLimit, (this.#free() * spillShare) / Math.max(1, loaded)))
+  }
+
+  #idleMs(member: Member): number {
+    return member.idleMs ?? this.#options.idleMs ?? 0
+  }
+
+  /** What fits beside the others is loaded at once; the rest waits for room, one after the other. */
+  #want(member: Member): void {
+    if (member.state === 'loading' || this.#wants.includes(member)) return
+    if (member.state === 'unloaded' && member.bytes <= this.#free() - this.#promised) {
+      void member.start().then(() => this.#look())
+      return
+    }
+    this.#wants.push(member)
+    this.#look()
+  }
+
+  #look(): void {
+    void this.#work()
+  }
+
+  async #work(): Promise<void> {
+    if (this.#working) return
+    this.#working = true
+    try {
+      for (let next = this.#wants.shift(); next !== undefined; next = this.#wants.shift()) {
+        if (!next.wanted || (await this.#isServed(next))) continue
+        try {
+          this.#promised = next.parts.plan.memory.total
+          if (!(await this.#makeRoom(next))) continue
+          const started = next.start()
+          this.#promised = 0
+          await started
+        } catch (error) {
+          next.refuse(error instanceof Failure ? error : fail('internal_error', {}, error))
+        } finally {
+          this.#promised = 0
+        }
+      }
+    } finally {
+      this.#working = false
+    }
+  }
+
+  /** Whether it is loaded, or being loaded, by now. */
+  async #isServed(member: Member): Promise<boolean> {
+    // It is being unloaded and was called meanwhile.
+    while (member.state === 'draining') await delay(10)
+    return member.state !== 'unloaded'
+  }
+
+  /** Unloads others until there is room; false when nobody waits for it any more. Throws `model_unavailable` where that cannot be. */
+  async #makeRoom(wanted: Member): Promise<boolean> {
+    const bytes = wanted.parts.plan.memory.total
+    while (wanted.wanted) {
+      const lacking = bytes - this.#free()
+      if (lacking <= 0) return true
+      const choice = chooseVictims(this.#residents(), lacking, wanted.priority)
+      if (choice.type === 'evict') {
+        await Promise.all(choice.names.map((name) => this.#members.get(name)?.unload()))
+        for (const name of choice.names) this.#return(name)
+      } else if (choice.type === 'wait') {
+        await delay(Math.min(100, Math.max(1, choice.milliseconds)))
+      } else if (this.#all().some(({ state }) => state === 'loading' || state === 'draining')) {
+        await delay(50)
+      } else {
+        throw this.#unavailable(wanted, bytes)
+      }
+    }
+    return false
+  }
+
+  /** A model that was called while it was unloaded stands in line again. */
+  #return(name: string): void {
+    const member = this.#members.get(name)
+    if (member?.wanted === true && member.state === 'unloaded' && !this.#wants.includes(member))
+      this.#wants.push(member)
+  }
+
+  #residents() {
+    return this.#all()
+      .filter(({ state }) => state === 'ready')
+      .map((member) => ({
+        ...{ name: member.name, bytes: member.bytes, pinned: member.pinned, priority: member.priority },
+        ...{ busy: member.leases > 0, reloadMs: member.loadMs, usesPerHour: member.usesPerHour, stayMs: member.stayMs },
+      }))
+  }
+
+  #unavailable(wanted: Member, bytes: number): Failure {
+    const pinned = this.#all().filter((member) => member.pinned && member.state !== 'unloaded')
+    const names = pinned.map(({ name }) => `"${name}"`).join(', ')
+    const mebibytes = (count: number) => `${Math.ceil(count / 2 ** 20)} MiB`
+    const reason = `it needs ${mebibytes(bytes)}, ${mebibytes(Math.max(0, this.#free()))} are free, and the rest is held by ${names} (pinned)`
+    return fail('model_unavailable', { model: wanted.name, reason, retryAfter: 60 })
+  }
+
+  #unloadIdle(): void {
+    for (const member of this.#all()) {
+      const idleMs = this.#idleMs(member)
+      if (member.state !== 'ready' || member.pinned || idleMs === 0 || member.quietMs < idleMs) continue
+      this.#options.log.info({ model: member.name, idleMs }, 'idle: unloaded')
+      void member
+        .unload()
+        .then(() => this.#return(member.name))
+        .then(() => this.#look())
+    }
   }
 }
 
-/** Equal parts of what the user gave, the first models one more where it does not come out even. Undefined: the plan's own count. */
-function shareThreads(wanted: number | undefined, models: number): (number | undefined)[] {
-  return Array.from({ length: models }, (_, index) => {
-    if (wanted === undefined) return undefined
-    return Math.max(1, Math.floor(wanted / models) + (index < wanted % models ? 1 : 0))
-  })
+function pinRank(model: PoolModel | undefined): number {
+  return model?.pinned === true ? 0 : 1
 }
 
-function planOne(model: PoolModel, machine: Machine, threads: number | undefined, models: number): Plan {
+function attemptPlan(header: ModelHeader, machine: Machine, wishes: PlanWishes): Plan | Failure {
+  try {
+    return planModel(header, machine, wishes)
+  } catch (error) {
+    if (error instanceof Failure) return error
+    throw error
+  }
+}
+
+function wishesOf(model: PoolModel, threads: number | undefined, models: number): PlanWishes {
   const { name, streams, contextLength, kvType, layout } = model
-  const wishes = { name, streams, contextLength, kvType, layout, threads, models }
-  const given = Object.fromEntries(Object.entries(wishes).filter(([, value]) => value !== undefined))
-  return planModel(readHeader(model.path, name), machine, given)
-}
-
-function settingsOf(model: PoolModel, plan: Plan, spillBytes: number): EngineSettings {
-  return {
-    name: model.name,
-    aliases: model.aliases ?? [],
-    path: model.path,
-    digest: model.digest ?? null,
-    createdAt: Math.trunc(statSync(model.path).mtimeMs),
-    context: plan,
-    spillBytes,
-    ...(model.pooling === undefined ? {} : { pooling: model.pooling }),
-  }
+  const wishes = { name, streams, contextLength, kvType, layout, threads, models: Math.max(1, models) }
+  return Object.fromEntries(Object.entries(wishes).filter(([, value]) => value !== undefined))
 }

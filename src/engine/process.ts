@@ -52,6 +52,8 @@ export class EngineProcess {
   #startedAt = 0
   #heardAt = 0
   #stopping = false
+  #lastSignal: NodeJS.Signals | null = null
+  readonly #purpose: 'load' | 'describe'
   #watch: NodeJS.Timeout | undefined
   #retry: NodeJS.Timeout | undefined
 
@@ -62,8 +64,11 @@ export class EngineProcess {
     clock: Clock
     /** The whole environment of the child. It holds no secrets because nothing is inherited. */
     environment: Readonly<Record<string, string>>
+    /** `describe` reads the vocabulary only, for the card of a model that is not loaded yet; `load` without it. */
+    purpose?: 'load' | 'describe'
   }) {
     this.#settings = options.settings
+    this.#purpose = options.purpose ?? 'load'
     this.#listener = options.listener
     this.#log = options.log.child({ model: options.settings.name })
     this.#clock = options.clock
@@ -79,6 +84,11 @@ export class EngineProcess {
   /** Process id, undefined between two lives. */
   get processId(): number | undefined {
     return this.#child?.pid
+  }
+
+  /** The signal that ended the last child, null where it ended by itself: the system's SIGKILL tells of memory that ran out. */
+  get lastSignal(): NodeJS.Signals | null {
+    return this.#lastSignal
   }
 
   /** Whether it was told to end for good. */
@@ -139,7 +149,7 @@ export class EngineProcess {
     })
     this.#watch = setInterval(() => this.#checkSilence(), 1_000)
     this.#watch.unref()
-    this.send({ type: 'load', settings: this.#settings })
+    this.send({ type: this.#purpose, settings: this.#settings })
   }
 
   #hear(message: FromEngine): void {
@@ -161,6 +171,7 @@ export class EngineProcess {
   #exited(code: number | null, signal: NodeJS.Signals | null): void {
     clearInterval(this.#watch)
     this.#child = undefined
+    this.#lastSignal = signal
     const lived = this.#clock.elapsed() - this.#startedAt
     const failure = this.#failure ?? fail('engine_failed', { model: this.#settings.name })
     this.#ready.reject(failure)

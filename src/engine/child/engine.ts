@@ -69,9 +69,21 @@ export async function startEngine(
     }),
     sampling: recommendedSampling(model),
     pooling,
-    card: cardOf(settings, model, context, format, pooling, family !== undefined),
+    card: cardOf(settings, model, context.contextLength, format, pooling, family !== undefined),
     build: `llama.cpp-${library.version}`,
   }
+}
+
+/** The card of a model that is not loaded, with the context that was planned. @throws Failure `model_load_failed` */
+export async function describeModel(settings: EngineSettings, log: EngineLog): Promise<Pick<Engine, 'card' | 'build'>> {
+  const library = openLibrary(log)
+  const model = await loadModel(declareFunctions(library), settings.path, { vocabularyOnly: true })
+  const facts = vocabularyFacts(model.vocabulary, (key) => model.metadata(key))
+  const pooling = settings.pooling ?? poolingOf(model) ?? 'none'
+  const fills = fillInTheMiddle(facts.tokens) !== undefined
+  const contextLength = Math.ceil(settings.context.contextLength / 256) * 256
+  const card = cardOf(settings, model, contextLength, detectFormat(facts), pooling, fills)
+  return { card, build: `llama.cpp-${library.version}` }
 }
 
 function once<T>(make: () => T): () => T {
@@ -111,7 +123,7 @@ function guidanceVocabulary(vocabulary: Vocabulary, format: ChatFormat) {
 function cardOf(
   settings: EngineSettings,
   model: LoadedModel,
-  context: Context,
+  contextLength: number,
   format: ChatFormat,
   pooling: Pooling,
   fills: boolean,
@@ -125,7 +137,7 @@ function cardOf(
     description: model.metadata('general.name') ?? model.description,
     ownedBy: model.metadata('general.organization') ?? 'galerne',
     createdAt: settings.createdAt,
-    contextLength: context.contextLength,
+    contextLength,
     vocabularySize: model.vocabulary.size,
     defaultTemperature: recommendedSampling(model).temperature ?? null,
     capabilities: {

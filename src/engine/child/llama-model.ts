@@ -17,6 +17,8 @@ export interface LoadOptions {
   readonly checkTensors?: boolean
   /** Layers to put on a GPU; absent: as many as there are. */
   readonly gpuLayers?: number
+  /** Metadata and vocabulary without the weights. */
+  readonly vocabularyOnly?: boolean
 }
 
 /** Weights in memory and facts about them. */
@@ -71,6 +73,7 @@ export async function loadModel(llama: Llama, path: string, options: LoadOptions
       ...llama.modelDefaults(),
       progress_callback: progress,
       check_tensors: options.checkTensors ?? true,
+      vocab_only: options.vocabularyOnly ?? false,
       ...(options.gpuLayers === undefined ? {} : { n_gpu_layers: options.gpuLayers }),
     }
     const pointer = await promisify(llama.modelLoad.async)(path, params)

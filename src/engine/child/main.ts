@@ -3,7 +3,7 @@
 import { systemClock } from '../../base/clock.ts'
 import { Failure, fail } from '../../base/errors.ts'
 import type { EngineSettings, FromEngine, ToEngine } from '../messages.ts'
-import { startEngine } from './engine.ts'
+import { describeModel, startEngine } from './engine.ts'
 import { Outbox } from './outbox.ts'
 import { Requests } from './requests.ts'
 
@@ -39,6 +39,11 @@ function isExpected(level: 'warn' | 'error', line: string): boolean {
   return level === 'warn' || /(failed with error 1|compute status: 1|ret = 2)$/.test(line)
 }
 
+async function describe(settings: EngineSettings): Promise<void> {
+  const { card, build } = await describeModel(settings, () => {})
+  send({ type: 'ready', card, engine: build })
+}
+
 function pulse(): void {
   if (requests === undefined) return
   requests.wake()
@@ -59,6 +64,9 @@ function receive(message: ToEngine): void {
   if (message.type === 'load') {
     const { settings } = message
     load(settings).catch((error: unknown) => end(error, settings.name))
+  } else if (message.type === 'describe') {
+    const { settings } = message
+    describe(settings).catch((error: unknown) => end(error, settings.name))
   } else if (message.type === 'stop') {
     process.exit(0)
   } else if (message.type === 'request') {

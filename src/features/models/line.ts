@@ -35,7 +35,9 @@ export function line(bare: Model, options: { readonly clock: Clock; readonly que
   }
 
   const model: Model = {
-    card: bare.card,
+    get card() {
+      return bare.card
+    },
     load: () => bare.load(),
     chat: (call, signal) => generate(workOf(call, chatLength(call), signal, bare.card), () => bare.chat(call, signal)),
     complete: (call, signal) =>

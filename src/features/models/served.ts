@@ -74,7 +74,30 @@ export async function servedModels(
     }
     served.push(model)
   }
+  checkPlaces(served, config)
   return served
+}
+
+/** A name that pins or prefers nothing is a mistake, and would be found out too late. */
+function checkPlaces(served: readonly ServedModel[], { pin, priority }: Config): void {
+  const known = new Set(served.flatMap(({ name, aliases }) => [name, ...aliases]))
+  for (const [param, names] of [
+    ['pin', pin],
+    ['priority', priority.map((text) => text.replace(/=-?\d+$/, ''))],
+  ] as const) {
+    const unknown = names.find((name) => !known.has(name))
+    if (unknown !== undefined) throw fail('invalid_value', { param, reason: `no model is served as "${unknown}"` })
+  }
+}
+
+/** How a model is kept, by the settings `pin` and `priority`, which name it as it is served or by an alias. */
+export function placeOf(
+  { name, aliases }: Pick<ServedModel, 'name' | 'aliases'>,
+  config: Pick<Config, 'pin' | 'priority'>,
+): { readonly pinned: boolean; readonly priority: number } {
+  const isMeant = (given: string) => given === name || aliases.includes(given)
+  const found = config.priority.map((text) => /^(.+)=(-?\d+)$/.exec(text)).find((match) => isMeant(match?.[1] ?? ''))
+  return { pinned: config.pin.some(isMeant), priority: Number(found?.[2] ?? 0) }
 }
 
 /** `mine=~/weights/model.gguf` → the name and the reference, with the user's home in place of `~`. */

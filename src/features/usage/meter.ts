@@ -66,7 +66,9 @@ export function meter(model: Model, tools: MeterTools): Model {
     }
   }
   return {
-    card: model.card,
+    get card() {
+      return model.card
+    },
     load: () => model.load(),
     chat: (call, signal) => watch('chat', call, () => model.chat(call, signal)),
     complete: (call, signal) => watch('complete', call, () => model.complete(call, signal)),

@@ -1,0 +1,401 @@
+// One model of the pool: loaded or not, its process, who uses it and who waits for it. Whether it may load, the pool decides.
+
+import { statSync } from 'node:fs'
+import type { Clock } from '../base/clock.ts'
+import { Failure, fail } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { ModelCard } from '../wire/model.ts'
+import type { ModelHeader } from './header-types.ts'
+import { type EngineHost, LocalModel } from './local-model.ts'
+import type { EngineLoad, EngineSettings, Pooling } from './messages.ts'
+import type { Plan, PlanWishes } from './plan.ts'
+import type { Machine } from './plan-machine.ts'
+import { type EngineListener, EngineProcess } from './process.ts'
+import { smallerPlans } from './smaller-plans.ts'
+
+/** A model to serve. What is absent the plan decides. */
+export interface PoolModel {
+  readonly name: string
+  readonly aliases?: readonly string[]
+  /** A GGUF file, the first one of several. */
+  readonly path: string
+  readonly streams?: number | undefined
+  readonly contextLength?: number | undefined
+  readonly pooling?: Pooling | undefined
+  readonly kvType?: 'f16' | 'q8_0' | undefined
+  readonly layout?: 'split' | 'unified' | undefined
+  /** sha256 of the weights, when known. */
+  readonly digest?: string | null | undefined
+  /** Never unloaded to make room. */
+  readonly pinned?: boolean | undefined
+  /** Models of higher priority are unloaded last; 0 without it. */
+  readonly priority?: number | undefined
+}
+
+/** Where a model is in its life. */
+export type MemberState = 'unloaded' | 'loading' | 'ready' | 'draining'
+
+/** What a member is made of. */
+export interface MemberParts {
+  readonly model: PoolModel
+  readonly header: ModelHeader
+  readonly machine: Machine
+  readonly wishes: PlanWishes
+  readonly plan: Plan
+  readonly log: Log
+  readonly clock: Clock
+  readonly environment: Readonly<Record<string, string>>
+  readonly spillBytes: () => number
+  /** Somebody waits for it to be loaded. */
+  readonly want: (member: Member) => void
+  readonly onProgress?: ((model: string, fraction: number) => void) | undefined
+  /** Longest that a request waits for a load, in milliseconds. */
+  readonly loadTimeoutMs: number
+}
+
+interface Waiter {
+  readonly grant: PromiseWithResolvers<EngineProcess>
+  readonly end: () => void
+}
+
+/** Uses count for so long: half as much after each. */
+const halfLifeMs = 30 * 60_000
+/** What loading is taken to cost before it was measured, in milliseconds a mebibyte. */
+const guessedLoadMs = 1.5
+/** A model that was just loaded and is in demand stays for as long as its load took, between these. */
+const stay = { least: 500, most: 10_000 }
+/** One whose last request is this long over is in no demand. */
+const idleAfterMs = 250
+
+/** Keeps the promise that a process given out by `enter` runs until `leave`. */
+export class Member implements EngineHost, EngineListener {
+  readonly model: LocalModel
+  readonly parts: MemberParts
+  plan: Plan
+  pinned: boolean
+  priority: number
+  /** Unloaded after so many milliseconds without a request; 0: never. Undefined: as the pool does. */
+  idleMs: number | undefined
+  state: MemberState = 'unloaded'
+  /** 0–1 while loading. */
+  fraction = 0
+  /** Why the last load failed; undefined after one that went well. */
+  failure: Failure | undefined
+  /** What was tried in vain before the plan that it runs with, a sentence each. */
+  reduced: readonly string[] = []
+  loads = 0
+  #card: ModelCard | undefined
+  #process: EngineProcess | undefined
+  #waiters = new Set<Waiter>()
+  #asked = false
+  #leases = 0
+  #idle = Promise.withResolvers<void>()
+  #loadMs: number | undefined
+  #stateSince: number
+  #usedAt: number
+  #uses = 0
+  #usesAt: number
+  #stopped = false
+
+  constructor(parts: MemberParts) {
+    this.parts = parts
+    this.plan = parts.plan
+    this.pinned = parts.model.pinned ?? false
+    this.priority = parts.model.priority ?? 0
+    this.#stateSince = this.#usedAt = this.#usesAt = parts.clock.elapsed()
+    this.model = new LocalModel(this)
+  }
+
+  get name(): string {
+    return this.parts.model.name
+  }
+
+  /** Known after the first load or `describe`. */
+  get card(): ModelCard {
+    if (this.#card === undefined) throw fail('internal_error')
+    return this.#card
+  }
+
+  get streams(): number {
+    return this.plan.streams
+  }
+
+  /** Bytes that it takes, or would take. */
+  get bytes(): number {
+    return this.plan.memory.total
+  }
+
+  get process(): EngineProcess | undefined {
+    return this.#process
+  }
+
+  /** Requests at work. */
+  get leases(): number {
+    return this.#leases
+  }
+
+  /** Requests that wait for it to be loaded. */
+  get waiting(): number {
+    return this.#waiters.size
+  }
+
+  /** Whether loading it is of use to anybody. */
+  get wanted(): boolean {
+    return this.#asked || this.#waiters.size > 0
+  }
+
+  /** Milliseconds since its last request ended, or since it was loaded; 0 while one is at work. */
+  get quietMs(): number {
+    return this.#leases > 0 ? 0 : this.parts.clock.elapsed() - Math.max(this.#usedAt, this.#stateSince)
+  }
+
+  /** Milliseconds in its present state. */
+  get stateMs(): number {
+    return this.parts.clock.elapsed() - this.#stateSince
+  }
+
+  /** What loading takes, as measured the last time or guessed. */
+  get loadMs(): number {
+    return this.#loadMs ?? (this.plan.memory.weights / 2 ** 20) * guessedLoadMs
+  }
+
+  /** Uses an hour, the recent ones first. */
+  get usesPerHour(): number {
+    return (this.#decayedUses() * 3_600_000 * Math.LN2) / halfLifeMs
+  }
+
+  /** Milliseconds that it should stay before it makes room. */
+  get stayMs(): number {
+    if (this.quietMs > idleAfterMs) return 0
+    return Math.max(0, Math.min(stay.most, Math.max(stay.least, this.loadMs)) - this.stateMs)
+  }
+
+  /** Milliseconds until it is loaded, as far as can be told. */
+  get estimateMs(): number {
+    if (this.state !== 'loading') return this.loadMs
+    return this.fraction > 0.05 ? (this.stateMs / this.fraction) * (1 - this.fraction) : this.loadMs
+  }
+
+  /** Waits until the engine runs. Every call that resolves is followed by one `leave`; until then the process stays. */
+  async enter(signal?: AbortSignal): Promise<EngineProcess> {
+    if (this.#stopped) throw fail('server_stopping')
+    this.#count()
+    if (this.state === 'ready' && this.#process !== undefined) return await this.#lease(this.#process)
+    const grant = Promise.withResolvers<EngineProcess>()
+    const giveUp = () => this.#withdraw(waiter, signal?.reason)
+    const timer = setTimeout(() => this.#withdraw(waiter, this.#loadingFailure()), this.parts.loadTimeoutMs)
+    timer.unref()
+    signal?.addEventListener('abort', giveUp, { once: true })
+    const end = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', giveUp)
+    }
+    const waiter: Waiter = { grant, end }
+    this.#waiters.add(waiter)
+    this.parts.want(this)
+    return await grant.promise
+  }
+
+  leave(): void {
+    this.#leases -= 1
+    this.#usedAt = this.parts.clock.elapsed()
+    if (this.#leases === 0) this.#idle.resolve()
+  }
+
+  /** Asks for it to be loaded, without a request. Resolves when it is. */
+  async load(): Promise<void> {
+    if (this.state === 'ready') return
+    this.#asked = true
+    await this.enter()
+    this.leave()
+  }
+
+  /** Loads it, with less memory where what was planned is not to be had. Whoever waits is served, or told why not. */
+  async start(): Promise<void> {
+    const { header, machine, wishes, clock, log } = this.parts
+    this.#enterState('loading')
+    const tried: string[] = []
+    let failure: Failure | undefined
+    for (const plan of smallerPlans(header, machine, wishes, this.parts.plan)) {
+      const begun = clock.elapsed()
+      this.plan = plan
+      this.fraction = 0
+      const outcome = await this.#attempt(plan)
+      if (!(outcome instanceof Error)) {
+        this.#loadMs = clock.elapsed() - begun
+        this.#card = outcome
+        this.#ready(tried)
+        return
+      }
+      failure = outcome
+      if (this.#stopped || !ranOut(outcome, this.#process?.lastSignal)) break
+      tried.push(`${plan.streams} streams of ${plan.contextLength} tokens: ${reasonOf(outcome)}`)
+      log.warn(
+        { model: this.name, streams: plan.streams, contextLength: plan.contextLength },
+        'memory ran out: trying with less',
+      )
+    }
+    this.plan = this.parts.plan
+    this.#process = undefined
+    this.#enterState('unloaded')
+    const told =
+      tried.length > 1 ? this.#ranOutFailure(tried) : (failure ?? fail('engine_failed', { model: this.name }))
+    this.refuse(told)
+  }
+
+  /** Lets requests at work end, keeps others waiting, and ends the process. */
+  async unload(): Promise<void> {
+    if (this.state !== 'ready') return
+    this.#enterState('draining')
+    this.#idle = Promise.withResolvers()
+    if (this.#leases > 0) await this.#idle.promise
+    await this.#process?.stop()
+    this.#process = undefined
+    if (!this.#stopped) this.#enterState('unloaded')
+  }
+
+  /** Tells everybody who waits that it will not be loaded now. */
+  refuse(failure: Failure): void {
+    this.failure = failure
+    this.#asked = false
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
+    for (const { grant, end } of waiters) {
+      end()
+      grant.reject(failure)
+    }
+  }
+
+  /** Ends it for good. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#process?.stop()
+    this.refuse(fail('server_stopping'))
+  }
+
+  /** Learns the card without loading the weights. */
+  async describe(): Promise<void> {
+    const process = this.#startProcess(this.plan, 'describe')
+    try {
+      this.#card = (await process.ready()).card
+    } finally {
+      await process.stop()
+      this.#process = undefined
+    }
+  }
+
+  news(...news: Parameters<EngineListener['news']>): void {
+    this.model.news(...news)
+  }
+
+  pulse(load: EngineLoad): void {
+    this.model.pulse(load)
+  }
+
+  lost(): void {
+    this.model.lost()
+  }
+
+  loading(fraction: number): void {
+    this.fraction = fraction
+    this.parts.onProgress?.(this.name, fraction)
+  }
+
+  async #attempt(plan: Plan): Promise<ModelCard | Failure> {
+    const process = this.#startProcess(plan, 'load')
+    try {
+      return (await process.ready()).card
+    } catch (error) {
+      await process.stop()
+      return error instanceof Failure ? error : fail('engine_failed', { model: this.name }, error)
+    }
+  }
+
+  #startProcess(plan: Plan, purpose: 'load' | 'describe'): EngineProcess {
+    const { model, log, clock, environment, spillBytes } = this.parts
+    const settings = settingsOf(model, plan, purpose === 'load' ? spillBytes() : 0)
+    this.#process = new EngineProcess({ settings, listener: this, log, clock, environment, purpose })
+    return this.#process
+  }
+
+  #ready(tried: readonly string[]): void {
+    this.reduced = tried
+    this.failure = undefined
+    this.#asked = false
+    this.loads += 1
+    this.#enterState('ready')
+    const process = this.#process
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
+    for (const { grant, end } of waiters) {
+      end()
+      if (process !== undefined) this.#lease(process).then(grant.resolve, grant.reject)
+    }
+  }
+
+  async #lease(process: EngineProcess): Promise<EngineProcess> {
+    this.#leases += 1
+    try {
+      await process.ready()
+      return process
+    } catch (error) {
+      this.leave()
+      throw error
+    }
+  }
+
+  #withdraw(waiter: Waiter, reason: unknown): void {
+    if (!this.#waiters.delete(waiter)) return
+    waiter.end()
+    waiter.grant.reject(reason)
+  }
+
+  #loadingFailure(): Failure {
+    const retryAfter = Math.min(60, Math.max(1, Math.ceil(this.estimateMs / 1000)))
+    const percent = Math.round(this.fraction * 100)
+    return fail('model_loading', { model: this.name, state: this.state, percent, retryAfter })
+  }
+
+  #ranOutFailure(tried: readonly string[]): Failure {
+    return fail('model_load_failed', {
+      model: this.name,
+      reason: `memory ran out with every plan that was tried. ${tried.map((line) => `${line}.`).join(' ')}`,
+    })
+  }
+
+  #enterState(state: MemberState): void {
+    this.state = state
+    this.#stateSince = this.parts.clock.elapsed()
+  }
+
+  #count(): void {
+    this.#uses = this.#decayedUses() + 1
+    this.#usesAt = this.parts.clock.elapsed()
+  }
+
+  #decayedUses(): number {
+    return this.#uses * 2 ** ((this.#usesAt - this.parts.clock.elapsed()) / halfLifeMs)
+  }
+}
+
+/** Whether a load failed for want of memory: the library said so, or the system ended the process. */
+function ranOut(failure: Failure, signal: NodeJS.Signals | null | undefined): boolean {
+  return signal === 'SIGKILL' || /alloc|out of memory|temporarily unavailable|make a context/i.test(reasonOf(failure))
+}
+
+function reasonOf(failure: Failure): string {
+  return String(failure.fields['reason'] ?? failure.message).replace(/\.$/, '')
+}
+
+function settingsOf(model: PoolModel, plan: Plan, spillBytes: number): EngineSettings {
+  return {
+    name: model.name,
+    aliases: model.aliases ?? [],
+    path: model.path,
+    digest: model.digest ?? null,
+    createdAt: Math.trunc(statSync(model.path).mtimeMs),
+    context: plan,
+    spillBytes,
+    ...(model.pooling === undefined ? {} : { pooling: model.pooling }),
+  }
+}
