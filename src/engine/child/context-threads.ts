@@ -14,6 +14,12 @@ const newPrototype = koffi.proto('ggml_threadpool_new_t', 'void *', [koffi.point
 const freePrototype = koffi.proto('ggml_threadpool_free_t', 'void', ['void *'])
 
 /**
+ * After a step the threads look out for the next one for so long, in units of 3.5 ms: longer than the pause between two steps. ggml's own
+ * 50 burn a core for 0.17 s after each answer, which the server and other engines on the same cores then lack (measured).
+ */
+const lookOut = 1
+
+/**
  * Makes a thread pool. Without one, each decode creates its threads anew: −30 % at one stream (measured). The functions live in the CPU
  * back-end, whose file differs by processor, so they are asked for by name.
  */
@@ -23,7 +29,7 @@ export function createThreadPool(llama: Llama, threads: number): ThreadPool {
   const make = llama.backendAddress(backend, 'ggml_threadpool_new')
   const release = llama.backendAddress(backend, 'ggml_threadpool_free')
   if (make === null || release === null) throw new Error('The CPU back-end offers no thread pool.')
-  const pointer: unknown = koffi.call(make, newPrototype, llama.threadpoolDefaults(threads))
+  const pointer: unknown = koffi.call(make, newPrototype, { ...llama.threadpoolDefaults(threads), poll: lookOut })
   if (typeof pointer !== 'bigint') throw new Error(`A pool of ${threads} threads could not be made.`)
   return { pointer, free: () => koffi.call(release, freePrototype, pointer) }
 }

@@ -50,6 +50,7 @@ export class Context {
   readonly #softMax: SoftMax
   readonly #decodeAsync: (context: Pointer, batch: Record<string, unknown>) => Promise<number>
   #adapters: readonly AppliedAdapter[] = []
+  #threadCount: number
   #embeddings: boolean
   /** Attention in both directions sees a batch only as a whole. */
   readonly #wholeBatch: boolean
@@ -73,6 +74,7 @@ export class Context {
     this.#threads = createThreadPool(llama, options.threads)
     llama.attachThreadpool(pointer, this.#threads.pointer, this.#threads.pointer)
     llama.setThreads(pointer, options.threads, options.threads)
+    this.#threadCount = options.threads
     this.#stop = attachStopFlag(llama, pointer)
     this.#softMax = createSoftMax(llama, model.vocabulary.size)
     this.#decodeAsync = promisify(llama.decode.async)
@@ -142,6 +144,15 @@ export class Context {
     if (on === this.#embeddings) return
     this.#embeddings = on
     this.#llama.setEmbeddings(this.#pointer, on)
+  }
+
+  /** How many of its threads the next decodes compute on. */
+  setThreads(count: number): void {
+    this.#idle()
+    if (count === this.#threadCount) return
+    if (count < 1 || count > this.options.threads) throw new RangeError(`${count} of ${this.options.threads} threads.`)
+    this.#threadCount = count
+    this.#llama.setThreads(this.#pointer, count, count)
   }
 
   /** Which adapters apply to every token of the next decodes; an empty list is the plain model. Only a change costs a new graph. */

@@ -6,7 +6,7 @@ import { fail } from '../../base/errors.ts'
 import type { EngineLoad } from '../messages.ts'
 import { Admission } from './admission.ts'
 import type { Choice } from './choice.ts'
-import type { Context } from './context.ts'
+import type { Context, DecodeResult } from './context.ts'
 import type { Generation } from './generate.ts'
 import type { Outbox } from './outbox.ts'
 import { Pace } from './pace.ts'
@@ -14,6 +14,7 @@ import { Sequence } from './sequence.ts'
 import { BatchFiller, type Placed } from './step-batch.ts'
 import type { StepLimits } from './step-plan.ts'
 import { Streams } from './streams.ts'
+import { ThreadChoice } from './thread-choice.ts'
 
 /** How a scheduler is set up. */
 export interface SchedulerOptions {
@@ -32,6 +33,7 @@ export class Scheduler {
   readonly #context: Context
   readonly #admission: Admission
   readonly #filler: BatchFiller
+  readonly #threads: ThreadChoice
   readonly #generations = new Map<number, Generation>()
   readonly #cancelled = new Set<Generation>()
   #running: Sequence[] = []
@@ -45,6 +47,7 @@ export class Scheduler {
     const prefill = (tokens: number) => tokens * this.pace.perRow
     const step = () => this.pace.predict(Math.max(1, this.#running.length))
     this.streams = new Streams(options.context, options.clock, options.spillBytes, { prefill, step })
+    this.#threads = new ThreadChoice(options.context.options.threads)
     this.#filler = new BatchFiller(options.context, this.pace, options.limits)
     this.#admission = new Admission(this.streams, options.context.streams, options.clock)
   }
@@ -116,13 +119,12 @@ export class Scheduler {
     this.#inFlight = placed
     // Whoever computed vectors since the last step left them on.
     this.#context.setEmbeddings(false)
-    const begun = this.#options.clock.elapsed()
-    const result = await this.#context.decode()
+    const { result, ms } = await this.#decode()
     this.#inFlight = []
     this.streams.decoded()
     this.#counts.steps += 1
     if (result === 'done') {
-      this.pace.observe(this.#context.batch.length, this.#options.clock.elapsed() - begun)
+      this.pace.observe(this.#context.batch.length, ms)
       for (const part of placed) this.#guard(part.sequence.generation, () => this.#absorb(part))
     } else {
       // Finished micro-batches of a stopped decode stay in the engine: what the streams do not know of is removed.
@@ -131,6 +133,18 @@ export class Scheduler {
     }
     this.#sweep()
     return true
+  }
+
+  async #decode(): Promise<{ result: DecodeResult; ms: number }> {
+    const { clock, context } = this.#options
+    const rows = context.batch.length
+    const begun = clock.elapsed()
+    const threads = this.#threads.threadsFor(rows, begun)
+    context.setThreads(threads)
+    const result = await context.decode()
+    const ended = clock.elapsed()
+    if (result === 'done') this.#threads.observe(threads, rows, ended - begun, ended)
+    return { result, ms: ended - begun }
   }
 
   /** Once nobody comes to fill the gap that an ended line left, the others close up. */

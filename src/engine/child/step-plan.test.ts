@@ -30,6 +30,7 @@ test('a prompt that is alone is split the same way whatever the pace', () => {
     assert.deepEqual(rows([sequence(1000)], pace), [128])
     assert.deepEqual(rows([sequence(50)], pace), [50])
     assert.deepEqual(rows([sequence(1000, { allRows: true })], pace), [64])
+    assert.deepEqual(rows([sequence(65, { allRows: true })], pace), [63], 'no row is left alone')
   }
 })
 

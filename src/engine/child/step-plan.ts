@@ -95,7 +95,9 @@ function nextScored<S extends Runnable>(sequences: readonly S[], { scored, starv
 
 function aloneRows(sequence: Runnable, limits: StepLimits): number {
   const most = sequence.allRows ? Math.min(limits.outputRows, limits.aloneRows) : limits.aloneRows
-  return Math.min(sequence.pending, most, limits.capacity)
+  const rows = Math.min(sequence.pending, most, limits.capacity)
+  // A row alone is rounded by the number of threads: no scored prompt ends with one.
+  return sequence.allRows && rows > 2 && sequence.pending - rows === 1 ? rows - 1 : rows
 }
 
 /** Decoding sequences first, one row each; prompts get the rest. */
