@@ -5,6 +5,7 @@ import { apiFiles } from './reference/api.ts'
 import { cliPage } from './reference/cli.ts'
 import { configPage } from './reference/config.ts'
 import { errorsPage } from './reference/errors.ts'
+import { modelsPage } from './reference/models.ts'
 
 const root = dirname(import.meta.dirname)
 const folder = join(root, 'docs/reference')
@@ -16,6 +17,7 @@ const files: Readonly<Record<string, string>> = {
   'cli.md': notice + cliPage(),
   'config.md': notice + configPage(),
   'errors.md': notice + errorsPage(),
+  'models.md': notice + modelsPage(),
   'openapi.json': api.openapi,
 }
 

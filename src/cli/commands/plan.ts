@@ -8,6 +8,7 @@ import type { Device } from '../../engine/plan-fit.ts'
 import { readMachine } from '../../engine/plan-machine.ts'
 import { loadCatalogue } from '../../features/models/catalogue-own.ts'
 import { pullOptions } from '../../features/models/served.ts'
+import { impossibleClaims } from '../../features/plans/estimates.ts'
 import { findPlanned } from '../../features/plans/find.ts'
 import { findRemote, isRemote } from '../../features/plans/remote.ts'
 import { type PlannedModel, planReport } from '../../features/plans/report.ts'
@@ -69,7 +70,10 @@ async function run(reference: string, options: PlanOptions): Promise<void> {
 }
 
 async function find(reference: string, quantisation: string | undefined, config: Config): Promise<PlannedModel> {
-  if (!isRemote(reference)) return findPlanned(reference, { quantisation, models: await loadCatalogue(config.home) })
+  if (!isRemote(reference)) {
+    const model = findPlanned(reference, { quantisation, models: await loadCatalogue(config.home) })
+    return { ...model, notes: [...model.notes, ...impossibleClaims(model.name)] }
+  }
   if (quantisation !== undefined)
     throw fail('invalid_value', {
       param: 'quant',

@@ -54,12 +54,23 @@ describe('KV of a token, as published tables have it', () => {
         assert.equal(plan(name).kv_bytes_per_token, kibibytes * 1024)
       })
 
-  it('the log of ollama#6160: 5,712.00 MiB for Mistral Small 22B at 49,152 tokens of q8_0', () => {
-    const model = { ...findPlanned('mistral-small-22b'), contextLength: 49_152 }
+  it('the log of ollama#6160, Mistral Small 22B on a GPU at 49,152 tokens: KV 5,712.00, weights 17,295.40, compute 192 MiB', () => {
+    // Its weights are those that a GPU gets of a Q6_K whose first and last matrix are Q8_0: all but the first.
+    const model = { ...findPlanned('mistral-small-22b', { quantisation: 'Q6_K_L' }), contextLength: 49_152 }
     // That log's context is beyond what the makers say of this model.
     model.header = { ...model.header, metadata: new Map([...model.header.metadata, ['llama.context_length', 49_152]]) }
-    const question = { contextLength: 49_152, users: 1, kvType: 'q8_0', devices: [cpu(64)], bandwidth: {} } as const
-    assert.equal(planReport(model, question).kv_bytes / 2 ** 20, 5712)
+    const question = {
+      contextLength: 49_152,
+      users: 1,
+      kvType: 'q8_0',
+      devices: [gpu(48), cpu(64)],
+      bandwidth: {},
+    } as const
+    const [card] = planReport(model, question).devices
+    const mebibytes = (bytes = 0) => (bytes / 2 ** 20).toFixed(2)
+    assert.equal(mebibytes(card?.kv_bytes), '5712.00')
+    assert.equal(mebibytes(card?.weights_bytes), '17295.40')
+    assert.equal(Math.round((card?.compute_bytes ?? 0) / 2 ** 20), 192)
   })
 })
 
