@@ -53,7 +53,8 @@ ${table(['name', ...cards.map((card) => `${card} GiB`)], catalogueModels.map(fit
 
 ## Published sizes
 
-Files whose size somebody published, beside what is computed. The rest of a file is its header: vocabulary and template.
+Files whose size somebody published, beside what is computed. The rest of a file is its header, vocabulary and template: where exact sizes
+are known, the same number of bytes in every quantisation of a model.
 
 ${table(['name', 'quantisation', 'published', 'tensors computed', 'difference', 'from'], publishedSizes())}
 
@@ -155,13 +156,13 @@ function publishedSizes(): string[][] {
   return catalogueModels.flatMap((model) =>
     viewModel(model).files.flatMap((file) => {
       const { quantisation, published, bytes, weights_bytes: computed } = file
-      const said = bytes ?? (published === undefined ? undefined : published.gigabytes * 1e9)
+      const said = bytes ?? (published === undefined ? undefined : Math.round(published.gigabytes * 1e9))
       if (said === undefined) return []
       return [
         [
           `\`${model.name}\``,
           quantisation,
-          bytes === undefined ? `${published?.gigabytes} GB` : `${bytes.toLocaleString('en-US')} bytes`,
+          isExact(said) ? `${said.toLocaleString('en-US')} bytes` : `${published?.gigabytes} GB`,
           `${computed.toLocaleString('en-US')} bytes`,
           `${((100 * (computed - said)) / said).toFixed(1)} %`,
           published === undefined ? 'the file' : `${published.from.source} (${published.from.date})`,
@@ -170,6 +171,9 @@ function publishedSizes(): string[][] {
     }),
   )
 }
+
+/** A size that is no round number of millions was told to the byte. */
+const isExact = (bytes: number): boolean => bytes % 1e6 !== 0
 
 function scores(): string[][] {
   return catalogueModels.flatMap(({ name, scores: list }) =>

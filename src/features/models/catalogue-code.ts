@@ -19,7 +19,20 @@ export const fillInModels: readonly CatalogueModel[] = [
     parameters: { total: 22_247_282_688, active: 22_247_282_688 },
     contextLength: 32_768,
     template: 'mistral-v3',
-    scores: [],
+    scores: [
+      {
+        benchmark: 'HumanEval, Python',
+        value: 81.1,
+        unit: ' %',
+        from: { source: 'https://mistral.ai/news/codestral', date: '2024-05-29' },
+      },
+      {
+        benchmark: 'HumanEval, average of seven languages',
+        value: 61.5,
+        unit: ' %',
+        from: { source: 'https://mistral.ai/news/codestral', date: '2024-05-29' },
+      },
+    ],
     shape: {
       layers: 56,
       embedding: 6144,
@@ -31,12 +44,19 @@ export const fillInModels: readonly CatalogueModel[] = [
       vocabulary: 32_768,
     },
     from: [{ source: 'https://huggingface.co/mistralai/Codestral-22B-v0.1', date: '2024-05-29' }],
-    files: hubFiles('bartowski/Codestral-22B-v0.1-GGUF', 'Codestral-22B-v0.1-{q}.gguf', {
-      Q4_K_M: {},
-      Q5_K_M: {},
-      Q6_K: {},
-      Q8_0: {},
-    }),
+    files: hubFiles(
+      {
+        repository: 'bartowski/Codestral-22B-v0.1-GGUF',
+        pattern: 'Codestral-22B-v0.1-{q}.gguf',
+        mirrors: ['lmstudio-community/Codestral-22B-v0.1-GGUF'],
+      },
+      {
+        Q4_K_M: {},
+        Q5_K_M: {},
+        Q6_K: {},
+        Q8_0: {},
+      },
+    ),
   },
   {
     name: 'mamba-codestral-7b-v0.1',
@@ -65,9 +85,12 @@ export const fillInModels: readonly CatalogueModel[] = [
     },
     from: [{ source: 'https://huggingface.co/mistralai/Mamba-Codestral-7B-v0.1', date: '2024-07-16' }],
     notes: ['It keeps a state of fixed size instead of a cache that grows. Tested by its makers up to 256k tokens.'],
-    files: hubFiles('gabriellarson/Mamba-Codestral-7B-v0.1-GGUF', 'Mamba-Codestral-7B-v0.1-{q}.gguf', {
-      Q4_K_M: {},
-      Q8_0: {},
-    }),
+    files: hubFiles(
+      { repository: 'gabriellarson/Mamba-Codestral-7B-v0.1-GGUF', pattern: 'Mamba-Codestral-7B-v0.1-{q}.gguf' },
+      {
+        Q4_K_M: {},
+        Q8_0: {},
+      },
+    ),
   },
 ]

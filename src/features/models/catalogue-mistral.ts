@@ -36,12 +36,15 @@ export const mistralModels: readonly CatalogueModel[] = [
     shape: shape(32, 4096, 14_336, 32, 32_000),
     from: [card('Mistral-7B-Instruct-v0.1', '2023-09-27'), card('Mistral-7B-Instruct-v0.2', '2023-12-11')],
     notes: ['Its sliding window of 4,096 tokens is not in its GGUF files: KV is kept for the whole context.'],
-    files: hubFiles('TheBloke/Mistral-7B-Instruct-v0.1-GGUF', 'mistral-7b-instruct-v0.1.{q}.gguf', {
-      Q4_K_M: {},
-      Q5_K_M: {},
-      Q6_K: {},
-      Q8_0: {},
-    }),
+    files: hubFiles(
+      { repository: 'TheBloke/Mistral-7B-Instruct-v0.1-GGUF', pattern: 'mistral-7b-instruct-v0.1.{q}.gguf' },
+      {
+        Q4_K_M: {},
+        Q5_K_M: {},
+        Q6_K: {},
+        Q8_0: {},
+      },
+    ),
   },
   {
     name: 'mistral-7b-instruct-v0.2',
@@ -59,12 +62,15 @@ export const mistralModels: readonly CatalogueModel[] = [
     scores: [],
     shape: shape(32, 4096, 14_336, 32, 32_000),
     from: [card('Mistral-7B-Instruct-v0.2', '2023-12-11')],
-    files: hubFiles('TheBloke/Mistral-7B-Instruct-v0.2-GGUF', 'mistral-7b-instruct-v0.2.{q}.gguf', {
-      Q4_K_M: {},
-      Q5_K_M: {},
-      Q6_K: {},
-      Q8_0: {},
-    }),
+    files: hubFiles(
+      { repository: 'TheBloke/Mistral-7B-Instruct-v0.2-GGUF', pattern: 'mistral-7b-instruct-v0.2.{q}.gguf' },
+      {
+        Q4_K_M: {},
+        Q5_K_M: {},
+        Q6_K: {},
+        Q8_0: {},
+      },
+    ),
   },
   {
     name: 'mistral-7b-instruct-v0.3',
@@ -82,12 +88,19 @@ export const mistralModels: readonly CatalogueModel[] = [
     scores: [],
     shape: shape(32, 4096, 14_336, 32, 32_768),
     from: [card('Mistral-7B-Instruct-v0.3', '2024-05-22')],
-    files: hubFiles('bartowski/Mistral-7B-Instruct-v0.3-GGUF', 'Mistral-7B-Instruct-v0.3-{q}.gguf', {
-      Q4_K_M: {},
-      Q5_K_M: {},
-      Q6_K: {},
-      Q8_0: {},
-    }),
+    files: hubFiles(
+      {
+        repository: 'bartowski/Mistral-7B-Instruct-v0.3-GGUF',
+        pattern: 'Mistral-7B-Instruct-v0.3-{q}.gguf',
+        mirrors: ['second-state/Mistral-7B-Instruct-v0.3-GGUF'],
+      },
+      {
+        Q4_K_M: { listed: 4.37 },
+        Q5_K_M: { listed: 5.14 },
+        Q6_K: { listed: 5.95 },
+        Q8_0: { listed: 7.7 },
+      },
+    ),
   },
   {
     name: 'mathstral-7b-v0.1',
@@ -102,15 +115,35 @@ export const mistralModels: readonly CatalogueModel[] = [
     parameters: { total: 7_248_023_552, active: 7_248_023_552 },
     contextLength: 32_768,
     template: 'mistral-v3',
-    scores: [],
+    scores: [
+      {
+        benchmark: 'MATH',
+        value: 56.6,
+        unit: ' %',
+        from: { source: 'https://mistral.ai/news/mathstral', date: '2024-07-16' },
+      },
+      {
+        benchmark: 'MMLU',
+        value: 63.47,
+        unit: ' %',
+        from: { source: 'https://mistral.ai/news/mathstral', date: '2024-07-16' },
+      },
+    ],
     shape: shape(32, 4096, 14_336, 32, 32_768),
     from: [card('Mathstral-7B-v0.1', '2024-07-16')],
-    files: hubFiles('bartowski/mathstral-7B-v0.1-GGUF', 'mathstral-7B-v0.1-{q}.gguf', {
-      Q4_K_M: {},
-      Q5_K_M: {},
-      Q6_K: {},
-      Q8_0: {},
-    }),
+    files: hubFiles(
+      {
+        repository: 'bartowski/mathstral-7B-v0.1-GGUF',
+        pattern: 'mathstral-7B-v0.1-{q}.gguf',
+        mirrors: ['lmstudio-community/mathstral-7B-v0.1-GGUF'],
+      },
+      {
+        Q4_K_M: {},
+        Q5_K_M: {},
+        Q6_K: {},
+        Q8_0: {},
+      },
+    ),
   },
   {
     name: 'mistral-nemo-instruct-2407',
@@ -126,16 +159,60 @@ export const mistralModels: readonly CatalogueModel[] = [
     contextLength: 131_072,
     claimedContextLength: 1_024_000,
     template: 'mistral-v3-tekken',
-    scores: [],
+    scores: [
+      {
+        benchmark: 'MMLU, 5 shots, base model',
+        value: 68.0,
+        unit: ' %',
+        from: card('Mistral-Nemo-Base-2407', '2024-07-18'),
+      },
+      {
+        benchmark: 'HellaSwag, base model',
+        value: 83.5,
+        unit: ' %',
+        from: card('Mistral-Nemo-Base-2407', '2024-07-18'),
+      },
+      {
+        benchmark: 'Winogrande, base model',
+        value: 76.8,
+        unit: ' %',
+        from: card('Mistral-Nemo-Base-2407', '2024-07-18'),
+      },
+      {
+        benchmark: 'TriviaQA, 5 shots, base model',
+        value: 73.8,
+        unit: ' %',
+        from: card('Mistral-Nemo-Base-2407', '2024-07-18'),
+      },
+      {
+        benchmark: 'NaturalQuestions, 5 shots, base model',
+        value: 31.2,
+        unit: ' %',
+        from: card('Mistral-Nemo-Base-2407', '2024-07-18'),
+      },
+    ],
     shape: shape(40, 5120, 14_336, 32, 131_072),
     from: [card('Mistral-Nemo-Instruct-2407', '2024-07-17')],
     notes: ['Its files say 1,024,000 tokens; its makers made it for 128k, which is what is planned with.'],
-    files: hubFiles('bartowski/Mistral-Nemo-Instruct-2407-GGUF', 'Mistral-Nemo-Instruct-2407-{q}.gguf', {
-      Q4_K_M: {},
-      Q5_K_M: {},
-      Q6_K: {},
-      Q8_0: {},
-    }),
+    files: hubFiles(
+      { repository: 'bartowski/Mistral-Nemo-Instruct-2407-GGUF', pattern: 'Mistral-Nemo-Instruct-2407-{q}.gguf' },
+      {
+        Q4_K_M: {
+          revision: '96ebdbc5fd4d1962ca1e729fed868b2d6760ba86',
+          sha256: '1a8b92fb546a80dce78151e4908f7bdb2c11fb3ef52af960e4bbe319a9cc5052',
+          listed: 7.477_208_192,
+        },
+        Q5_K_M: { listed: 8.727_635_072 },
+        Q6_K: {
+          revision: '63c5668a087eae00475b528d42426b50dd77f090',
+          sha256: 'da9ac0c204363b96dcfdfdf9fedea0d6dd0a923dee0e22bf589994e118482482',
+          listed: 10.056_213_632,
+        },
+        Q8_0: { listed: 13.022_372_992 },
+        Q3_K_M: { listed: 6.083_093_632 },
+        Q2_K: { listed: 4.791_051_392 },
+      },
+    ),
   },
   {
     name: 'ministral-8b-instruct-2410',
@@ -155,12 +232,15 @@ export const mistralModels: readonly CatalogueModel[] = [
     shape: shape(36, 4096, 12_288, 32, 131_072),
     from: [card('Ministral-8B-Instruct-2410', '2024-10-16')],
     notes: ['128k tokens need its interleaved windows, which its GGUF files do not have: 32k is planned with.'],
-    files: hubFiles('bartowski/Ministral-8B-Instruct-2410-GGUF', 'Ministral-8B-Instruct-2410-{q}.gguf', {
-      Q4_K_M: {},
-      Q5_K_M: {},
-      Q6_K: {},
-      Q8_0: {},
-    }),
+    files: hubFiles(
+      { repository: 'bartowski/Ministral-8B-Instruct-2410-GGUF', pattern: 'Ministral-8B-Instruct-2410-{q}.gguf' },
+      {
+        Q4_K_M: { listed: 4.91 },
+        Q5_K_M: {},
+        Q6_K: {},
+        Q8_0: {},
+      },
+    ),
   },
   {
     name: 'ministral-3-3b-instruct-2512',
@@ -182,12 +262,19 @@ export const mistralModels: readonly CatalogueModel[] = [
       'Its vision encoder (0.4 B, a file of its own) is neither planned nor served.',
       'Ministral 3B of October 2024 was never published as weights; this is the 3B whose weights are.',
     ],
-    files: hubFiles('mistralai/Ministral-3-3B-Instruct-2512-GGUF', 'Ministral-3-3B-Instruct-2512-{q}.gguf', {
-      Q4_K_M: {},
-      Q5_K_M: {},
-      Q8_0: {},
-      BF16: {},
-    }),
+    files: hubFiles(
+      { repository: 'mistralai/Ministral-3-3B-Instruct-2512-GGUF', pattern: 'Ministral-3-3B-Instruct-2512-{q}.gguf' },
+      {
+        Q4_K_M: {
+          revision: 'eb599d408350ea2bb60452cb86be7c7b2fc28227',
+          bytes: 2_147_023_008,
+          sha256: '9ed150d4367e68df0ac8e1540f6ddc65b42d0ee26378329d1ecbca60f93fc5f8',
+        },
+        Q5_K_M: {},
+        Q8_0: {},
+        BF16: {},
+      },
+    ),
   },
   {
     name: 'ministral-3-8b-instruct-2512',
@@ -206,12 +293,18 @@ export const mistralModels: readonly CatalogueModel[] = [
     shape: shape(34, 4096, 14_336, 32, 131_072),
     from: [card('Ministral-3-8B-Instruct-2512', '2025-12-02')],
     notes: ['Its vision encoder (0.4 B, a file of its own) is neither planned nor served.'],
-    files: hubFiles('mistralai/Ministral-3-8B-Instruct-2512-GGUF', 'Ministral-3-8B-Instruct-2512-{q}.gguf', {
-      Q4_K_M: {},
-      Q5_K_M: {},
-      Q8_0: {},
-      BF16: {},
-    }),
+    files: hubFiles(
+      { repository: 'mistralai/Ministral-3-8B-Instruct-2512-GGUF', pattern: 'Ministral-3-8B-Instruct-2512-{q}.gguf' },
+      {
+        Q4_K_M: {
+          bytes: 5_198_911_904,
+          sha256: '33e7a72cf5e6e2cfc2f2847075acc013d68bba023e35310cef86b5cf8fdca761',
+        },
+        Q5_K_M: {},
+        Q8_0: {},
+        BF16: {},
+      },
+    ),
   },
   {
     name: 'mistral-small-instruct-2409',
@@ -230,12 +323,17 @@ export const mistralModels: readonly CatalogueModel[] = [
     scores: [],
     shape: shape(56, 6144, 16_384, 48, 32_768),
     from: [card('Mistral-Small-Instruct-2409', '2024-09-17')],
-    files: hubFiles('bartowski/Mistral-Small-Instruct-2409-GGUF', 'Mistral-Small-Instruct-2409-{q}.gguf', {
-      Q4_K_M: {},
-      Q5_K_M: {},
-      Q6_K: {},
-      Q8_0: {},
-    }),
+    files: hubFiles(
+      { repository: 'bartowski/Mistral-Small-Instruct-2409-GGUF', pattern: 'Mistral-Small-Instruct-2409-{q}.gguf' },
+      {
+        Q4_K_M: { listed: 13.341_242_368 },
+        Q5_K_M: { listed: 15.722_558_464 },
+        Q6_K: { listed: 18.252_706_816 },
+        Q8_0: { listed: 23.640_552_448 },
+        Q3_K_M: { listed: 10.756_830_208 },
+        Q2_K: { listed: 8.272_098_304 },
+      },
+    ),
   },
   {
     name: 'mistral-small-24b-instruct-2501',
@@ -250,15 +348,35 @@ export const mistralModels: readonly CatalogueModel[] = [
     parameters: { total: 23_572_403_200, active: 23_572_403_200 },
     contextLength: 32_768,
     template: 'mistral-v7-tekken',
-    scores: [],
+    scores: [
+      {
+        benchmark: 'MMLU-Pro, 5 shots, chain of thought',
+        value: 0.663,
+        from: card('Mistral-Small-24B-Instruct-2501', '2025-01-30'),
+      },
+      {
+        benchmark: 'GPQA main, 5 shots, chain of thought',
+        value: 0.453,
+        from: card('Mistral-Small-24B-Instruct-2501', '2025-01-30'),
+      },
+    ],
     shape: shape(40, 5120, 32_768, 32, 131_072),
     from: [card('Mistral-Small-24B-Instruct-2501', '2025-01-30')],
-    files: hubFiles('bartowski/Mistral-Small-24B-Instruct-2501-GGUF', 'Mistral-Small-24B-Instruct-2501-{q}.gguf', {
-      Q4_K_M: {},
-      Q5_K_M: {},
-      Q6_K: {},
-      Q8_0: {},
-    }),
+    files: hubFiles(
+      {
+        repository: 'bartowski/Mistral-Small-24B-Instruct-2501-GGUF',
+        pattern: 'Mistral-Small-24B-Instruct-2501-{q}.gguf',
+        mirrors: ['lmstudio-community/Mistral-Small-24B-Instruct-2501-GGUF'],
+      },
+      {
+        Q4_K_M: { listed: 14.333_908_672 },
+        Q5_K_M: { listed: 16.763_983_552 },
+        Q6_K: { listed: 19.345_938_112 },
+        Q8_0: { listed: 25.054_779_072 },
+        Q3_K_M: { listed: 11.474_081_472 },
+        Q2_K: { listed: 8.890_324_672 },
+      },
+    ),
   },
   {
     name: 'mistral-large-instruct-2407',
@@ -273,14 +391,24 @@ export const mistralModels: readonly CatalogueModel[] = [
     parameters: { total: 122_610_069_504, active: 122_610_069_504 },
     contextLength: 131_072,
     template: 'mistral-v3',
-    scores: [],
+    scores: [
+      {
+        benchmark: 'MMLU',
+        value: 84.0,
+        unit: ' %',
+        from: { source: 'https://mistral.ai/news/mistral-large-2407', date: '2024-07-24' },
+      },
+    ],
     shape: shape(88, 12_288, 28_672, 96, 32_768),
     from: [card('Mistral-Large-Instruct-2407', '2024-07-24')],
     files: hubFiles(
-      'bartowski/Mistral-Large-Instruct-2407-GGUF',
-      'Mistral-Large-Instruct-2407-{q}.gguf',
-      { Q4_K_M: { parts: 2 }, Q5_K_M: { parts: 3 }, Q6_K: { parts: 3 }, Q8_0: { parts: 4 } },
-      'Mistral-Large-Instruct-2407-{q}',
+      {
+        repository: 'bartowski/Mistral-Large-Instruct-2407-GGUF',
+        pattern: 'Mistral-Large-Instruct-2407-{q}.gguf',
+        folder: 'Mistral-Large-Instruct-2407-{q}',
+        mirrors: ['lmstudio-community/Mistral-Large-Instruct-2407-GGUF'],
+      },
+      { Q4_K_M: { parts: 2 }, Q2_K: { listed: 45.2 } },
     ),
   },
 ]

@@ -19,7 +19,13 @@ export const mixtureModels: readonly CatalogueModel[] = [
     parameters: { total: 46_702_792_704, active: 12_879_925_248 },
     contextLength: 32_768,
     template: 'mistral-v1',
-    scores: [],
+    scores: [
+      {
+        benchmark: 'MT-Bench',
+        value: 8.3,
+        from: { source: 'https://mistral.ai/news/mixtral-of-experts', date: '2023-12-11' },
+      },
+    ],
     shape: {
       layers: 32,
       embedding: 4096,
@@ -33,11 +39,19 @@ export const mixtureModels: readonly CatalogueModel[] = [
       expertsUsed: 2,
     },
     from: [{ source: 'https://huggingface.co/mistralai/Mixtral-8x7B-Instruct-v0.1', date: '2023-12-11' }],
-    files: hubFiles('mradermacher/Mixtral-8x7B-Instruct-v0.1-GGUF', 'Mixtral-8x7B-Instruct-v0.1.{q}.gguf', {
-      Q4_K_M: {},
-      Q5_K_M: {},
-      Q6_K: {},
-    }),
+    notes: [
+      'Files of before April 2024 (26.4 GB in Q4_K_M) keep each expert in a tensor of its own, and the engine does not load them.',
+    ],
+    files: hubFiles(
+      { repository: 'gobean/Mixtral-8x7B-Instruct-v0.1-GGUF', pattern: 'Mixtral-8x7B-Instruct-v0.1-{q-}.gguf' },
+      {
+        Q4_K_M: { listed: 28.4 },
+        Q5_K_M: { listed: 33.2 },
+        Q6_K: { listed: 38.4 },
+        Q3_K_M: { listed: 22.5 },
+        Q4_0: { listed: 26.4 },
+      },
+    ),
   },
   {
     name: 'mixtral-8x22b-instruct-v0.1',
@@ -52,7 +66,20 @@ export const mixtureModels: readonly CatalogueModel[] = [
     parameters: { total: 140_630_071_296, active: 39_161_468_928 },
     contextLength: 65_536,
     template: 'mistral-v3',
-    scores: [],
+    scores: [
+      {
+        benchmark: 'GSM8K, majority of 8',
+        value: 90.8,
+        unit: ' %',
+        from: { source: 'https://mistral.ai/news/mixtral-8x22b', date: '2024-04-17' },
+      },
+      {
+        benchmark: 'MATH, majority of 4',
+        value: 44.6,
+        unit: ' %',
+        from: { source: 'https://mistral.ai/news/mixtral-8x22b', date: '2024-04-17' },
+      },
+    ],
     shape: {
       layers: 56,
       embedding: 6144,
@@ -66,10 +93,12 @@ export const mixtureModels: readonly CatalogueModel[] = [
       expertsUsed: 2,
     },
     from: [{ source: 'https://huggingface.co/mistralai/Mixtral-8x22B-Instruct-v0.1', date: '2024-04-17' }],
-    files: hubFiles('MaziyarPanahi/Mixtral-8x22B-Instruct-v0.1-GGUF', 'Mixtral-8x22B-Instruct-v0.1.{q}.gguf', {
-      Q4_K_M: { parts: 2 },
-      Q5_K_M: { parts: 3 },
-      Q8_0: { parts: 5 },
-    }),
+    files: hubFiles(
+      { repository: 'MaziyarPanahi/Mixtral-8x22B-Instruct-v0.1-GGUF', pattern: 'Mixtral-8x22B-Instruct-v0.1.{q}.gguf' },
+      {
+        Q4_K_M: { parts: 2 },
+        Q4_K_S: { parts: 2 },
+      },
+    ),
   },
 ]
