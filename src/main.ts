@@ -26,11 +26,12 @@ import { createRegistry } from './features/models/registry.ts'
 import { placeOf, pullOptions, servedModels } from './features/models/served.ts'
 import { openPrices } from './features/prices/open.ts'
 import { loadVendorLists } from './features/prices/vendors.ts'
+import { createOidc } from './features/sessions/oidc.ts'
 import { spanExporter } from './features/traces/export.ts'
 import { openTraces } from './features/traces/open.ts'
 import { openSettings } from './features/usage/settings.ts'
 import { createUsageWriter } from './features/usage/writer.ts'
-import { createServer } from './http/server.ts'
+import { createServer, type ServerParts } from './http/server.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import type { ModelCard } from './wire/model.ts'
 
@@ -96,6 +97,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     const exporter = await openExporter(config, { egress, log })
     const traces = openTraces({ database, reader, clock, log, keepsContent, ...(exporter && { exporter }) })
     opened.push(() => traces.close())
+    const oidc = await openOidc(config, egress, clock)
     const metrics = createMetrics()
     const registry = createRegistry({
       models: pool.models,
@@ -118,6 +120,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       traces,
       keys: keyVerifier(database, clock, notices),
       acts: createActs(database, clock, notices),
+      ...(oidc !== undefined && { oidc }),
       pulls,
       batches,
       log,
@@ -138,6 +141,17 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     await stop()
     throw error
   }
+}
+
+/** The way to the provider that people sign in with, where the operator set one. */
+async function openOidc(config: Config, egress: Egress, clock: Clock): Promise<ServerParts['oidc']> {
+  const { oidcIssuer: issuer, oidcClientId: clientId, oidcClientSecret: reference, publicUrl } = config
+  if (issuer === undefined) return undefined
+  if (clientId === undefined) throw fail('invalid_value', { param: 'oidc-client-id', reason: 'oidc-issuer needs it' })
+  const secret = reference && (await readSecret(reference, processEnvironment(), 'oidc-client-secret'))
+  const settings = { issuer, clientId, ...(secret !== undefined && { clientSecret: secret }) }
+  const oidc = createOidc(settings, { egress, clock })
+  return { oidc, domains: config.oidcDomain, ...(publicUrl !== undefined && { publicUrl }) }
 }
 
 /** Weights first, then a process per model. */

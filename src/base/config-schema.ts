@@ -138,6 +138,33 @@ export const configSchema = Type.Object({
     minimum: 0,
     maximum: 1_000_000,
   }),
+  'public-url': Type.Optional(
+    Type.String({
+      description: 'Address under which people reach the console, where it is not the one it listens on.',
+      pattern: '^https?://[^\\s/]+/?$',
+      hint: 'must be an address without a path, such as https://galerne.example.org',
+    }),
+  ),
+  'oidc-issuer': Type.Optional(
+    Type.String({
+      description: 'OpenID Connect provider that people sign in with: its issuer. Needs oidc-client-id.',
+      pattern: '^https?://[^\\s]+$',
+      hint: 'must be an address that starts with https://',
+    }),
+  ),
+  'oidc-client-id': Type.Optional(Type.String({ description: 'Our id at the provider.', minLength: 1 })),
+  'oidc-client-secret': Type.Optional(
+    Type.String({
+      description: "Where the provider's secret for us is: env:NAME or file:PATH. None for a public client.",
+      pattern: '^(env|file):.+$',
+      hint: 'must be written as env:NAME or file:PATH, never as the secret itself',
+    }),
+  ),
+  'oidc-domain': Type.Array(Type.String({ minLength: 1 }), {
+    description:
+      'Domain of e-mail addresses whose people become members at their first sign-in. Others must be invited. Can be given again.',
+    default: [],
+  }),
   'trust-proxy': Type.Array(Type.String({ minLength: 1 }), {
     description:
       'Address or network of a proxy whose X-Forwarded-For is believed. None by default. Can be given again.',

@@ -98,6 +98,13 @@ const kinds = {
     (f) =>
       `The file is larger than ${f['limit']} bytes. Split it, send it in parts with POST /v1/uploads, or raise ${f['setting']} on the server.`,
   ),
+  csrf_token_invalid: {
+    status: 403,
+    type: 'permission_error',
+    retryable: false,
+    message: () =>
+      'A change in a session must carry the token of GET /galerne/v1/session as the header galerne-csrf. Load the page again.',
+  },
   forbidden: {
     status: 403,
     type: 'permission_error',
@@ -109,6 +116,13 @@ const kinds = {
     400,
     (f) => `The answer could not be held to its schema or grammar any further: ${f['reason']}. Simplify the schema.`,
   ),
+  host_not_allowed: {
+    status: 403,
+    type: 'permission_error',
+    retryable: false,
+    message: (f) =>
+      `Nobody signs in under the name "${f['host']}". If this server is reached by it, start it with --public-url.`,
+  },
   internal_error: server(
     500,
     true,
@@ -163,6 +177,18 @@ const kinds = {
     (f) =>
       `Model "${f['model']}" is not loaded and cannot be now: ${f['reason']}. Unpin or unload another model, or give the models more memory.`,
   ),
+  not_signed_in: {
+    status: 401,
+    type: 'authentication_error',
+    retryable: false,
+    message: () => 'Nobody is signed in, or the session has ended. Sign in again.',
+  },
+  oidc_failed: {
+    status: 502,
+    type: 'authentication_error',
+    retryable: true,
+    message: (f) => `Signing in with ${f['issuer']} failed: ${f['reason']}.`,
+  },
   not_found: request(404, (f) => `There is no ${f['what']} "${f['id']}".`),
   port_in_use: server(
     503,
@@ -203,6 +229,25 @@ const kinds = {
     (f) => `No Galerne server answers at ${f['url']}. Start one with "galerne serve" (in a checkout: npm start).`,
   ),
   server_stopping: server(503, true, () => 'The server is shutting down. Send the request again in a moment.'),
+  sign_in_limited: {
+    status: 429,
+    type: 'rate_limit_error',
+    retryable: true,
+    message: (f) => `Too many attempts to sign in. Try again in ${f['retryAfter']} s.`,
+  },
+  sign_in_refused: {
+    status: 401,
+    type: 'authentication_error',
+    retryable: false,
+    message: () => 'The e-mail address or the password is not right.',
+  },
+  sign_in_unknown: {
+    status: 403,
+    type: 'permission_error',
+    retryable: false,
+    message: (f) =>
+      `${f['issuer']} knows you, but nobody has invited you here. Ask an administrator for an invitation.`,
+  },
   template_rejected: request(400, (f) => `The model's chat template refused this conversation: ${f['reason']}`),
   tool_missing: server(
     503,

@@ -8,6 +8,9 @@ import { registerAdminUsers } from '../features/members/mistral-routes.ts'
 import { registerOpenaiMembers } from '../features/members/openai-routes.ts'
 import { type OwnFigures, registerWhoami } from '../features/organisation/routes.ts'
 import { registerServiceAccounts } from '../features/service-accounts/openai-routes.ts'
+import type { HostCheck } from '../features/sessions/hosts.ts'
+import { type OidcRoutes, oidcStart, registerOidc } from '../features/sessions/oidc-routes.ts'
+import { registerSessions } from '../features/sessions/routes.ts'
 import { registerAdminWorkspaces } from '../features/workspaces/mistral-routes.ts'
 import { registerProjects } from '../features/workspaces/openai-routes.ts'
 import type { Server } from '../wire/exchange.ts'
@@ -17,12 +20,15 @@ interface Administration {
   readonly acts: Acts
   /** What limits and usage tell a key's holder; nothing where they are not there. */
   readonly figures?: OwnFigures
+  readonly checkHost: HostCheck
+  readonly oidc?: Omit<OidcRoutes, 'acts' | 'checkHost'>
 }
 
 const noFigures: OwnFigures = { limits: async () => ({}), spend: async () => ({}), lastErrors: async () => [] }
 
 /** Adds the routes of both vendors and our own. */
-export function registerAdministration(server: Server, { acts, figures = noFigures }: Administration): void {
+export function registerAdministration(server: Server, parts: Administration): void {
+  const { acts, figures = noFigures, checkHost, oidc } = parts
   registerKeys(server, { acts })
   registerAdminKeys(server, { acts })
   registerOpenaiKeys(server, { acts })
@@ -32,5 +38,10 @@ export function registerAdministration(server: Server, { acts, figures = noFigur
   registerAdminUsers(server, { acts })
   registerInvites(server, { acts })
   registerServiceAccounts(server, { acts })
+  registerSessions(server, {
+    ...{ acts, checkHost },
+    ...(oidc !== undefined && { oidc: { start: oidcStart, issuer: oidc.oidc.issuer } }),
+  })
+  if (oidc !== undefined) registerOidc(server, { ...oidc, acts, checkHost })
   registerWhoami(server, { database: acts.database, figures })
 }

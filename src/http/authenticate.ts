@@ -1,7 +1,12 @@
-// Asks every route for a key and for the permission that the route states, unless the route is open. Knows headers; keys are compared elsewhere.
+// Asks every route for a key or a session and for the permission that the route states, unless the route is open. Knows headers and
+// cookies; keys and sessions are looked up elsewhere.
+import { timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { isWithin } from '../base/addresses.ts'
 import { fail } from '../base/errors.ts'
+import { sessionCookie } from '../features/sessions/cookie.ts'
+import type { HostCheck } from '../features/sessions/hosts.ts'
+import type { SessionVerifier } from '../features/sessions/verify.ts'
 import type { Caller } from '../wire/exchange.ts'
 import { may } from '../wire/permissions.ts'
 
@@ -11,8 +16,13 @@ export interface Keys {
   verify(secret: string): Promise<Caller | undefined>
 }
 
+/** How people are known beside keys. */
+export interface Sessions extends SessionVerifier {
+  readonly checkHost: HostCheck
+}
+
 /** Adds the check before anything of the body is read. Call it before routes are added: one that states no permission is refused. */
-export function authenticate(server: FastifyInstance, keys: Keys): void {
+export function authenticate(server: FastifyInstance, keys: Keys, sessions?: Sessions): void {
   server.addHook('onRoute', ({ method, url, config }) => {
     if (config?.open === true || config?.permission !== undefined) return
     throw new Error(`${[method].flat().join(', ')} ${url} says neither which permission it needs nor that it is open`)
@@ -21,12 +31,28 @@ export function authenticate(server: FastifyInstance, keys: Keys): void {
     // An unknown path answers 404 to anybody: there is nothing behind it to protect.
     if (request.routeOptions.config.open === true || request.is404) return
     const secret = presentedKey(request.headers)
-    const caller = secret === undefined ? undefined : await keys.verify(secret)
+    const caller = secret === undefined ? await signedIn(request, sessions) : await keys.verify(secret)
     if (caller === undefined) throw fail('invalid_api_key')
     request.exchange = { ...request.exchange, caller }
     holdToRestrictions(request, caller)
     demand(request, caller)
   })
+}
+
+/** Who the cookie belongs to. A page of another site can send requests here, but never with the token that changes must carry. */
+async function signedIn(request: FastifyRequest, sessions: Sessions | undefined): Promise<Caller | undefined> {
+  const token = request.cookies?.[sessionCookie]
+  if (token === undefined || sessions === undefined) return undefined
+  sessions.checkHost(request)
+  const wanted = request.headers['galerne-workspace']
+  const found = await sessions.verify(token, typeof wanted === 'string' ? wanted : undefined)
+  if (found === undefined) throw fail('not_signed_in')
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    const given = Buffer.from(String(request.headers['galerne-csrf'] ?? ''))
+    const expected = Buffer.from(found.csrf)
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw fail('csrf_token_invalid')
+  }
+  return found.caller
 }
 
 /** Throws where the key is used from elsewhere, or for something else, than it was made for. */
@@ -44,8 +70,9 @@ function demand({ routeOptions, params }: FastifyRequest, caller: Caller): void 
   const { permission } = routeOptions.config
   const { workspace = caller.workspace } = (params ?? {}) as { readonly workspace?: string }
   if (permission === undefined || may(caller, permission, workspace)) return
-  if (!may(caller, 'workspaces.read', workspace))
+  if (workspace !== caller.workspace && !may(caller, 'workspaces.read', workspace)) {
     throw fail('not_found', { what: 'workspace', id: workspace.slice(0, 100) })
+  }
   throw fail('forbidden', { permission, workspace })
 }
 

@@ -1,5 +1,6 @@
 // The HTTP server: limits, identity, keys, errors, and every feature's routes. Knows no model and no wire shape.
 import { readFileSync } from 'node:fs'
+import cookie from '@fastify/cookie'
 import fastify, { type FastifyServerOptions, LogController } from 'fastify'
 import type { Clock } from '../base/clock.ts'
 import type { Config } from '../base/config.ts'
@@ -22,6 +23,9 @@ import type { OwnFigures } from '../features/organisation/routes.ts'
 import { registerOverview } from '../features/overview/routes.ts'
 import { registerRerank } from '../features/rerank/routes.ts'
 import { registerResponses } from '../features/responses/routes.ts'
+import { createHostCheck } from '../features/sessions/hosts.ts'
+import type { OidcRoutes } from '../features/sessions/oidc-routes.ts'
+import { sessionVerifier } from '../features/sessions/verify.ts'
 import { registerTokenize } from '../features/tokenize/routes.ts'
 import { registerTraces, type TraceParts } from '../features/traces/routes.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -39,7 +43,10 @@ import { throttle } from './throttle.ts'
 
 /** What a server is made of. */
 export interface ServerParts {
-  readonly config: Pick<Config, 'tlsCert' | 'tlsKey' | 'trustProxy' | 'bodyLimit' | 'fileLimit' | 'keepAlive'>
+  readonly config: Pick<Config, 'tlsCert' | 'tlsKey' | 'trustProxy' | 'bodyLimit' | 'fileLimit' | 'keepAlive'> & {
+    readonly host?: string | undefined
+    readonly publicUrl?: string | undefined
+  }
   readonly registry: Registry
   readonly keys: Keys
   /** Where files are kept; without it there are no routes for them. */
@@ -50,6 +57,8 @@ export interface ServerParts {
   readonly acts?: Acts
   /** Where weights are pulled; without it there are no routes for that. */
   readonly pulls?: Pulls
+  /** How people sign in by OpenID Connect; absent: by password alone. */
+  readonly oidc?: Omit<OidcRoutes, 'acts' | 'checkHost'>
   /** What limits and usage tell a key's holder at /v1/whoami. */
   readonly figures?: OwnFigures
   /** Batches over those files. */
@@ -76,7 +85,10 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   handleFailures(server, { bodyLimit: config.bodyLimit, sendConsole })
   const exchanges = openExchanges(server, { clock, keepAlive: config.keepAlive })
   const drain = addDrain(server, exchanges)
-  authenticate(server, keys)
+  const checkHost = createHostCheck(config)
+  await server.register(cookie)
+  const sessions = parts.acts && { ...sessionVerifier(parts.acts.database, clock), checkHost }
+  authenticate(server, keys, sessions)
   throttle(server, { clock })
   await collectSchemas(server, parts.version)
 
@@ -92,8 +104,12 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   if (parts.files !== undefined) await registerFiles(server, { ...parts.files, limit: config.fileLimit })
   if (parts.traces !== undefined) await registerTraces(server, parts.traces)
   if (parts.acts !== undefined) {
-    const { acts, figures } = parts
-    registerAdministration(server, { acts, ...(figures !== undefined && { figures }) })
+    const { acts, figures, oidc } = parts
+    registerAdministration(server, {
+      ...{ acts, checkHost },
+      ...(figures !== undefined && { figures }),
+      ...(oidc !== undefined && { oidc }),
+    })
   }
   if (parts.files !== undefined && parts.batches !== undefined)
     registerBatches(server, { batches: parts.batches, files: parts.files.files })

@@ -54,6 +54,8 @@ export interface Grants {
 
 /** Whether the caller may do this in that workspace; permissions over the organisation do not look at the workspace. */
 export function may(caller: Grants, permission: Permission, workspace: string): boolean {
+  // Everybody may ask who they are.
+  if (permission === 'self.read') return true
   const reaches = (grant: Grant) =>
     grant.workspace === undefined || (grant.workspace === workspace && !organisationWide.has(permission))
   const given = (grants: readonly Grant[]) =>

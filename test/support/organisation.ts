@@ -48,19 +48,24 @@ const actor = { kind: 'system', id: 'test' } as const
 /** Starts it on any free port of the loopback. */
 export async function startOrganisation(
   database: Database,
-  options: { readonly models?: readonly Model[]; readonly config?: Partial<ServerParts['config']> } = {},
+  options: {
+    readonly models?: readonly Model[]
+    readonly config?: Partial<ServerParts['config']>
+    readonly oidc?: NonNullable<ServerParts['oidc']>
+  } = {},
 ): Promise<RunningOrganisation> {
   const lines: string[] = []
   const log = createLog({ level: 'debug', destination: { write: (line) => lines.push(line) } })
   const metrics = createMetrics()
   const notices = await createNotices(database, { log })
   const acts = createActs(database, systemClock, notices)
-  const { models = [], config } = options
+  const { models = [], config, oidc } = options
   const server = await createServer({
     config: { bodyLimit: 1_048_576, keepAlive: 0, trustProxy: [], ...config } as ServerParts['config'],
     registry: createRegistry({ models, clock: systemClock, log, metrics, queueLength: 64 }),
     keys: keyVerifier(database, systemClock, notices),
     acts,
+    ...(oidc !== undefined && { oidc }),
     log,
     clock: systemClock,
     metrics,

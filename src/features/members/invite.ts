@@ -5,9 +5,9 @@ import type { Kysely } from 'kysely'
 import { fail } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
 import type { Row, Tables } from '../../database/tables.ts'
-import type { Acts } from '../audit/acts.ts'
+import type { Acts, Note } from '../audit/acts.ts'
 import type { Actor } from '../audit/record.ts'
-import { insertPerson, type MemberRole, type PersonRole } from './change.ts'
+import { insertPerson, type MemberRole, type NewPerson, type PersonRole } from './change.ts'
 import type { Person } from './store.ts'
 
 /** A role in a workspace that an invitation gives. */
@@ -105,34 +105,56 @@ export async function openInvite(query: Kysely<Tables>, secret: string, now: num
   return inviteOf(row)
 }
 
-/** Makes the person of an invitation, with the hash of the password they chose. */
-export async function acceptInvite(
+/** What a person brings who accepts: a name, and the hash of a password or the identity that a provider vouches for. */
+export type Chosen = Pick<NewPerson, 'name' | 'password' | 'issuer' | 'subject'>
+
+/** Makes the person of the invitation that this link opens. */
+export async function acceptInvite(acts: Acts, secret: string, chosen: Chosen): Promise<Person> {
+  return await acts.run({ kind: 'system', id: 'invitation' }, async (transaction, note) => {
+    const invite = await openInvite(transaction, secret, acts.clock.now())
+    return await insertInvited(transaction, acts, note, invite, chosen)
+  })
+}
+
+/** The open invitation to this address; undefined where there is none. */
+export async function openInviteOf(query: Kysely<Tables>, email: string, now: number): Promise<Invite | undefined> {
+  const row = await query
+    .selectFrom('invites')
+    .selectAll()
+    .where('email', '=', email)
+    .where('accepted_at', 'is', null)
+    .where('expires_at', '>', now)
+    .executeTakeFirst()
+  return row === undefined ? undefined : inviteOf(row)
+}
+
+/** Makes the person of an invitation, inside an act. */
+export async function insertInvited(
+  transaction: Kysely<Tables>,
   acts: Acts,
-  secret: string,
-  chosen: { readonly name: string; readonly password?: string; readonly issuer?: string; readonly subject?: string },
+  note: Note,
+  invite: Invite,
+  chosen: Chosen,
 ): Promise<Person> {
   const now = acts.clock.now()
-  return await acts.run({ kind: 'system', id: 'invitation' }, async (transaction, note) => {
-    const invite = await openInvite(transaction, secret, now)
-    // Two who click at once: one of them changes the row.
-    const taken = await transaction
-      .updateTable('invites')
-      .set({ accepted_at: now })
-      .where('id', '=', invite.id)
-      .where('accepted_at', 'is', null)
-      .executeTakeFirst()
-    if (taken.numUpdatedRows !== 1n) throw fail('invitation_invalid')
-    const { email, role } = invite
-    const person = await insertPerson(transaction, acts, { email, role, ...chosen })
-    for (const { id: workspace, role: given } of invite.workspaces) {
-      const member = { workspace, user_id: person.id, role: given, created_at: now }
-      await transaction.insertInto('members').values(member).execute()
-    }
-    const target = { kind: 'user', id: person.id }
-    note({ action: 'invite.accepted', target, details: { invite: invite.id } })
-    note({ action: 'user.added', target, details: { role, workspaces: invite.workspaces } })
-    return person
-  })
+  // Two who click at once: one of them changes the row.
+  const taken = await transaction
+    .updateTable('invites')
+    .set({ accepted_at: now })
+    .where('id', '=', invite.id)
+    .where('accepted_at', 'is', null)
+    .executeTakeFirst()
+  if (taken.numUpdatedRows !== 1n) throw fail('invitation_invalid')
+  const { email, role } = invite
+  const person = await insertPerson(transaction, acts, { email, role, ...chosen })
+  for (const { id: workspace, role: given } of invite.workspaces) {
+    const member = { workspace, user_id: person.id, role: given, created_at: now }
+    await transaction.insertInto('members').values(member).execute()
+  }
+  const target = { kind: 'user', id: person.id }
+  note({ action: 'invite.accepted', target, details: { invite: invite.id } })
+  note({ action: 'user.added', target, details: { role, workspaces: invite.workspaces } })
+  return person
 }
 
 function hash(secret: string): string {

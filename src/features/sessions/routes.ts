@@ -1,0 +1,238 @@
+// Signing in and out by password, accepting an invitation, and who is signed in. The console's doors; open ones are bounded. Knows no table.
+
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type Static, Type } from 'typebox'
+import { fail } from '../../base/errors.ts'
+import type { Server } from '../../wire/exchange.ts'
+import { seconds } from '../../wire/organization.ts'
+import { may, permissionsOf } from '../../wire/permissions.ts'
+import {
+  InvitationAccept,
+  InvitationObject,
+  InvitationOpen,
+  PasswordChange,
+  SessionObject,
+  SignedInObject,
+  SignIn,
+  SignInWays,
+} from '../../wire/sessions.ts'
+import type { Acts } from '../audit/acts.ts'
+import { acceptInvite, openInvite } from '../members/invite.ts'
+import { listWorkspaces } from '../workspaces/store.ts'
+import { createAttempts } from './attempts.ts'
+import { clearSessionCookie, sessionCookie, setSessionCookie } from './cookie.ts'
+import type { HostCheck } from './hosts.ts'
+import { createPasswords } from './password.ts'
+import { beginSession, endSession, sessionByToken } from './store.ts'
+
+/** What the routes are made of. */
+export interface SessionRoutes {
+  readonly acts: Acts
+  readonly checkHost: HostCheck
+  /** Where to go to sign in by OIDC, and who vouches there; absent: passwords alone. */
+  readonly oidc?: { readonly start: string; readonly issuer: string }
+}
+
+const tags = ['sessions']
+const path = '/galerne/v1/session'
+const open = { open: true } as const
+const own = { permission: 'self.read' } as const
+
+/** Adds the routes. */
+export function registerSessions(server: Server, parts: SessionRoutes): void {
+  const passwords = createPasswords()
+  const attempts = createAttempts()
+  const doors = { ...parts, passwords, attempts }
+  server.get(
+    '/galerne/v1/sign-in',
+    { config: open, schema: { tags, summary: 'How one may sign in', response: { 200: SignInWays } } },
+    async () => ({ password: true, oidc: parts.oidc ?? null }),
+  )
+  registerSignIn(server, doors)
+  registerOwn(server, doors)
+  registerInvitations(server, doors)
+}
+
+interface Doors extends SessionRoutes {
+  readonly passwords: ReturnType<typeof createPasswords>
+  readonly attempts: ReturnType<typeof createAttempts>
+}
+
+function registerSignIn(server: Server, { acts, checkHost, passwords, attempts }: Doors): void {
+  server.post(
+    path,
+    {
+      config: open,
+      schema: { tags, summary: 'Sign in by password', body: SignIn, response: { 200: SignedInObject } },
+    },
+    async (request, reply) => {
+      checkHost(request)
+      const { password } = request.body
+      const email = request.body.email.toLowerCase()
+      await attempts.check(email, request.ip)
+      const person = await acts.database.query
+        .selectFrom('users')
+        .select(['id', 'password'])
+        .where('email', '=', email)
+        .where('disabled_at', 'is', null)
+        .executeTakeFirst()
+      if (!(await passwords.matches(password, person?.password ?? null)) || person === undefined) {
+        await attempts.failed(email, request.ip)
+        if (person !== undefined) await noteFailure(acts, person.id, request.ip)
+        throw fail('sign_in_refused')
+      }
+      await attempts.succeeded(email)
+      return signIn(acts, request, reply, person.id, 'password')
+    },
+  )
+}
+
+/** Bounded by the attempts that are borne. Of an address that is nobody's nothing is written. */
+async function noteFailure(acts: Acts, user: string, address: string): Promise<void> {
+  await acts.run({ kind: 'system', id: 'sign-in', address }, async (_transaction, note) =>
+    note({ action: 'login.failed', target: { kind: 'user', id: user } }),
+  )
+}
+
+/** Begins a session and gives the browser its cookie. */
+export async function signIn(
+  acts: Acts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  user: string,
+  method: 'password' | 'oidc' | 'invitation',
+): Promise<Static<typeof SignedInObject>> {
+  const session = await beginSession(acts, user, { address: request.ip, method })
+  setSessionCookie(request, reply, session)
+  return { object: 'session', expires_at: seconds(session.expiresAt) }
+}
+
+function registerOwn(server: Server, { acts, passwords }: Doors): void {
+  const { query } = acts.database
+  server.get(
+    path,
+    { config: own, schema: { tags, summary: 'Who is signed in', response: { 200: SessionObject } } },
+    async (request) => {
+      const session = await mustHave(request, acts)
+      const { caller } = request.exchange
+      const person = await query
+        .selectFrom('users')
+        .selectAll()
+        .where('id', '=', session.user)
+        .executeTakeFirstOrThrow()
+      const seen = (await listWorkspaces(query)).filter(({ id }) => may(caller, 'workspaces.read', id))
+      return {
+        object: 'session' as const,
+        user: {
+          ...{ id: person.id, email: person.email, name: person.name, role: person.role },
+          has_password: person.password !== null,
+        },
+        workspace: caller.workspace,
+        workspaces: seen.map(({ id, name }) => ({
+          ...{ id, name, permissions: [...permissionsOf.owner].filter((permission) => may(caller, permission, id)) },
+        })),
+        ...{ csrf_token: session.csrf, expires_at: seconds(session.expiresAt) },
+      }
+    },
+  )
+  server.delete(
+    path,
+    { config: own, schema: { tags, summary: 'Sign out', response: { 204: Type.Null() } } },
+    async (request, reply) => {
+      await endSession(acts, await mustHave(request, acts), request.ip)
+      clearSessionCookie(request, reply)
+      return reply.code(204).send(null)
+    },
+  )
+  server.put(
+    `${path}/password`,
+    {
+      config: own,
+      schema: {
+        tags,
+        summary: 'Change the password',
+        description: 'Every other session of the person ends.',
+        body: PasswordChange,
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      const { id, user } = await mustHave(request, acts)
+      const person = await query.selectFrom('users').select('password').where('id', '=', user).executeTakeFirstOrThrow()
+      if (person.password !== null && !(await passwords.matches(request.body.current ?? '', person.password))) {
+        throw fail('invalid_value', { param: 'current', reason: 'it is not the password' })
+      }
+      const password = await passwords.hash(request.body.password)
+      await acts.run({ kind: 'session', id, user, address: request.ip }, async (transaction, note) => {
+        await transaction.updateTable('users').set({ password }).where('id', '=', user).execute()
+        await transaction.deleteFrom('sessions').where('user_id', '=', user).where('id', '!=', id).execute()
+        note({ action: 'user.updated', target: { kind: 'user', id: user }, details: { password: 'changed' } })
+      })
+      return reply.code(204).send(null)
+    },
+  )
+}
+
+/** The session of the request. Throws `invalid_value` for a caller with a key: there is no session then. */
+async function mustHave(request: FastifyRequest, { database, clock }: Acts) {
+  const token = request.cookies[sessionCookie]
+  const isSession = request.exchange.caller.kind === 'session' && token !== undefined
+  const session = isSession ? await sessionByToken(database.query, token, clock.now()) : undefined
+  if (session === undefined) throw fail('not_signed_in')
+  return session
+}
+
+function registerInvitations(server: Server, { acts, checkHost, passwords, attempts }: Doors): void {
+  server.post(
+    '/galerne/v1/invitations/open',
+    {
+      config: open,
+      schema: { tags, summary: 'What an invitation offers', body: InvitationOpen, response: { 200: InvitationObject } },
+    },
+    async (request) => {
+      checkHost(request)
+      const guess = () => openInvite(acts.database.query, request.body.secret, acts.clock.now())
+      const invite = await guarded(attempts, request.ip, guess)
+      return {
+        ...{ object: 'invitation' as const, email: invite.email, role: invite.role },
+        ...{ workspaces: invite.workspaces.map(({ id, role }) => ({ id, role })) },
+        expires_at: seconds(invite.expiresAt),
+      }
+    },
+  )
+  server.post(
+    '/galerne/v1/invitations/accept',
+    {
+      config: open,
+      schema: {
+        tags,
+        summary: 'Accept an invitation with a password, and sign in',
+        body: InvitationAccept,
+        response: { 200: SignedInObject },
+      },
+    },
+    async (request, reply) => {
+      checkHost(request)
+      const { secret, name, password: chosen } = request.body
+      const person = await guarded(attempts, request.ip, async () => {
+        await openInvite(acts.database.query, secret, acts.clock.now())
+        return await acceptInvite(acts, secret, { name, password: await passwords.hash(chosen) })
+      })
+      return signIn(acts, request, reply, person.id, 'invitation')
+    },
+  )
+}
+
+/** A wrong link counts as a guess of its address. */
+async function guarded<Result>(
+  attempts: Doors['attempts'],
+  address: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  await attempts.check('', address)
+  return await work().catch(async (error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'invitation_invalid')
+      await attempts.failed('', address)
+    throw error
+  })
+}
