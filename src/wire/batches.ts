@@ -1,6 +1,6 @@
 // Batches in OpenAI's shape and in Mistral's: one thing, two views.
 import { type Static, Type } from 'typebox'
-import { nullable, optional, timestamp } from './fields.ts'
+import { idField, nullable, optional, searchText, timestamp } from './fields.ts'
 import { flag, listSchema, pagingFields, repeated } from './paging.ts'
 
 // What a database of either kind stores and finds again.
@@ -14,7 +14,7 @@ const Metadata = Type.Record(Type.String({ pattern: '^[^\\u0000]{1,64}$' }), met
 
 /** What OpenAI's clients say of a new batch. */
 export const CreateBatch = Type.Object({
-  input_file_id: Type.String({ minLength: 1, maxLength: 200 }),
+  input_file_id: idField,
   endpoint: Type.String({ maxLength: 100 }),
   completion_window: Type.String({
     pattern: '^([1-9]|[1-9]\\d|1[0-5]\\d|16[0-8])h$',
@@ -85,11 +85,11 @@ export const BatchQuery = Type.Object({ after: pagingFields.after, limit: paging
 
 /** What Mistral's clients say of a new job: files, or the requests themselves. */
 export const CreateBatchJob = Type.Object({
-  input_files: optional(Type.Array(Type.String({ maxLength: 200 }), { maxItems: 100 })),
+  input_files: optional(Type.Array(idField, { maxItems: 100 })),
   requests: optional(
     Type.Array(
       Type.Object({
-        custom_id: optional(Type.String({ maxLength: 512 })),
+        custom_id: optional(searchText(512)),
         body: Type.Object({}, { additionalProperties: true }),
       }),
       { maxItems: 10_000 },
@@ -150,14 +150,14 @@ export const BatchJobQuery = Type.Object(
   {
     page: pagingFields.page,
     page_size: pagingFields.page_size,
-    model: Type.Optional(Type.String({ maxLength: 512 })),
+    model: Type.Optional(searchText(512)),
     agent_id: Type.Optional(Type.String({ maxLength: 200 })),
     created_after: Type.Optional(Type.String({ maxLength: 40, description: 'A date and time, as in RFC 3339.' })),
     created_by_me: Type.Optional(flag),
     status: repeated(Type.Enum([...jobStatuses])),
     order_by: Type.Optional(Type.Enum(['created', '-created'])),
   },
-  { additionalProperties: Type.String({ maxLength: 512 }) },
+  { additionalProperties: searchText(512) },
 )
 
 /** The query of Mistral's list. */

@@ -31,6 +31,12 @@ export const modelField = Type.String({
   description: 'Name or alias of a model that GET /v1/models lists.',
 })
 
+/** The id of something in a path. What no database stores cannot be one. */
+export const idField = Type.String({ maxLength: 200, pattern: '^[\\x20-\\x7e]*$' })
+
+/** Text that is looked for. PostgreSQL has no character 0. */
+export const searchText = (maxLength: number) => Type.String({ maxLength, pattern: '^[^\\u0000]*$' })
+
 /** Seconds since 1970. */
 export const timestamp = Type.Integer({ description: 'Seconds since 1970.' })
 

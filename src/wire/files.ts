@@ -1,6 +1,6 @@
 // Files in the shape that both vendors' clients read, and what may be said of one when it is uploaded or listed.
 import { type Static, Type } from 'typebox'
-import { nullable, timestamp } from './fields.ts'
+import { nullable, searchText, timestamp } from './fields.ts'
 import { flag, listSchema, pagingFields, repeated } from './paging.ts'
 
 /** What a file is for: both vendors' words. Files of the last three kinds are made by the server. */
@@ -47,7 +47,7 @@ export const FileForm = Type.Object({
   'expires_after[seconds]': Type.Optional(Type.Integer({ minimum: 3600, maximum: 2_592_000 })),
 })
 
-const word = Type.String({ maxLength: 200 })
+const word = searchText(200)
 
 /** What a list of files may be asked for: Mistral's filters and OpenAI's. */
 export const FileQuery = Type.Object({
@@ -57,7 +57,7 @@ export const FileQuery = Type.Object({
   purpose: Type.Optional(word),
   sample_type: repeated(word),
   source: repeated(word),
-  search: Type.Optional(Type.String({ maxLength: 200, description: 'A part of the name.' })),
+  search: Type.Optional(searchText(200)),
   mimetypes: repeated(word),
 })
 

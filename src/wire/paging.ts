@@ -1,7 +1,7 @@
 // Both vendors' ways through a list: Mistral's pages, OpenAI's cursors. One query, one answer that serves both. Knows no list.
 import { type Static, type TSchema, Type } from 'typebox'
 import { fail } from '../base/errors.ts'
-import { nullable } from './fields.ts'
+import { idField, nullable } from './fields.ts'
 
 const digits = Type.String({ pattern: '^\\d{1,9}$' })
 
@@ -9,7 +9,7 @@ const digits = Type.String({ pattern: '^\\d{1,9}$' })
 export const pagingFields = {
   page: Type.Optional(digits),
   page_size: Type.Optional(digits),
-  after: Type.Optional(Type.String({ maxLength: 200, description: 'The last id of the page before.' })),
+  after: Type.Optional(idField),
   limit: Type.Optional(digits),
 }
 

@@ -1,14 +1,14 @@
 // Uploads in parts, OpenAI's shape.
 import { Type } from 'typebox'
-import { nullable, optional, timestamp } from './fields.ts'
+import { idField, nullable, optional, searchText, timestamp } from './fields.ts'
 import { FileObject, purposes } from './files.ts'
 
 /** What a file that will arrive in parts is. */
 export const CreateUpload = Type.Object({
-  filename: Type.String({ minLength: 1, maxLength: 255 }),
+  filename: Type.String({ minLength: 1, maxLength: 255, pattern: '^[^\\u0000-\\u001f]*$' }),
   purpose: Type.Enum([...purposes]),
   bytes: Type.Integer({ minimum: 0, description: 'Length of the whole file.' }),
-  mime_type: Type.String({ maxLength: 200 }),
+  mime_type: searchText(200),
   expires_after: optional(
     Type.Object({
       anchor: Type.Literal('created_at'),
@@ -45,6 +45,6 @@ export const PartObject = Type.Object({
 
 /** How the parts make the file. */
 export const CompleteUpload = Type.Object({
-  part_ids: Type.Array(Type.String({ maxLength: 100 }), { maxItems: 10_000 }),
+  part_ids: Type.Array(idField, { maxItems: 10_000 }),
   md5: optional(Type.String({ pattern: '^[0-9a-fA-F]{32}$' })),
 })

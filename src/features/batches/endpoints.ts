@@ -83,7 +83,11 @@ async function answerCompletion({ body, model, context, signal, clock }: LineCal
   const { calls, shape } = prepareCompletion(whole(checks.completion(body)), model.card)
   const prompts = shape.echo ? calls.map(({ prompt }) => prompt) : []
   const texts = await Promise.all(prompts.map((prompt) => promptText(prompt, model, signal)))
-  const starts = calls.map((call) => (stop: AbortSignal) => model.complete({ ...call, context }, stop))
+  const contextOf = (index: number) =>
+    context.callId === undefined ? context : { ...context, callId: `${context.callId}_${index}` }
+  const starts = calls.map(
+    (call, index) => (stop: AbortSignal) => model.complete({ ...call, context: contextOf(index) }, stop),
+  )
   // One prompt after another: the streams are filled by other lines.
   return foldCompletion(mergeCalls(starts, 1, signal), {
     ...head(model, context, clock),

@@ -10,6 +10,7 @@ import {
   InlineQuery,
 } from '../../wire/batches.ts'
 import type { Caller, Server } from '../../wire/exchange.ts'
+import { idField } from '../../wire/fields.ts'
 import { asList, isTrue, listObject, readPaging } from '../../wire/paging.ts'
 import type { Files } from '../files/files.ts'
 import { ownerOf } from '../files/store.ts'
@@ -21,7 +22,7 @@ import { batchJob, statusesOf } from './views.ts'
 const tags = ['batches']
 const reading = { permission: 'batches.read' } as const
 const writing = { permission: 'batches.write' } as const
-const params = Type.Object({ id: Type.String({ maxLength: 200 }) })
+const params = Type.Object({ id: idField })
 const hour = 3_600_000
 const usualHours = 24
 
@@ -125,6 +126,9 @@ const known = new Set(Object.keys(BatchJobQuery.properties))
 /** Mistral's clients write the metadata to look for as plain names beside the others. */
 function readFilter(query: BatchJobQuery, caller: Caller): BatchFilter {
   const metadata = Object.entries(query).filter(([name]) => !known.has(name)) as [string, string][]
+  if (metadata.some(([name]) => name.includes('\0'))) {
+    throw fail('invalid_value', { param: 'metadata', reason: 'its names must not hold the character 0' })
+  }
   const statuses = asList(query.status).flatMap(statusesOf)
   const { created_after: after } = query
   const createdAfter = after === undefined ? undefined : Date.parse(after)

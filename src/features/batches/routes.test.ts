@@ -309,5 +309,13 @@ describeOnServers('batches', (get) => {
     const next = (await send(server, `/v1/batches?limit=2&after=${page.last_id}`)).json()
     assert.ok(next.data[0].id < page.last_id)
     assert.equal((await send(server, '/v1/batches/batch_none')).status, 404)
+    for (const path of [
+      '/v1/batches/%00',
+      '/v1/batches?after=%00',
+      '/v1/batch/jobs?who=%00',
+      '/v1/batch/jobs?model=%00',
+    ]) {
+      assert.equal((await send(server, path)).status, 400, path)
+    }
   })
 })

@@ -2,6 +2,7 @@
 import { Type } from 'typebox'
 import { BatchList, BatchObject, BatchQuery, CreateBatch } from '../../wire/batches.ts'
 import type { Server } from '../../wire/exchange.ts'
+import { idField } from '../../wire/fields.ts'
 import { listObject, readPaging } from '../../wire/paging.ts'
 import type { Files } from '../files/files.ts'
 import type { Batches } from './batches.ts'
@@ -11,7 +12,7 @@ import { batchObject } from './views.ts'
 const tags = ['batches']
 const reading = { permission: 'batches.read' } as const
 const writing = { permission: 'batches.write' } as const
-const params = Type.Object({ id: Type.String({ maxLength: 200 }) })
+const params = Type.Object({ id: idField })
 const hour = 3_600_000
 
 /** Adds both vendors' routes. */

@@ -93,8 +93,11 @@ async function answer(
     model,
     context: {
       requestId,
+      // Usage counts a call once by it, also when the same attempt runs again after a crash.
+      callId: `call_${requestId}`,
       workspace: batch.workspace,
       key: batch.key,
+      ...(batch.owner !== batch.key && { user: batch.owner }),
       class: 'batch',
       cacheScope: batch.workspace,
       deadline: batch.expires_at,

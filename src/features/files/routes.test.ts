@@ -114,6 +114,9 @@ describeOnServers('files', (get) => {
       const refused = await send(server, `/v1/files?${query}`)
       assert.deepEqual([refused.status, refused.json().param], [400, param])
     }
+    for (const path of ['/v1/files/%00', '/v1/files?search=%00', '/v1/files?after=%00', '/v1/files/%00/url']) {
+      assert.equal((await send(server, path)).status, 400, path)
+    }
     for (const id of ids) await send(server, `/v1/files/${id}`, { method: 'DELETE' })
   })
 

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { fail } from '../../base/errors.ts'
 import type { Server } from '../../wire/exchange.ts'
+import { idField } from '../../wire/fields.ts'
 import { DeletedFile, FileForm, FileList, FileObject, FileQuery, fileObject, SignedUrl } from '../../wire/files.ts'
 import { isTrue, listObject, readPaging } from '../../wire/paging.ts'
 import { type Described, detailsOf, isJsonl, mimeTypeOf } from './details.ts'
@@ -43,7 +44,7 @@ const usualPage = 100
 const longestPage = 10_000
 /** The form around a file. */
 const formOverhead = 65_536
-const params = Type.Object({ id: Type.String({ maxLength: 200 }) })
+const params = Type.Object({ id: idField })
 
 function registerUpload(server: Server, { files, limit }: FileRoutes): void {
   server.post(

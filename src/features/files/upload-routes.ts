@@ -1,6 +1,7 @@
 // The door for files in parts: POST /v1/uploads, its parts, complete and cancel. OpenAI's shape.
 import { type Static, Type } from 'typebox'
 import type { Server } from '../../wire/exchange.ts'
+import { idField } from '../../wire/fields.ts'
 import { fileObject } from '../../wire/files.ts'
 import { CompleteUpload, CreateUpload, PartForm, PartObject, UploadObject } from '../../wire/uploads.ts'
 import { readForm } from './form.ts'
@@ -9,7 +10,7 @@ import { statusOf, type UploadRow, type Uploads } from './uploads.ts'
 
 const tags = ['files']
 const config = { permission: 'files.write' } as const
-const params = Type.Object({ id: Type.String({ maxLength: 200 }) })
+const params = Type.Object({ id: idField })
 
 /** Adds the routes to a server that reads forms. */
 export function registerUploads(server: Server, { uploads }: { readonly uploads: Uploads }): void {

@@ -63,6 +63,27 @@ test('a call takes as many places as it asks for answers', async () => {
   assert.equal((await four).filter(({ type }) => type === 'finish').length, 4)
 })
 
+test('batch work keeps off one stream and never keeps an interactive call from the engine, which displaces it', async () => {
+  const echo = createEchoModel({ streams: 4, tokenMs: 1, contextLength: 10_000_000 })
+  const waiting = line(echo, { clock: systemClock, queueLength: 50 })
+  const controller = new AbortController()
+  const endless = (facts: Partial<CallContext>) =>
+    run(waiting.model, chatCall({ ...facts, text: 'word '.repeat(20_000) }), controller.signal)
+  const held = Array.from({ length: 9 }, () => endless({ requestId: 'batch', class: 'batch' }))
+  while (echo.seen.length < 5) await new Promise(setImmediate)
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+  assert.equal(echo.seen.length, 5, 'three streams of four, and two more')
+  // As many as if there were no batch work.
+  held.push(...Array.from({ length: 8 }, () => endless({ requestId: 'live' })))
+  while (echo.seen.length < 11) await new Promise(setImmediate)
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+  assert.equal(echo.seen.filter(({ requestId }) => requestId === 'live').length, 6)
+  assert.equal(waiting.waiting(), 6)
+  controller.abort(new Error('released'))
+  await Promise.allSettled(held)
+  assert.equal(waiting.admitted(), 0)
+})
+
 test('interactive calls go before batch calls, and workspaces take turns', async () => {
   const { echo, waiting, release } = busy(1, 20)
   while (echo.seen.length < 3) await new Promise(setImmediate)

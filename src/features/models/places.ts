@@ -45,34 +45,44 @@ const longestRetry = 60
 export function createPlaces(bare: Model, options: { readonly clock: Clock; readonly queueLength: number }): Places {
   const { clock, queueLength } = options
   const queues = { interactive: createFairQueue<Waiter>(), batch: createFairQueue<Waiter>() }
-  let admitted = 0
+  const admitted = { interactive: 0, batch: 0 }
+  const total = () => admitted.interactive + admitted.batch
   const usual = createEstimate()
 
-  const free = (streams: number) => admitted === 0 || admitted + streams <= bare.load().streams + readyBehind
+  const free = (className: CallContext['class'], streams: number) => {
+    const { streams: all } = bare.load()
+    // The engine takes streams back from batch work within a step, so that work does not count against interactive calls.
+    if (className === 'interactive') {
+      return admitted.interactive === 0 || admitted.interactive + streams <= all + readyBehind
+    }
+    // Batch work keeps off one stream.
+    return total() === 0 || total() + streams <= Math.max(1, all - 1) + readyBehind
+  }
   const admitNext = () => {
-    for (const queue of [queues.interactive, queues.batch]) {
+    for (const className of ['interactive', 'batch'] as const) {
+      const queue = queues[className]
       for (let next = queue.peek(); next !== undefined; next = queue.peek()) {
         // The head waits for all its streams; a later, smaller call must not starve it.
-        if (!free(next.streams)) return
+        if (!free(className, next.streams)) return
         queue.take()
-        admitted += next.streams
+        admitted[className] += next.streams
         next.admit()
       }
     }
   }
   return {
     waiting: () => queues.interactive.size + queues.batch.size,
-    admitted: () => admitted,
+    admitted: total,
     async enter(work) {
       const { context, streams, signal } = work
       signal.throwIfAborted()
       const since = clock.elapsed()
       const { size } = queues[context.class]
-      if (size >= queueLength && !(size === 0 && free(streams))) throw queueFull(bare, size, usual)
+      if (size >= queueLength && !(size === 0 && free(context.class, streams))) throw queueFull(bare, size, usual)
       await waitInLine(queues[context.class], work, admitNext)
       const from = clock.elapsed()
       const leave = () => {
-        admitted -= streams
+        admitted[context.class] -= streams
         usual.learn(clock.elapsed() - from)
         admitNext()
       }
