@@ -24,13 +24,10 @@ import { Pulls } from './features/models/pull-jobs.ts'
 import type { PullProgress } from './features/models/pull-progress.ts'
 import { createRegistry } from './features/models/registry.ts'
 import { placeOf, pullOptions, servedModels } from './features/models/served.ts'
-import { openPrices } from './features/prices/open.ts'
-import { loadVendorLists } from './features/prices/vendors.ts'
 import { createOidc } from './features/sessions/oidc.ts'
 import { spanExporter } from './features/traces/export.ts'
 import { openTraces } from './features/traces/open.ts'
-import { openSettings } from './features/usage/settings.ts'
-import { createUsageWriter } from './features/usage/writer.ts'
+import { openUsage } from './features/usage/open.ts'
 import { createServer, type ServerParts } from './http/server.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import type { ModelCard } from './wire/model.ts'
@@ -77,10 +74,12 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     })
     const files = await openFiles({ config, database, environment: processEnvironment(), clock, log })
     opened.push(() => files.close())
-    const writer = createUsageWriter({ database, log })
-    opened.push(() => writer.stop())
-    // The lists are read while the engine starts.
-    const vendors = loadVendorLists()
+    const reader = openReader(database)
+    opened.push(() => reader.close())
+    // Price lists are read while the engine starts.
+    const opening = openUsage({ database, reader, notices, currency: config.currency, clock, log })
+    opened.push(async () => (await opening).close())
+    opening.catch(() => {})
     const egress = createEgress({ clock })
     opened.push(() => egress.close())
     const pulling = () => pullOptions(config, egress, processEnvironment())
@@ -88,12 +87,8 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     const pulls = new Pulls({ pulling, catalogue: first.catalogue, clock, log })
     const pool = await startEngine(config, first, options, clock)
     opened.push(() => pool.stop())
-    const prices = await openPrices({ database, notices, currency: config.currency, vendors: await vendors })
-    const settings = await openSettings(database, notices)
-    const keepsContent = (workspace: string) => settings.of(workspace).keepContent
-    const usage = { writer, prices, keepsContent }
-    const reader = openReader(database)
-    opened.push(() => reader.close())
+    const usage = await opening
+    const { keepsContent } = usage
     const exporter = await openExporter(config, { egress, log })
     const traces = openTraces({ database, reader, clock, log, keepsContent, ...(exporter && { exporter }) })
     opened.push(() => traces.close())
@@ -121,6 +116,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       keys: keyVerifier(database, clock, notices),
       acts: createActs(database, clock, notices),
       ...(oidc !== undefined && { oidc }),
+      accounting: usage,
       pulls,
       batches,
       log,

@@ -41,6 +41,8 @@ const featureImports: readonly string[] = [
   'keys → audit',
   'traces → usage',
   'usage → prices',
+  'usage → audit',
+  'prices → audit',
   'plans → models',
   'workspaces → audit',
   'workspaces → members',

@@ -4,11 +4,14 @@ import { loadConfig } from '../../src/base/config.ts'
 import { createLog } from '../../src/base/log.ts'
 import { version } from '../../src/base/version.ts'
 import { connect } from '../../src/database/connect.ts'
+import { createNotices } from '../../src/database/notices.ts'
+import { openReader } from '../../src/database/reader.ts'
 import { createActs } from '../../src/features/audit/acts.ts'
 import { openBatches } from '../../src/features/batches/batches.ts'
 import { openFiles } from '../../src/features/files/open.ts'
 import { Pulls } from '../../src/features/models/pull-jobs.ts'
 import { createRegistry } from '../../src/features/models/registry.ts'
+import { openUsage } from '../../src/features/usage/open.ts'
 import { createServer } from '../../src/http/server.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 
@@ -54,12 +57,22 @@ async function readDocument(): Promise<Document> {
   const database = await connect('sqlite::memory:')
   const files = await openFiles({ config, database, environment: {}, clock: systemClock, log })
   const batches = openBatches({ database, files: files.files, registry, clock: systemClock, log, graceMs: 0 })
+  const notices = await createNotices(database)
+  const usage = await openUsage({
+    database,
+    reader: openReader(database),
+    notices,
+    currency: config.currency,
+    clock: systemClock,
+    log,
+  })
   const server = await createServer({
     config,
     registry,
     keys,
     files,
     acts: createActs(database, systemClock),
+    accounting: usage,
     // Never asked to pull.
     pulls: new Pulls({ pulling: () => Promise.reject(new Error('no pulls')), log }),
     batches,
@@ -73,6 +86,8 @@ async function readDocument(): Promise<Document> {
   await server.close()
   await batches.stop()
   await files.close()
+  await usage.close()
+  await notices.close()
   await database.close()
   return document
 }

@@ -31,6 +31,7 @@ import { registerTraces, type TraceParts } from '../features/traces/routes.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Server } from '../wire/exchange.ts'
 import { validatorOptions } from '../wire/validate.ts'
+import { type Accounting, registerAccounting } from './accounting.ts'
 import { registerAdministration } from './administration.ts'
 import { authenticate, type Keys } from './authenticate.ts'
 import { readJson } from './body.ts'
@@ -55,6 +56,8 @@ export interface ServerParts {
   readonly traces?: TraceParts
   /** How administrators change things; without it the routes of administration are not there. */
   readonly acts?: Acts
+  /** Usage, costs and prices; with `acts`, else their routes are not there. */
+  readonly accounting?: Accounting
   /** Where weights are pulled; without it there are no routes for that. */
   readonly pulls?: Pulls
   /** How people sign in by OpenID Connect; absent: by password alone. */
@@ -113,6 +116,9 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   }
   if (parts.files !== undefined && parts.batches !== undefined)
     registerBatches(server, { batches: parts.batches, files: parts.files.files })
+  if (parts.acts !== undefined && parts.accounting !== undefined) {
+    registerAccounting(server, parts.accounting, parts.acts, registry)
+  }
   registerHealth(server, { ready: () => !drain.stopping })
   registerMetrics(server, { registry, metrics, ...(parts.engines !== undefined && { engines: parts.engines }) })
   registerOverview(server, {

@@ -1,6 +1,6 @@
 // Migration 4: one row per call of a model, sums of them per minute, hour and day, what was said where a workspace keeps it, and how long.
 
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 
 /** Creates the tables `usage`, `usage_sums`, `usage_contents` and `usage_settings`. */
 export async function up(database: Kysely<never>): Promise<void> {
@@ -25,7 +25,8 @@ export async function up(database: Kysely<never>): Promise<void> {
     .execute()
 }
 
-async function createUsage({ schema }: Kysely<never>): Promise<void> {
+async function createUsage(database: Kysely<never>): Promise<void> {
+  const { schema } = database
   let table = schema
     .createTable('usage')
     .addColumn('id', 'text', (column) => column.primaryKey())
@@ -57,9 +58,13 @@ async function createUsage({ schema }: Kysely<never>): Promise<void> {
   for (const name of counts) table = table.addColumn(name, 'bigint', (column) => column.notNull())
   table = table.addColumn('queue_ms', 'bigint').addColumn('first_token_ms', 'bigint')
   await table.addColumn('estimated', 'integer', (column) => column.notNull()).execute()
-  await schema.createIndex('usage_by_age').on('usage').columns(['workspace', 'at']).execute()
   await schema.createIndex('usage_by_request').on('usage').column('request_id').execute()
-  await schema.createIndex('usage_by_key').on('usage').columns(['key_id', 'at']).execute()
+  // Lists of calls walk one of these, the newest first.
+  await schema.createIndex('usage_by_age').on('usage').columns(['at', 'id']).execute()
+  await schema.createIndex('usage_by_workspace').on('usage').columns(['workspace', 'at', 'id']).execute()
+  await schema.createIndex('usage_by_key').on('usage').columns(['key_id', 'at', 'id']).execute()
+  await schema.createIndex('usage_by_model').on('usage').columns(['model', 'at', 'id']).execute()
+  await sql`create index usage_failed on usage (at, id) where status <> 'ok'`.execute(database)
   await schema.createIndex('usage_by_member').on('usage').column('member').execute()
   await schema.createIndex('usage_by_end_user').on('usage').column('end_user').execute()
 }

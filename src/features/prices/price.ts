@@ -66,3 +66,10 @@ export function perMillion(amount: number): number {
   if (!Number.isSafeInteger(nano) || nano < 0) throw new RangeError(`${amount} is no price per million tokens`)
   return nano
 }
+
+/** An integer of `places` decimals as people write it, without zeros at the end: `decimal(1_500_000_000, 9)` is "1.5". */
+export function decimal(amount: number, places: number): string {
+  const digits = String(Math.abs(amount)).padStart(places + 1, '0')
+  const text = `${digits.slice(0, -places)}.${digits.slice(-places)}`.replace(/\.?0+$/, '')
+  return amount < 0 ? `-${text}` : text
+}

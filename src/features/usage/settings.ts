@@ -1,7 +1,8 @@
 // What each workspace keeps of its calls, and how long; in memory for the request path. Knows no content and no row.
+import type { Kysely } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { Notices } from '../../database/notices.ts'
-import type { Row } from '../../database/tables.ts'
+import type { Row, Tables } from '../../database/tables.ts'
 
 /** A workspace's rules; null days: for ever. */
 export interface UsageSettings {
@@ -18,8 +19,10 @@ export interface SettingsBook {
   of(workspace: string): UsageSettings
   /** Those that have set something. */
   all(): ReadonlyMap<string, UsageSettings>
-  /** Sets a workspace's rules, on every node within a second. */
-  set(workspace: string, settings: UsageSettings, now: number): Promise<void>
+  /** Sets a workspace's rules, on every node when the transaction commits. */
+  set(transaction: Kysely<Tables>, workspace: string, settings: UsageSettings, now: number): Promise<void>
+  /** Reads the rules now, so that whoever changed them finds them changed. */
+  refresh(): Promise<void>
   close(): void
 }
 
@@ -38,18 +41,16 @@ export async function openSettings({ query }: Pick<Database, 'query'>, notices: 
   return {
     of: (workspace) => known.get(workspace) ?? usualSettings,
     all: () => known,
-    async set(workspace, { keepContent, rowDays, contentDays }, now) {
+    async set(transaction, workspace, { keepContent, rowDays, contentDays }, now) {
       const row = { keep_content: keepContent ? 1 : 0, row_days: rowDays, content_days: contentDays, updated_at: now }
-      await query.transaction().execute(async (within) => {
-        await within
-          .insertInto('usage_settings')
-          .values({ workspace, ...row })
-          .onConflict((conflict) => conflict.column('workspace').doUpdateSet(row))
-          .execute()
-        await notices.publish(channel, workspace, { within })
-      })
-      await read()
+      await transaction
+        .insertInto('usage_settings')
+        .values({ workspace, ...row })
+        .onConflict((conflict) => conflict.column('workspace').doUpdateSet(row))
+        .execute()
+      await notices.publish(channel, workspace, { within: transaction })
     },
+    refresh: read,
     close: unsubscribe,
   }
 }

@@ -31,7 +31,10 @@ export async function writeUsage(
     const fresh = [...unique.values()].filter(({ row }) => added.has(row.id))
     const rows = fresh.map(({ row }) => row)
     if (rows.length === 0) return
-    await addToSums(transaction, sumsOf(rows))
+    await addToSums(
+      transaction,
+      rows.map((row) => ({ row: columnsOf(row), sign: 1 })),
+    )
     await insertContents(transaction, fresh)
     await settle?.(transaction, rows)
   })
@@ -74,8 +77,7 @@ function columnsOf(row: UsageRow): NewRow<'usage'> {
   }
 }
 
-/** A sum's row. */
-export type Sum = NewRow<'usage_sums'>
+type Sum = NewRow<'usage_sums'>
 
 const dimensions = [
   'width',
@@ -93,45 +95,15 @@ const amounts = [
   ...(['reasoning_tokens', 'cost', 'duration_ms', 'queue_ms', 'first_token_ms', 'first_tokens'] as const),
 ]
 
-/** What the rows add to the sums, one entry per sum, in the order of their keys: transactions that lock in one order cannot deadlock. */
-function sumsOf(rows: readonly UsageRow[]): readonly Sum[] {
-  const sums = new Map<string, Sum>()
-  for (const row of rows) {
-    for (const width of Object.values(sumWidths)) {
-      const one = sumOf(row, width)
-      const key = dimensions.map((name) => one[name]).join('\n')
-      const sum = sums.get(key)
-      if (sum === undefined) sums.set(key, one)
-      else for (const name of amounts) sum[name] += one[name]
-    }
-  }
-  return [...sums.entries()].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, sum]) => sum)
+/** A row that goes into the sums, or out of them. */
+export interface SumPart {
+  readonly row: NewRow<'usage'>
+  readonly sign: 1 | -1
 }
 
-function sumOf(row: UsageRow, width: number): Sum {
-  const { workspace, model, provider, operation, currency, cost } = row
-  return {
-    ...{ width, workspace, model, provider, operation, currency, cost },
-    start: row.at - (row.at % width),
-    key_id: row.key,
-    class: row.class,
-    requests: 1,
-    errors: row.status === 'ok' || row.status === 'abandoned' ? 0 : 1,
-    estimated: row.estimated ? 1 : 0,
-    prompt_tokens: row.promptTokens,
-    cached_tokens: row.cachedTokens,
-    completion_tokens: row.completionTokens,
-    reasoning_tokens: row.reasoningTokens,
-    duration_ms: row.durationMs,
-    queue_ms: row.queueMs ?? 0,
-    first_token_ms: row.firstTokenMs ?? 0,
-    first_tokens: row.firstTokenMs === null ? 0 : 1,
-  }
-}
-
-/** Adds to sums that are there, and makes those that are not. */
-export async function addToSums(transaction: Kysely<Tables>, sums: readonly Sum[]): Promise<void> {
-  for (const some of pieces(sums)) {
+/** Moves the sums of all widths by these rows, within the transaction that writes the rows. */
+export async function addToSums(transaction: Kysely<Tables>, parts: readonly SumPart[]): Promise<void> {
+  for (const some of pieces(sumsOf(parts))) {
     await transaction
       .insertInto('usage_sums')
       .values([...some])
@@ -142,6 +114,42 @@ export async function addToSums(transaction: Kysely<Tables>, sums: readonly Sum[
         }),
       )
       .execute()
+  }
+}
+
+/** One entry per sum, in the order of their keys: transactions that lock in one order cannot deadlock. */
+function sumsOf(parts: readonly SumPart[]): readonly Sum[] {
+  const sums = new Map<string, Sum>()
+  for (const part of parts) {
+    for (const width of Object.values(sumWidths)) {
+      const one = sumOf(part, width)
+      const key = dimensions.map((name) => one[name]).join('\n')
+      const sum = sums.get(key)
+      if (sum === undefined) sums.set(key, one)
+      else for (const name of amounts) sum[name] += one[name]
+    }
+  }
+  return [...sums.entries()].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, sum]) => sum)
+}
+
+function sumOf({ row, sign }: SumPart, width: number): Sum {
+  const { workspace, key_id, model, provider, operation, currency, first_token_ms } = row
+  const ended = row.status === 'ok' || row.status === 'abandoned'
+  return {
+    ...{ width, start: row.at - (row.at % width), workspace, key_id, model, provider, operation, currency },
+    class: row.class,
+    requests: sign,
+    errors: ended ? 0 : sign,
+    estimated: sign * row.estimated,
+    prompt_tokens: sign * row.prompt_tokens,
+    cached_tokens: sign * row.cached_tokens,
+    completion_tokens: sign * row.completion_tokens,
+    reasoning_tokens: sign * row.reasoning_tokens,
+    cost: sign * row.cost,
+    duration_ms: sign * row.duration_ms,
+    queue_ms: sign * (row.queue_ms ?? 0),
+    first_token_ms: sign * (first_token_ms ?? 0),
+    first_tokens: first_token_ms === null || first_token_ms === undefined ? 0 : sign,
   }
 }
 

@@ -4,41 +4,13 @@ import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { describeOnDatabases, needsSessions } from '../../../test/support/databases.ts'
+import { rowsPrice as price, usageRow as row, rowsStart as start } from '../../../test/support/usage-rows.ts'
 import { createLog } from '../../base/log.ts'
 import { connect, type Database } from '../../database/connect.ts'
-import { identified } from '../prices/row-id.ts'
 import type { UsageRow } from './row.ts'
 import { createUsageWriter } from './writer.ts'
 
 const log = createLog({ level: 'silent' })
-const start = Date.parse('2026-11-23T23:59:58Z')
-const price = identified({
-  ...{ provider: 'local', model: 'tiny', currency: 'USD', from: null, tiers: [] },
-  ...{ input: 1_000_000_000, cached: 100_000_000, output: 2_000_000_000, source: 'test', sourcedOn: '2026-11-23' },
-})
-
-let made = 0
-
-function row(facts: Partial<UsageRow> = {}): UsageRow {
-  const id = facts.id ?? `call_${++made}`
-  return {
-    ...{
-      id,
-      requestId: `request of ${id}`,
-      at: start,
-      workspace: 'default',
-      key: 'key_1',
-      member: null,
-      endUser: null,
-    },
-    ...{ operation: 'chat', class: 'interactive', model: 'tiny', provider: 'local', digest: 'd1', ranOn: 'tiny@1' },
-    ...{ promptTokens: 10, cachedTokens: 4, completionTokens: 5, reasoningTokens: 0 },
-    ...{ price, currency: 'USD', cost: 16_400, queueMs: 1, firstTokenMs: 20, durationMs: 50 },
-    ...{ status: 'ok', finishReason: 'stop', estimated: false },
-    ...facts,
-  }
-}
-
 const widths = [60_000, 3_600_000, 86_400_000]
 
 /** Sums of the rows and of each width, which must be equal. */

@@ -1,0 +1,171 @@
+// What is kept of usage and what is changed or deleted afterwards: a workspace's rules, one person's data, the costs of the past.
+import type { Static } from 'typebox'
+import { fail } from '../../base/errors.ts'
+import type { Server } from '../../wire/exchange.ts'
+import { RepriceReport, RepriceRequest } from '../../wire/prices.ts'
+import { readTime } from '../../wire/times.ts'
+import { ForgottenObject, UsageSettingsBody, UsageSettingsObject } from '../../wire/usage-report.ts'
+import type { Acts } from '../audit/acts.ts'
+import { actorOf } from '../audit/record.ts'
+import type { Prices } from '../prices/book.ts'
+import { decimal } from '../prices/price.ts'
+import { forgetPerson } from './forget.ts'
+import { type Adjust, reprice } from './reprice.ts'
+import type { SettingsBook, UsageSettings } from './settings.ts'
+import type { UsageWriter } from './writer.ts'
+
+/** What the routes work with. */
+export interface KeepingRoutes {
+  readonly acts: Acts
+  readonly settings: SettingsBook
+  readonly prices: Prices
+  readonly writer: Pick<UsageWriter, 'flush'>
+  readonly adjust?: Adjust
+}
+
+const tags = ['usage']
+
+/** Adds the routes. */
+export function registerUsageKeeping(server: Server, parts: KeepingRoutes): void {
+  registerSettings(server, parts)
+  registerForgetting(server, parts)
+  registerReprice(server, parts)
+}
+
+function registerSettings(server: Server, { acts, settings }: KeepingRoutes): void {
+  const path = '/galerne/v1/workspaces/:workspace/usage-settings'
+  server.get(
+    path,
+    {
+      config: { permission: 'usage.read' },
+      schema: { tags, summary: 'What the workspace keeps of its calls', response: { 200: UsageSettingsObject } },
+    },
+    async ({ params }) => {
+      const { workspace } = params as { workspace: string }
+      return settingsObject(workspace, settings.of(workspace))
+    },
+  )
+  server.put(
+    path,
+    {
+      config: { permission: 'workspaces.write' },
+      schema: {
+        tags,
+        summary: 'Say what the workspace keeps of its calls, and how long',
+        description:
+          'What is absent stays as it is. Days count from the call; what is older is deleted within an hour.',
+        body: UsageSettingsBody,
+        response: { 200: UsageSettingsObject },
+      },
+    },
+    async (request) => {
+      const { workspace } = request.params as { workspace: string }
+      const { keep_content, row_days, content_days } = request.body
+      const before = settings.of(workspace)
+      const after: UsageSettings = {
+        keepContent: keep_content ?? before.keepContent,
+        rowDays: row_days === undefined ? before.rowDays : row_days,
+        contentDays: content_days === undefined ? before.contentDays : content_days,
+      }
+      await acts.run(actorOf(request), async (transaction, note) => {
+        const known = await transaction
+          .selectFrom('workspaces')
+          .select('id')
+          .where('id', '=', workspace)
+          .executeTakeFirst()
+        if (known === undefined) throw fail('not_found', { what: 'workspace', id: workspace.slice(0, 100) })
+        await settings.set(transaction, workspace, after, request.exchange.clock.now())
+        note({
+          action: 'usage_settings.updated',
+          workspace,
+          target: { kind: 'workspace', id: workspace },
+          details: { ...after },
+        })
+      })
+      await settings.refresh()
+      return settingsObject(workspace, after)
+    },
+  )
+}
+
+function settingsObject(workspace: string, settings: UsageSettings): Static<typeof UsageSettingsObject> {
+  const { keepContent, rowDays, contentDays } = settings
+  return {
+    object: 'usage.settings',
+    workspace,
+    keep_content: keepContent,
+    row_days: rowDays,
+    content_days: contentDays,
+  }
+}
+
+function registerForgetting(server: Server, { acts, writer }: KeepingRoutes): void {
+  server.delete(
+    '/galerne/v1/people/:person/usage',
+    {
+      config: { permission: 'users.write' },
+      schema: {
+        tags,
+        summary: "Delete a person's data from usage",
+        description:
+          'By the id of a member, or the id that clients gave their end user. What was said is deleted; the counts stay and name nobody.',
+        response: { 200: ForgottenObject },
+      },
+    },
+    async (request) => {
+      const { person } = request.params as { person: string }
+      // What is still on its way into the database is this person's too.
+      await writer.flush()
+      const forgotten = await acts.run(actorOf(request), async (transaction, note) => {
+        const counts = await forgetPerson(transaction, person)
+        // The id of an end user is the person's own data, so the log does not keep it.
+        note({ action: 'usage.forgotten', target: { kind: 'usage', id: 'person' }, details: { ...counts } })
+        return counts
+      })
+      return { object: 'usage.forgotten' as const, ...forgotten }
+    },
+  )
+}
+
+function registerReprice(server: Server, { acts, prices, writer, adjust }: KeepingRoutes): void {
+  server.post(
+    '/galerne/v1/reprice',
+    {
+      config: { permission: 'prices.write' },
+      schema: {
+        tags: ['prices'],
+        summary: 'Compute the costs of the past again',
+        description:
+          'With the prices that hold now for that time. `plan` says what would change. Whoever is cut off runs it again.',
+        body: RepriceRequest,
+        response: { 200: RepriceReport },
+      },
+    },
+    async (request) => {
+      const { body, exchange } = request
+      const plan = body.plan === true
+      const from = body.from == null ? 0 : readTime(body.from, 'from')
+      const to = body.to == null ? exchange.clock.now() + 1 : readTime(body.to, 'to')
+      if (from >= to) throw fail('invalid_value', { param: 'from', reason: 'it must lie before to' })
+      await writer.flush()
+      const options = { from, to, plan, signal: exchange.signal, ...(body.model != null && { model: body.model }) }
+      if (!plan) await noteReprice(acts, request, { from, to, model: body.model ?? null })
+      const totals = await reprice(acts.database, prices, options, adjust)
+      const iso = (time: number) => new Date(time).toISOString()
+      return {
+        ...{ object: 'reprice' as const, plan, from: from === 0 ? null : iso(from), to: iso(to) },
+        data: totals.map(({ model, currency, calls, changed, before, after }) => ({
+          ...{ model, currency, calls, changed, before: decimal(before, 9), after: decimal(after, 9) },
+          difference: decimal(after - before, 9),
+        })),
+      }
+    },
+  )
+}
+
+/** Before the work: it is many transactions, and the log must know of it even where the last one never comes. */
+async function noteReprice(acts: Acts, request: Parameters<typeof actorOf>[0], details: object): Promise<void> {
+  await acts.run(actorOf(request), async (_, note) => {
+    note({ action: 'usage.repriced', target: { kind: 'usage', id: 'costs' }, details: { ...details } })
+  })
+}

@@ -1,0 +1,118 @@
+// Questions about usage, answered from the sums: what was called, by whom, in which span of time. Never reads a log of rows.
+import { type Kysely, sql } from 'kysely'
+import type { Tables } from '../../database/tables.ts'
+import type { UsageRow } from './row.ts'
+import { sumWidths } from './store.ts'
+
+/** What sums can be told apart by. `member` is the person who holds the key. */
+export type Dimension = 'workspace' | 'key' | 'model' | 'provider' | 'operation' | 'class' | 'member'
+
+/** A question. Times are milliseconds since 1970. */
+export interface UsageQuestion {
+  /** Length of a span. */
+  readonly width: keyof typeof sumWidths
+  /** Spans that begin from here on, and before `to`. */
+  readonly from: number
+  readonly to: number
+  /** Absent: one answer for the whole time. */
+  readonly byTime?: boolean
+  readonly groupBy: readonly Dimension[]
+  /** Only these; absent: all. An empty list asks for nothing. */
+  readonly workspaces?: readonly string[]
+  readonly keys?: readonly string[]
+  readonly models?: readonly string[]
+  readonly members?: readonly string[]
+  readonly operations?: readonly UsageRow['operation'][]
+  readonly class?: UsageRow['class']
+}
+
+/** One answer: a group, and what it adds up to. Currencies are never added to each other. */
+export interface UsageSum {
+  /** Where the span begins; null where the question has none. */
+  readonly start: number | null
+  /** The group's value of each dimension asked for; a member may be null. */
+  readonly group: Readonly<Partial<Record<Dimension, string | null>>>
+  readonly currency: 'USD' | 'EUR'
+  readonly requests: number
+  readonly errors: number
+  readonly estimated: number
+  readonly promptTokens: number
+  readonly cachedTokens: number
+  readonly completionTokens: number
+  readonly reasoningTokens: number
+  /** Nano-units. */
+  readonly cost: number
+  readonly durationMs: number
+  readonly queueMs: number
+  readonly firstTokenMs: number
+  /** How many calls `firstTokenMs` is the sum of. */
+  readonly firstTokens: number
+}
+
+const amounts = {
+  requests: 'requests',
+  errors: 'errors',
+  estimated: 'estimated',
+  promptTokens: 'prompt_tokens',
+  cachedTokens: 'cached_tokens',
+  completionTokens: 'completion_tokens',
+  reasoningTokens: 'reasoning_tokens',
+  cost: 'cost',
+  durationMs: 'duration_ms',
+  queueMs: 'queue_ms',
+  firstTokenMs: 'first_token_ms',
+  firstTokens: 'first_tokens',
+} as const
+
+const columns = {
+  workspace: 'usage_sums.workspace',
+  key: 'usage_sums.key_id',
+  model: 'usage_sums.model',
+  provider: 'usage_sums.provider',
+  operation: 'usage_sums.operation',
+  class: 'usage_sums.class',
+  member: 'keys.user_id',
+} as const satisfies Record<Dimension, string>
+
+/** Asks. Answers come in the order of time, then of the groups. */
+export async function sumUsage(query: Kysely<Tables>, question: UsageQuestion): Promise<readonly UsageSum[]> {
+  const { byTime = false, groupBy, members, operations, workspaces, keys, models } = question
+  if ([workspaces, keys, models, members, operations].some((only) => only?.length === 0)) return []
+  let selected = query
+    .selectFrom('usage_sums')
+    .where('width', '=', sumWidths[question.width])
+    .where('start', '>=', question.from)
+    .where('start', '<', question.to)
+    // A sum that repricing moved to another currency, or that retention took away.
+    .where('requests', '<>', 0)
+    .select('currency')
+    .groupBy('currency')
+    .select(Object.entries(amounts).map(([name, column]) => sumOf(column).as(name)))
+  if (groupBy.includes('member') || members !== undefined) {
+    selected = selected.leftJoin('keys', 'keys.id', 'usage_sums.key_id') as unknown as typeof selected
+  }
+  if (byTime) selected = selected.select('start').groupBy('start').orderBy('start')
+  for (const name of groupBy) {
+    const column = sql.ref<string | null>(columns[name])
+    selected = selected
+      .select(column.as(`group_${name}`))
+      .groupBy(column)
+      .orderBy(column)
+  }
+  const only = { workspace: workspaces, key: keys, model: models, member: members, operation: operations } as const
+  for (const [name, values] of Object.entries(only) as [Dimension, readonly string[] | undefined][]) {
+    if (values !== undefined) selected = selected.where(sql.ref(columns[name]), 'in', [...values])
+  }
+  if (question.class !== undefined) selected = selected.where('class', '=', question.class)
+  const rows = await selected.orderBy('currency').execute()
+  return rows.map((row) => answerOf(row as Readonly<Record<string, unknown>>, groupBy))
+}
+
+/** PostgreSQL's sums of integers are decimals; ours fit. */
+const sumOf = (column: string) => sql<number>`cast(sum(${sql.ref(column)}) as bigint)`
+
+function answerOf(row: Readonly<Record<string, unknown>>, groupBy: readonly Dimension[]): UsageSum {
+  const group = Object.fromEntries(groupBy.map((name) => [name, row[`group_${name}`] ?? null]))
+  const counted = Object.fromEntries(Object.keys(amounts).map((name) => [name, row[name]]))
+  return { ...counted, start: row['start'] ?? null, group, currency: row['currency'] } as UsageSum
+}

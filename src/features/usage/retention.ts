@@ -1,0 +1,111 @@
+// Deletes what has been kept long enough, workspace by workspace, once an hour on one node. Sums per day stay: they are the accounts.
+import type { Kysely } from 'kysely'
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import type { Tables } from '../../database/tables.ts'
+import type { Queue } from '../../queue/queue.ts'
+import type { JobTables } from '../../queue/table.ts'
+import { startWorker, type Worker } from '../../queue/worker.ts'
+import type { UsageSettings } from './settings.ts'
+import { sumWidths } from './store.ts'
+
+const kind = 'usage-retention'
+const hourMs = 3_600_000
+const dayMs = 86_400_000
+
+/** Sums per minute and hour are kept this long where a workspace says nothing else. */
+export const fineSumDays = 100
+
+/** Rows of one statement: a delete holds SQLite's only write lock for a few milliseconds. */
+const piece = 1000
+
+/** What was deleted. */
+export interface Deleted {
+  readonly rows: number
+  readonly contents: number
+  readonly sums: number
+}
+
+/** Deletes what is older than its workspace's rules allow. */
+export async function deleteOld(
+  query: Kysely<Tables>,
+  settings: ReadonlyMap<string, UsageSettings>,
+  now: number,
+  signal?: AbortSignal,
+): Promise<Deleted> {
+  const deleted = { rows: 0, contents: 0, sums: 0 }
+  const repeat = async (name: keyof Deleted, run: () => Promise<{ numDeletedRows: bigint }>) => {
+    for (let count = piece; count >= piece && signal?.aborted !== true; ) {
+      count = Number((await run()).numDeletedRows)
+      deleted[name] += count
+    }
+  }
+  for (const [workspace, { rowDays, contentDays }] of settings) {
+    const contentAge = Math.min(contentDays ?? Number.POSITIVE_INFINITY, rowDays ?? Number.POSITIVE_INFINITY)
+    if (Number.isFinite(contentAge)) {
+      await repeat('contents', () => deleteFrom(query, 'usage_contents', workspace, now - contentAge * dayMs))
+    }
+    if (rowDays === null) continue
+    await repeat('rows', () => deleteFrom(query, 'usage', workspace, now - rowDays * dayMs))
+    deleted.sums += await deleteFineSums(query, now - rowDays * dayMs, workspace)
+  }
+  deleted.sums += await deleteFineSums(query, now - fineSumDays * dayMs)
+  return deleted
+}
+
+function deleteFrom(query: Kysely<Tables>, table: 'usage' | 'usage_contents', workspace: string, before: number) {
+  const old = query
+    .selectFrom(table)
+    .select('id')
+    .where('workspace', '=', workspace)
+    .where('at', '<', before)
+    .orderBy('at')
+    .limit(piece)
+  return query.deleteFrom(table).where('id', 'in', old).executeTakeFirst()
+}
+
+async function deleteFineSums(query: Kysely<Tables>, before: number, workspace?: string): Promise<number> {
+  let deleted = 0
+  for (const width of [sumWidths.minute, sumWidths.hour]) {
+    const deleting = query
+      .deleteFrom('usage_sums')
+      .where('width', '=', width)
+      .where('start', '<', before - width)
+    const own = workspace === undefined ? deleting : deleting.where('workspace', '=', workspace)
+    deleted += Number((await own.executeTakeFirst()).numDeletedRows)
+  }
+  return deleted
+}
+
+/** Runs the deletion every hour, on whichever node takes the job. */
+export async function startRetention(parts: {
+  readonly query: Kysely<Tables>
+  readonly queue: Queue
+  readonly settings: () => ReadonlyMap<string, UsageSettings>
+  readonly clock: Clock
+  readonly log: Log
+}): Promise<Worker> {
+  const { query, queue, settings, clock, log } = parts
+  const schedule = async (runAt: number) => {
+    const jobs = query.$extendTables<JobTables>()
+    const waiting = await jobs
+      .selectFrom('jobs')
+      .select('id')
+      .where('kind', '=', kind)
+      .where('state', '=', 'ready')
+      .executeTakeFirst()
+    if (waiting === undefined) await queue.enqueue(kind, 'all', { runAt })
+  }
+  await schedule(clock.now())
+  return startWorker(queue, {
+    kind,
+    clock,
+    pollMs: 60_000,
+    handle: async (_, signal) => {
+      await schedule(clock.now() + hourMs)
+      const deleted = await deleteOld(query, settings(), clock.now(), signal)
+      if (deleted.rows + deleted.contents + deleted.sums > 0) log.info(deleted, 'old usage deleted')
+    },
+    onError: (error) => log.warn({ error }, 'old usage could not be deleted; it is tried again'),
+  })
+}

@@ -1,0 +1,138 @@
+// Usage on the wire, under our own path: sums for dashboards, single calls, what a workspace keeps. Money is exact: integer nano-units and text.
+import { type Static, Type } from 'typebox'
+import { nullable, optional } from './fields.ts'
+import { flag, listSchema, repeated } from './paging.ts'
+import { timeText } from './times.ts'
+
+const name = Type.String({ minLength: 1, maxLength: 512 })
+const groups = ['workspace', 'key', 'model', 'provider', 'operation', 'class', 'member'] as const
+const callClass = Type.Enum(['interactive', 'batch'])
+
+/** `GET /galerne/v1/usage`. */
+export const UsageQuery = Type.Object(
+  {
+    from: Type.Optional(timeText),
+    to: Type.Optional(timeText),
+    width: Type.Optional(Type.Enum(['minute', 'hour', 'day', 'total'], { description: 'Length of a span; day.' })),
+    group_by: repeated(Type.Enum([...groups])),
+    workspace: repeated(name),
+    key: repeated(name),
+    model: repeated(name),
+    member: repeated(name),
+    class: Type.Optional(callClass),
+    format: Type.Optional(Type.Enum(['json', 'csv'])),
+  },
+  { additionalProperties: false },
+)
+
+/** A query as read. */
+export type UsageQuery = Static<typeof UsageQuery>
+
+const money = {
+  currency: Type.Enum(['USD', 'EUR']),
+  cost_nano: Type.Integer({ description: 'Nano-units: 10⁻⁹ of the currency.' }),
+  cost: Type.String({ description: 'The same in whole units, as a decimal.' }),
+}
+
+const tokens = {
+  prompt_tokens: Type.Integer(),
+  cached_tokens: Type.Integer({ description: 'Of the prompt.' }),
+  completion_tokens: Type.Integer(),
+  reasoning_tokens: Type.Integer({ description: 'Of the completion.' }),
+}
+
+/** One span and group. */
+export const UsageObject = Type.Object({
+  start: nullable(Type.String({ description: 'Where the span begins; null for `total`.' })),
+  ...Object.fromEntries(groups.map((group) => [group, Type.Optional(nullable(Type.String()))])),
+  requests: Type.Integer(),
+  errors: Type.Integer(),
+  estimated: Type.Integer({ description: 'Requests whose counts are what was reserved or seen.' }),
+  ...tokens,
+  ...money,
+  average_queue_ms: nullable(Type.Integer()),
+  average_first_token_ms: nullable(Type.Integer()),
+  average_duration_ms: nullable(Type.Integer()),
+})
+
+/** The answer. */
+export const UsageReport = Type.Object({
+  object: Type.Literal('usage.report'),
+  from: Type.String(),
+  to: Type.String(),
+  width: Type.String(),
+  data: Type.Array(UsageObject),
+})
+
+/** `GET /galerne/v1/usage/calls`. */
+export const CallsQuery = Type.Object(
+  {
+    workspace: Type.Optional(name),
+    key: Type.Optional(name),
+    model: Type.Optional(name),
+    failed: Type.Optional(flag),
+    after: Type.Optional(Type.String({ maxLength: 200 })),
+    limit: Type.Optional(Type.String({ pattern: '^\\d{1,4}$' })),
+  },
+  { additionalProperties: false },
+)
+
+/** One call of a model. */
+export const CallObject = Type.Object({
+  id: Type.String(),
+  object: Type.Literal('usage.call'),
+  request_id: Type.String(),
+  at: Type.String(),
+  workspace: Type.String(),
+  key: Type.String(),
+  member: nullable(Type.String()),
+  end_user: nullable(Type.String()),
+  operation: Type.Enum(['chat', 'complete', 'embed', 'rank']),
+  class: callClass,
+  model: Type.String(),
+  provider: Type.String(),
+  digest: nullable(Type.String({ description: 'sha256 of the weights.' })),
+  ran_on: nullable(Type.String()),
+  ...tokens,
+  ...money,
+  price: nullable(Type.String({ description: 'Id of the price row that it was charged by.' })),
+  queue_ms: nullable(Type.Integer()),
+  first_token_ms: nullable(Type.Integer()),
+  duration_ms: Type.Integer(),
+  status: Type.String({ description: '`ok`, `abandoned`, or the code of the error that ended it.' }),
+  finish_reason: nullable(Type.String()),
+  estimated: Type.Boolean(),
+})
+
+/** Calls, the newest first. */
+export const CallList = listSchema(CallObject)
+
+/** One call with what was said, where its workspace keeps that. */
+export const CallDetail = Type.Object({
+  ...CallObject.properties,
+  content: nullable(Type.Object({ input: Type.Unknown(), output: Type.Unknown() })),
+})
+
+const days = optional(Type.Integer({ minimum: 1, maximum: 36_500, description: 'Null: for ever.' }))
+
+/** What a workspace keeps of its calls. */
+export const UsageSettingsBody = Type.Object(
+  { keep_content: Type.Optional(Type.Boolean()), row_days: days, content_days: days },
+  { additionalProperties: false },
+)
+
+/** The same as it stands. */
+export const UsageSettingsObject = Type.Object({
+  object: Type.Literal('usage.settings'),
+  workspace: Type.String(),
+  keep_content: Type.Boolean(),
+  row_days: nullable(Type.Integer()),
+  content_days: nullable(Type.Integer()),
+})
+
+/** What was deleted of a person. */
+export const ForgottenObject = Type.Object({
+  object: Type.Literal('usage.forgotten'),
+  calls: Type.Integer({ description: 'Rows that no longer name the person; their counts stay.' }),
+  contents: Type.Integer({ description: 'Texts that are gone.' }),
+})

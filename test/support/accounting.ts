@@ -1,0 +1,58 @@
+// A server with everything that counts, over a given database, and short ways to ask it.
+import { systemClock } from '../../src/base/clock.ts'
+import { createLog } from '../../src/base/log.ts'
+import type { Database } from '../../src/database/connect.ts'
+import { createNotices } from '../../src/database/notices.ts'
+import { openReader } from '../../src/database/reader.ts'
+import { createActs } from '../../src/features/audit/acts.ts'
+import { type OpenUsage, openUsage } from '../../src/features/usage/open.ts'
+import { createEchoModel } from './echo-model.ts'
+import { adminKey, startServer } from './server.ts'
+
+/** The answer to a request, its body parsed where it is JSON. */
+export interface Answer {
+  readonly status: number
+  readonly type: string
+  readonly text: string
+  // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of the body by asserting on it
+  readonly body: any
+}
+
+/** The server. */
+export interface AccountingServer {
+  readonly url: string
+  readonly usage: OpenUsage
+  /** Asks as the administrator, or with another key. */
+  send(method: string, path: string, body?: object, key?: string): Promise<Answer>
+  stop(): Promise<void>
+}
+
+/** Starts it with the model `echo`. */
+export async function startAccounting(database: Database, currency: 'USD' | 'EUR' = 'USD'): Promise<AccountingServer> {
+  const notices = await createNotices(database)
+  const reader = openReader(database)
+  const log = createLog({ level: 'silent' })
+  const usage = await openUsage({ database, reader, notices, currency, clock: systemClock, log })
+  const acts = createActs(database, systemClock, notices)
+  const server = await startServer([createEchoModel()], { usage, parts: { acts, accounting: usage } })
+  return {
+    url: server.url,
+    usage,
+    async send(method, path, body, key = adminKey) {
+      const answer = await fetch(`${server.url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      })
+      const text = await answer.text()
+      const type = answer.headers.get('content-type') ?? ''
+      return { status: answer.status, type, text, body: text.startsWith('{') ? JSON.parse(text) : undefined }
+    },
+    async stop() {
+      await server.stop()
+      await usage.close()
+      await reader.close()
+      await notices.close()
+    },
+  }
+}
