@@ -19,6 +19,7 @@ import { openBatches } from './features/batches/batches.ts'
 import { openFiles } from './features/files/open.ts'
 import { firstKey } from './features/keys/first.ts'
 import { keyVerifier } from './features/keys/verify.ts'
+import { localModels } from './features/models/local-models.ts'
 import type { PullOptions } from './features/models/pull.ts'
 import { Pulls } from './features/models/pull-jobs.ts'
 import type { PullProgress } from './features/models/pull-progress.ts'
@@ -103,6 +104,10 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       usage,
       trace: traces.record,
     })
+    const local = localModels({
+      ...{ pool, registry, home: config.home, clock, engine: engineSettings(config) },
+      ...{ hubCache: first.hubCache, catalogue: first.catalogue },
+    })
     const batches = openBatches({
       ...{ database, files: files.files, registry, clock, log },
       graceMs: config.drainTimeout,
@@ -118,6 +123,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       ...(oidc !== undefined && { oidc }),
       accounting: usage,
       pulls,
+      local: { models: local, home: config.home },
       batches,
       log,
       clock,

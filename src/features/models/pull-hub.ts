@@ -37,7 +37,7 @@ export interface HubFetch {
   readonly cache: string | undefined
   readonly context: SourceContext
   /** Called with the right hash before the file gets its name. */
-  readonly note: (sha256: string) => Promise<void>
+  readonly note: (sha256: string, fetched: boolean) => Promise<void>
 }
 
 /** Whether the bytes were fetched, and their hash. */
@@ -77,7 +77,7 @@ async function locateFirst(job: HubFetch, locate: () => Promise<Located>): Promi
 async function fetchPlainly(job: HubFetch, locate: () => Promise<Located>): Promise<Fetched> {
   const partial = `${job.path}.partial`
   const sha256 = await fetchChecked(downloadOf(job, locate, partial))
-  await job.note(sha256)
+  await job.note(sha256, true)
   await rename(partial, job.path)
   await dropPartial(partial)
   return { sha256, fetched: true }
@@ -136,7 +136,7 @@ async function link(job: HubFetch, place: CachePlace, commit: string | undefined
   await nameInCache(place, job.source, commit).catch((error: unknown) => {
     if (fetched) throw error
   })
-  await job.note(place.sha256)
+  await job.note(place.sha256, fetched)
   await rm(`${job.path}.partial`, { force: true })
   await replaceLink(job.path, place.blob)
   return { sha256: place.sha256, fetched }

@@ -9,6 +9,8 @@ export interface PullNote {
   /** As the user named the model. Absent in notes of earlier versions. */
   readonly reference?: string | undefined
   readonly name?: string | undefined
+  /** False where the bytes were on this machine already, brought by somebody else. */
+  readonly fetched?: boolean | undefined
 }
 
 /** Where the note of a file lies. */
@@ -23,7 +25,8 @@ export async function readNote(path: string): Promise<PullNote | undefined> {
     const text = (name: string) => (typeof value[name] === 'string' ? value[name] : undefined)
     const [source, sha256] = [text('source'), text('sha256')]
     if (source === undefined || sha256 === undefined) return undefined
-    return { source, sha256, reference: text('reference'), name: text('name') }
+    const fetched = value['fetched'] === false ? false : undefined
+    return { source, sha256, reference: text('reference'), name: text('name'), fetched }
   } catch {
     return undefined
   }

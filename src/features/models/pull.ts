@@ -91,6 +91,20 @@ export function digestOf(files: readonly Pick<PulledFile, 'sha256'>[]): string |
     .digest('hex')
 }
 
+/** Weights that are in `home` already, without asking anybody; undefined where they are not. Throws `invalid_value` like `pull`. */
+export async function findPulledModel(
+  reference: string,
+  options: Pick<PullOptions, 'home' | 'catalogue'>,
+): Promise<PulledModel | undefined> {
+  const parsed = parseReference(reference, '/', options.catalogue)
+  if (parsed.type === 'local') {
+    const reason = 'a path is taken from the command line and the settings only'
+    throw fail('invalid_value', { param: 'model', reason })
+  }
+  const model = parsed.type === 'repository' ? await chosenBefore(parsed, options.home) : parsed
+  return model === undefined ? undefined : await findPulled(model, options.home)
+}
+
 async function findLocal(model: LocalModel): Promise<PulledModel> {
   const files: PulledFile[] = []
   for (const path of model.paths) {

@@ -16,6 +16,10 @@ export interface Registry {
   modelOrOnly(name: string | null | undefined, access: ModelAccess): Model
   /** Cards of the models that the caller may use, in the order of the configuration. */
   list(access: ModelAccess): readonly ModelCard[]
+  /** Serves one more model; its name must be free. */
+  add(bare: Model): void
+  /** Serves a model no longer. Calls at work go on. */
+  remove(name: string): void
   /** How busy each model is. `waiting` counts those in line and those the engine has admitted and not begun. */
   load(): readonly RegistryLoad[]
 }
@@ -54,16 +58,12 @@ export function createRegistry(options: {
     ...(usage !== undefined && { usage }),
     ...(trace !== undefined && { trace }),
   }
-  const entries = options.models.map((bare) => {
+  const entryOf = (bare: Model) => {
     const waiting = line(bare, { clock, queueLength })
     return { bare, waiting, model: meter(waiting.model, tools) }
-  })
-  const byName = new Map<string, Model>()
-  for (const { model } of entries) {
-    // A model's own name wins over another one's alias.
-    for (const alias of model.card.aliases) if (!byName.has(alias)) byName.set(alias, model)
   }
-  for (const { model } of entries) byName.set(model.card.name, model)
+  let entries = options.models.map(entryOf)
+  let byName = namesOf(entries)
   const byNameOrFail = (name: string, access: ModelAccess): Model => {
     const model = byName.get(name)
     if (model === undefined) throw fail('model_not_found', { model: name.slice(0, 200), param: 'model' })
@@ -79,8 +79,25 @@ export function createRegistry(options: {
       throw fail('invalid_value', { param: 'model', reason: 'this server has several models; name one' })
     },
     list: (access) => entries.map(({ model }) => model.card).filter((card) => mayUse(access, card)),
+    add(bare) {
+      entries = [...entries, entryOf(bare)]
+      byName = namesOf(entries)
+    },
+    remove(name) {
+      entries = entries.filter(({ model }) => model.card.name !== name)
+      byName = namesOf(entries)
+    },
     load: () => entries.map(({ bare, waiting }) => loadOf(bare, waiting)),
   }
+}
+
+/** A model's own name wins over another one's alias. */
+function namesOf(entries: readonly { readonly model: Model }[]): ReadonlyMap<string, Model> {
+  const byName = new Map<string, Model>()
+  for (const { model } of entries)
+    for (const alias of model.card.aliases) if (!byName.has(alias)) byName.set(alias, model)
+  for (const { model } of entries) byName.set(model.card.name, model)
+  return byName
 }
 
 function mayUse({ models }: ModelAccess, { name, aliases }: ModelCard): boolean {

@@ -1,0 +1,124 @@
+// Where the models of this machine are in their lives, on the wire under our own path: loaded, loading, waiting for room, on disk.
+import { type Static, Type } from 'typebox'
+import { modelField, nullable, optional } from './fields.ts'
+
+const place = {
+  pinned: Type.Optional(Type.Boolean({ description: 'Never unloaded to make room for another model.' })),
+  priority: Type.Optional(
+    Type.Integer({ minimum: -1_000_000, maximum: 1_000_000, description: 'Higher is unloaded later.' }),
+  ),
+  idle_timeout: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 31_536_000,
+      description: 'Seconds without a request after which it is unloaded; 0: never.',
+    }),
+  ),
+}
+
+/** `POST /galerne/v1/models/load`. */
+export const LoadRequest = Type.Object(
+  {
+    model: Type.String({
+      minLength: 1,
+      maxLength: 2000,
+      description: 'Name or alias of a model that is served, or what weights on this disk were pulled by.',
+    }),
+    ...place,
+    stream: optional(Type.Boolean({ description: 'Events with the progress in place of one answer at the end.' })),
+  },
+  { additionalProperties: false },
+)
+
+/** `POST /galerne/v1/models/unload`. */
+export const UnloadRequest = Type.Object({ model: modelField }, { additionalProperties: false })
+
+/** `POST /galerne/v1/models/pin`. */
+export const PinRequest = Type.Object({ model: modelField, ...place }, { additionalProperties: false })
+
+/** `POST /galerne/v1/models/remove`. */
+export const RemoveRequest = Type.Object(
+  {
+    model: Type.String({
+      minLength: 1,
+      maxLength: 2000,
+      description: 'Name of a stored model, or what it was pulled by.',
+    }),
+  },
+  { additionalProperties: false },
+)
+
+/** `POST /galerne/v1/models/prune`. */
+export const PruneRequest = Type.Object(
+  {
+    unused: optional(Type.Boolean({ description: 'Weights that no model of this server uses, too.' })),
+  },
+  { additionalProperties: false },
+)
+
+/** One model of this machine. */
+export const ModelStateObject = Type.Object({
+  object: Type.Literal('model.state'),
+  model: Type.String(),
+  state: Type.Enum(['unloaded', 'loading', 'ready', 'draining'], {
+    description: '`draining`: requests at work end before it is unloaded.',
+  }),
+  progress: nullable(Type.Number({ description: 'While loading: 0 to 1.' })),
+  pinned: Type.Boolean(),
+  priority: Type.Integer(),
+  idle_timeout: Type.Integer({ description: 'Seconds; 0: never unloaded for being idle.' }),
+  idle_seconds: nullable(Type.Integer({ description: 'While loaded: since the last request ended.' })),
+  running: Type.Integer({ description: 'Requests at work.' }),
+  waiting: Type.Integer({ description: 'Requests that wait for it to be loaded.' }),
+  streams: Type.Integer(),
+  context_length: Type.Integer(),
+  threads: Type.Integer(),
+  memory_bytes: Type.Integer({ description: 'What it takes, or would take, by its plan.' }),
+  load_seconds: Type.Number({ description: 'What loading it took the last time, or is guessed to take.' }),
+  loads: Type.Integer({ description: 'How often it was loaded since the server started.' }),
+  restarts: Type.Integer(),
+  reduced: Type.Array(Type.String(), { description: 'Plans that found too little memory before the present one.' }),
+  error: nullable(Type.Object({ code: Type.String(), message: Type.String() })),
+})
+
+/** One model of this machine. */
+export type ModelStateShown = Static<typeof ModelStateObject>
+
+/** All models of this machine. */
+export const ModelStateList = Type.Object({
+  object: Type.Literal('list'),
+  memory_bytes: Type.Integer({ description: 'What all models together may take.' }),
+  data: Type.Array(ModelStateObject),
+})
+
+/** Weights on this disk. */
+export const StoredModelObject = Type.Object({
+  object: Type.Literal('model.stored'),
+  name: Type.String(),
+  reference: Type.String({ description: 'What it was pulled by.' }),
+  source: Type.String(),
+  bytes: Type.Integer(),
+  files: Type.Array(
+    Type.Object({
+      path: Type.String({ description: 'Below the folder of models.' }),
+      bytes: Type.Integer(),
+      sha256: Type.String(),
+    }),
+  ),
+  shared: Type.Boolean({ description: "It lies in Hugging Face's cache, which others use too." }),
+  served: Type.Boolean({ description: 'A model of this server uses it.' }),
+})
+
+/** All weights on this disk. */
+export const StoredModelList = Type.Object({ object: Type.Literal('list'), data: Type.Array(StoredModelObject) })
+
+/** What was removed. */
+export const RemovedObject = Type.Object({
+  object: Type.Literal('model.removed'),
+  files: Type.Array(Type.String()),
+  freed_bytes: Type.Integer(),
+  kept: Type.Array(Type.String({ description: 'Files that others on this machine brought, and keep.' })),
+})
+
+/** What was removed. */
+export type Removed = Static<typeof RemovedObject>
