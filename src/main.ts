@@ -25,6 +25,7 @@ import { Pulls } from './features/models/pull-jobs.ts'
 import type { PullProgress } from './features/models/pull-progress.ts'
 import { createRegistry } from './features/models/registry.ts'
 import { placeOf, pullOptions, servedModels } from './features/models/served.ts'
+import { openCorrections } from './features/plans/corrections.ts'
 import { createOidc } from './features/sessions/oidc.ts'
 import { spanExporter } from './features/traces/export.ts'
 import { openTraces } from './features/traces/open.ts'
@@ -172,6 +173,7 @@ async function startEngine(config: Config, pulling: PullOptions, options: StartO
     log: options.log,
     clock,
     environment: childEnvironment(compileCache()),
+    corrections: openCorrections(config.home, options.log),
   })
 }
 

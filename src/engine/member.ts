@@ -7,10 +7,13 @@ import type { Log } from '../base/log.ts'
 import type { ModelCard } from '../wire/model.ts'
 import type { ModelHeader } from './header-types.ts'
 import { type EngineHost, LocalModel } from './local-model.ts'
-import type { EngineLoad, EngineSettings, Pooling } from './messages.ts'
+import type { EngineLoad, EngineMemory, EngineSettings, Pooling } from './messages.ts'
 import type { Plan, PlanWishes } from './plan.ts'
+import { type CorrectionBook, compared, corrected, correctionKey, correctionOf } from './plan-correct.ts'
 import type { Machine } from './plan-machine.ts'
-import { type EngineListener, EngineProcess } from './process.ts'
+import { memoryNeed } from './plan-memory.ts'
+import { shapeOf } from './plan-shape.ts'
+import { type EngineIdentity, type EngineListener, EngineProcess } from './process.ts'
 import { smallerPlans } from './smaller-plans.ts'
 
 /** A model to serve. What is absent the plan decides. */
@@ -51,6 +54,8 @@ export interface MemberParts {
   readonly onProgress?: ((model: string, fraction: number) => void) | undefined
   /** Longest that a request waits for a load, in milliseconds. */
   readonly loadTimeoutMs: number
+  /** Keeps what loads teach of the model's memory. */
+  readonly corrections?: CorrectionBook | undefined
 }
 
 interface Waiter {
@@ -70,7 +75,8 @@ const idleAfterMs = 250
 /** Keeps the promise that a process given out by `enter` runs until `leave`. */
 export class Member implements EngineHost, EngineListener {
   readonly model: LocalModel
-  readonly parts: MemberParts
+  /** Changes with what a load teaches of the model's memory. */
+  parts: MemberParts
   plan: Plan
   pinned: boolean
   priority: number
@@ -223,7 +229,8 @@ export class Member implements EngineHost, EngineListener {
       const outcome = await this.#attempt(plan)
       if (!(outcome instanceof Error)) {
         this.#loadMs = clock.elapsed() - begun
-        this.#card = outcome
+        this.#card = outcome.card
+        this.#compare(plan, outcome.memory)
         this.#ready(tried)
         return
       }
@@ -301,10 +308,28 @@ export class Member implements EngineHost, EngineListener {
     this.parts.onProgress?.(this.name, fraction)
   }
 
-  async #attempt(plan: Plan): Promise<ModelCard | Failure> {
+  /** Logs what was planned beside what was taken, corrects this plan and the next ones, and keeps what was learned. */
+  #compare(plan: Plan, taken: EngineMemory | undefined): void {
+    if (taken === undefined) return
+    const { header, log, corrections, wishes } = this.parts
+    // Learned anew from the uncorrected plan each time, so that corrections do not add up.
+    const planned = memoryNeed(shapeOf(header), plan)
+    const correction = correctionOf(planned, taken)
+    log.info({ model: this.name, ...compared(planned, taken) }, 'memory in MiB: planned and taken')
+    corrections?.keep(correctionKey(header), correction)
+    this.plan = { ...plan, memory: corrected(planned, correction) }
+    const next = memoryNeed(shapeOf(header), this.parts.plan)
+    this.parts = {
+      ...this.parts,
+      wishes: { ...wishes, correction },
+      plan: { ...this.parts.plan, memory: corrected(next, correction) },
+    }
+  }
+
+  async #attempt(plan: Plan): Promise<EngineIdentity | Failure> {
     const process = this.#startProcess(plan, 'load')
     try {
-      return (await process.ready()).card
+      return await process.ready()
     } catch (error) {
       await process.stop()
       return error instanceof Failure ? error : fail('engine_failed', { model: this.name }, error)

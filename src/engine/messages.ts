@@ -86,10 +86,23 @@ export interface EngineLoad {
   readonly displaced: number
 }
 
+/** What a loaded model takes, bytes: buffers as the library logged them, and the process as the system sees it. */
+export interface EngineMemory {
+  readonly weights: number
+  /** Weights that the library keeps a second time, arranged for this processor; the first copy's pages may go. */
+  readonly repacked: number
+  readonly kv: number
+  readonly state: number
+  readonly compute: number
+  /** At the start: it grows with the outputs that a batch asks for. */
+  readonly output: number
+  readonly resident: number
+}
+
 /** Child → server. All news of one step travels in one `news` message. */
 export type FromEngine =
   | { readonly type: 'loading'; readonly fraction: number }
-  | { readonly type: 'ready'; readonly card: ModelCard; readonly engine: string }
+  | { readonly type: 'ready'; readonly card: ModelCard; readonly engine: string; readonly memory?: EngineMemory }
   | { readonly type: 'load-failed'; readonly failure: EngineFailure }
   | { readonly type: 'news'; readonly deliveries: readonly Delivery[]; readonly load: EngineLoad }
   /** Once a second, so that a child that hangs is noticed. */

@@ -1,6 +1,7 @@
 // Puts a model's layers on devices and says whether it fits, for how long a context and for how many users. Pure: devices come in as lists.
 
 import type { ModelHeader } from './header-types.ts'
+import type { Correction } from './plan-correct.ts'
 import {
   cellPadding,
   computeBytes,
@@ -44,6 +45,8 @@ export interface FitWishes {
   readonly contextLength: number
   readonly users: number
   readonly kvType: MemoryUse['kvType']
+  /** What a load taught of this model; holds where all of it is in main memory. */
+  readonly correction?: Correction | undefined
 }
 
 /** The answer. */
@@ -70,7 +73,7 @@ const leastContext = 512
 
 /** Plans; one device of kind `cpu` is needed. */
 export function fit(header: ModelHeader, devices: readonly Device[], wishes: FitWishes): Fit {
-  const shape = shapeOf(header)
+  const shape = { ...shapeOf(header), correction: wishes.correction }
   const layerCount = Number(header.metadata.get(`${header.architecture}.block_count`) ?? 1)
   const parts = weightParts(header, shape, layerCount)
   const model: Placing = { shape, parts, layerCount, devices, kvType: wishes.kvType }

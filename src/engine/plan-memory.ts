@@ -1,6 +1,7 @@
 // How many bytes a model takes with so many streams of such a length: the formulas, each with its source. Pure.
 
 import type { KvType } from './child/context-options.ts'
+import { corrected } from './plan-correct.ts'
 import type { ModelShape } from './plan-shape.ts'
 
 /** Every term, in bytes. */
@@ -99,7 +100,7 @@ export function memoryNeed(shape: ModelShape, use: MemoryUse): MemoryNeed {
     output: Math.max(use.outputs, use.streams) * (shape.vocabulary + shape.embedding) * 4,
     overhead: overheadBytes,
   }
-  return { ...need, total: Object.values(need).reduce((sum, one) => sum + one, 0) }
+  return corrected(need, shape.correction)
 }
 
 /**

@@ -1,6 +1,7 @@
 // The numbers of a model that decide its memory, read from a header's metadata. Where an architecture is not known closely, they err upwards.
 
 import type { MetadataValue, ModelHeader } from './header-types.ts'
+import type { Correction } from './plan-correct.ts'
 
 /** What one layer keeps of the past. */
 export interface LayerShape {
@@ -33,6 +34,8 @@ export interface ModelShape {
   readonly vocabulary: number
   /** Floats of intermediate results that are alive at once for each token of a micro-batch, at the widest place of a layer. */
   readonly rowFloats: number
+  /** What an earlier load of the same model taught. */
+  readonly correction?: Correction | undefined
   /** False for models that attend in both directions and keep nothing (BERT). */
   readonly causal: boolean
 }

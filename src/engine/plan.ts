@@ -5,6 +5,7 @@ import { basename } from 'node:path'
 import { fail } from '../base/errors.ts'
 import type { ContextOptions, KvType } from './child/context-options.ts'
 import type { ModelHeader } from './header-types.ts'
+import type { Correction } from './plan-correct.ts'
 import type { Machine } from './plan-machine.ts'
 import { cellPadding, type MemoryNeed, margin, memoryNeed, padCells } from './plan-memory.ts'
 import { type ModelShape, shapeOf } from './plan-shape.ts'
@@ -20,6 +21,8 @@ export interface PlanWishes {
   readonly threads?: number
   /** Models that compute at the same time on this machine, this one included. */
   readonly models?: number
+  /** What an earlier load of this model taught. */
+  readonly correction?: Correction
 }
 
 /** A context's options with the memory they take. */
@@ -46,7 +49,7 @@ const easyBytes = 1.5 * 2 ** 30
 
 /** Plans a model, or throws `model_load_failed` with every term when it does not fit. */
 export function planModel(header: ModelHeader, machine: Machine, wishes: PlanWishes = {}): Plan {
-  const shape = shapeOf(header)
+  const shape = { ...shapeOf(header), correction: wishes.correction }
   const model = wishes.name ?? basename(header.path)
   checkWishes(shape, wishes, model)
   const kvType = wishes.kvType ?? 'f16'
@@ -61,7 +64,7 @@ export function planModel(header: ModelHeader, machine: Machine, wishes: PlanWis
     flashAttention: 'auto',
     causal: shape.causal,
     trainedContextLength: shape.trainedContextLength,
-    memory: memoryNeed(shape, chosen),
+    memory: memoryNeed(shape, { ...chosen, layout: shape.causal ? (wishes.layout ?? 'split') : 'unified' }),
     availableBytes: machine.availableBytes,
   }
 }

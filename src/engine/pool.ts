@@ -12,6 +12,7 @@ import type { ModelHeader } from './header-types.ts'
 import { Member, type MemberState, type PoolModel } from './member.ts'
 import type { EngineLoad } from './messages.ts'
 import { machineAfter, type Plan, type PlanWishes, planModel } from './plan.ts'
+import { type CorrectionBook, correctionKey } from './plan-correct.ts'
 import { type Machine, readMachine } from './plan-machine.ts'
 import { margin } from './plan-memory.ts'
 
@@ -36,6 +37,8 @@ export interface PoolOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** Loading progress, 0–1. */
   readonly onProgress?: (model: string, fraction: number) => void
+  /** What earlier loads taught of models' memory. */
+  readonly corrections?: CorrectionBook | undefined
 }
 
 /** Numbers of one model for `/metrics`. */
@@ -265,7 +268,11 @@ class EnginePool implements Pool {
   /** Plans a model beside those that are there; where that leaves it a poor context, as if it were alone. */
   #member(model: PoolModel, left: Machine, threads: number | undefined): { member: Member; fits: boolean } {
     const header = readHeader(model.path, model.name)
-    const wishes = wishesOf(model, threads, this.#options.models.length)
+    const learned = this.#options.corrections?.find(correctionKey(header))
+    const wishes = {
+      ...wishesOf(model, threads, this.#options.models.length),
+      ...(learned !== undefined && { correction: learned }),
+    }
     const beside = attemptPlan(header, left, wishes)
     const alone = left === this.#machine ? beside : attemptPlan(header, this.#machine, wishes)
     const worthwhile = (plan: Plan | Failure): plan is Plan =>
@@ -281,6 +288,7 @@ class EnginePool implements Pool {
       spillBytes: () => this.#spillBytes(),
       want: (wanted) => this.#want(wanted),
       loadTimeoutMs: this.#options.loadTimeoutMs ?? usualLoadTimeoutMs,
+      corrections: this.#options.corrections,
     })
     return { member, fits }
   }

@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts'
 import { type Failure, fail, reviveFailure } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { ModelCard } from '../wire/model.ts'
-import type { Delivery, EngineLoad, EngineSettings, FromEngine, ToEngine } from './messages.ts'
+import type { Delivery, EngineLoad, EngineMemory, EngineSettings, FromEngine, ToEngine } from './messages.ts'
 
 /** A child that says nothing for this long hangs: its event loop is free even while it decodes. */
 const silenceLimitMs = 30_000
@@ -32,6 +32,8 @@ export interface EngineIdentity {
   readonly card: ModelCard
   /** Build of the engine, for `ranOn`. */
   readonly engine: string
+  /** What it takes; absent where it was only described. */
+  readonly memory?: EngineMemory | undefined
 }
 
 // Run from source in development and compiled when published.
@@ -159,7 +161,7 @@ export class EngineProcess {
     else if (message.type === 'loading') this.#listener.loading?.(message.fraction)
     else if (message.type === 'log') this.#log[message.level]({ engine: message.line }, 'engine')
     else if (message.type === 'load-failed') this.#failure = reviveFailure(message.failure)
-    else this.#ready.resolve({ card: message.card, engine: message.engine })
+    else this.#ready.resolve({ card: message.card, engine: message.engine, memory: message.memory })
   }
 
   #checkSilence(): void {

@@ -4,10 +4,12 @@ import { type Config, processEnvironment } from '../../base/config.ts'
 import { createEgress } from '../../base/egress.ts'
 import { fail } from '../../base/errors.ts'
 import { measureBandwidth } from '../../engine/bandwidth.ts'
+import { correctionKey } from '../../engine/plan-correct.ts'
 import type { Device } from '../../engine/plan-fit.ts'
 import { readMachine } from '../../engine/plan-machine.ts'
 import { loadCatalogue } from '../../features/models/catalogue-own.ts'
 import { pullOptions } from '../../features/models/served.ts'
+import { openCorrections } from '../../features/plans/corrections.ts'
 import { impossibleClaims } from '../../features/plans/estimates.ts'
 import { findPlanned } from '../../features/plans/find.ts'
 import { findRemote, isRemote } from '../../features/plans/remote.ts'
@@ -65,6 +67,7 @@ async function run(reference: string, options: PlanOptions): Promise<void> {
     devices: devices(options),
     bandwidth: { cpu: await measureBandwidth(readMachine().cores), gpu: given },
     pricePerHour: price,
+    correction: openCorrections(config.home).find(correctionKey(model.header)),
   })
   printResult(options.json, report, () => planText(report))
 }

@@ -48,6 +48,8 @@ export interface LoadedModel {
   /** Bytes of all tensors, and number of weights. */
   readonly size: number
   readonly parameters: number
+  /** What the weights took, MiB, as the log said: tensors, and second copies of some that are arranged for this processor. */
+  readonly buffers: { readonly mapped: number; readonly repacked: number }
   /** A metadata value of the GGUF as text; arrays are not readable this way. */
   metadata(key: string): string | undefined
   /** Frees the weights, after every context of theirs. */
@@ -60,8 +62,11 @@ const progressPrototype = koffi.proto('bool LoadProgress(float progress, void *u
 export async function loadModel(llama: Llama, path: string, options: LoadOptions = {}): Promise<LoadedModel> {
   options.signal?.throwIfAborted()
   const lines: string[] = []
+  const buffers = { mapped: 0, repacked: 0 }
   const listen = (level: string, line: string) => {
     if (level === 'error') lines.push(line)
+    const [, kind, size] = /(\S+) model buffer size = +([0-9.]+) MiB/.exec(line) ?? []
+    if (kind !== undefined) buffers[kind.endsWith('_REPACK') ? 'repacked' : 'mapped'] += Number(size)
   }
   const progress = koffi.register((fraction: number) => {
     options.progress?.(fraction)
@@ -81,7 +86,7 @@ export async function loadModel(llama: Llama, path: string, options: LoadOptions
       options.signal?.throwIfAborted()
       throw fail('model_load_failed', { model: path, reason: plainReason(lines) })
     }
-    return describe(llama, pointer, path)
+    return { ...describe(llama, pointer, path), buffers }
   } finally {
     llama.library.listeners.delete(listen)
     koffi.unregister(progress)
@@ -96,7 +101,7 @@ function plainReason(lines: readonly string[]): string {
     : line.replace(/^[a-z_]+: /, '').replace(/^error loading model: /, '')
 }
 
-function describe(llama: Llama, pointer: Pointer, path: string): LoadedModel {
+function describe(llama: Llama, pointer: Pointer, path: string): Omit<LoadedModel, 'buffers'> {
   const metadata = (key: string): string | undefined =>
     readText((buffer, size) => llama.modelMetadata(pointer, key, buffer, size))
   const architecture = metadata('general.architecture') ?? ''

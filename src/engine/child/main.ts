@@ -2,8 +2,8 @@
 
 import { systemClock } from '../../base/clock.ts'
 import { Failure, fail } from '../../base/errors.ts'
-import type { EngineSettings, FromEngine, ToEngine } from '../messages.ts'
-import { describeModel, startEngine } from './engine.ts'
+import type { EngineMemory, EngineSettings, FromEngine, ToEngine } from '../messages.ts'
+import { describeModel, type Engine, startEngine } from './engine.ts'
 import { Outbox } from './outbox.ts'
 import { Requests } from './requests.ts'
 
@@ -29,9 +29,18 @@ async function load(settings: EngineSettings): Promise<void> {
   }
   const engine = await startEngine(settings, log, progress)
   requests = new Requests(engine, new Outbox(send), systemClock)
-  send({ type: 'ready', card: engine.card, engine: engine.build })
+  send({ type: 'ready', card: engine.card, engine: engine.build, memory: memoryOf(engine) })
   setInterval(() => pulse(), pulseMs)
   await requests.run()
+}
+
+/** What was allocated, in bytes. */
+function memoryOf({ model, context }: Engine): EngineMemory {
+  const bytes = (mebibytes: number) => Math.round(mebibytes * 2 ** 20)
+  const { kv, state, compute, output } = context.memory
+  const buffers = { kv: bytes(kv), state: bytes(state), compute: bytes(compute), output: bytes(output) }
+  const { mapped, repacked } = model.buffers
+  return { ...buffers, weights: bytes(mapped), repacked: bytes(repacked), resident: process.memoryUsage.rss() }
 }
 
 /** The library warns of what was chosen on purpose (no pooling), and calls a decode that we stopped (ggml's status 1) an error. */

@@ -1,6 +1,7 @@
 // The plan of a model as people and programs read it: every term in bytes with its formula, a verdict, and what would fit. Pure.
 
 import type { ModelHeader } from '../../engine/header-types.ts'
+import type { Correction } from '../../engine/plan-correct.ts'
 import { type Device, type Fit, fit, type PlacedDevice, type Verdict } from '../../engine/plan-fit.ts'
 import { kvBytesPerToken, type MemoryUse } from '../../engine/plan-memory.ts'
 import { type Formulas, formulasOf } from './formulas.ts'
@@ -28,6 +29,8 @@ export interface PlanQuestion {
   readonly bandwidth: Bandwidth
   /** Nano-units for an hour of the machine. */
   readonly pricePerHour?: bigint | undefined
+  /** What a load taught of this model. */
+  readonly correction?: Correction | undefined
 }
 
 /** One device of the answer. */
@@ -82,8 +85,8 @@ export interface PlanReport {
 
 /** Plans. */
 export function planReport(model: PlannedModel, question: PlanQuestion): PlanReport {
-  const { contextLength, users, kvType, devices, bandwidth, pricePerHour } = question
-  const answer = fit(model.header, devices, { contextLength, users, kvType })
+  const { contextLength, users, kvType, devices, bandwidth, pricePerHour, correction } = question
+  const answer = fit(model.header, devices, { contextLength, users, kvType, correction })
   const sum = (of: (device: PlacedDevice) => number) => answer.devices.reduce((total, one) => total + of(one), 0)
   const speed = expectedSpeed(answer, bandwidth)
   return {
@@ -121,9 +124,16 @@ export function planReport(model: PlannedModel, question: PlanQuestion): PlanRep
         speed === undefined || pricePerHour === undefined
           ? null
           : String(costOfMillion(pricePerHour, speed.tokensPerSecondOfAll)),
-      notes: model.notes,
+      notes: correction === undefined ? model.notes : [...model.notes, learned(correction)],
     },
   }
+}
+
+/** Terms that a load corrected, so that a reader knows why they are not the formula's. */
+function learned({ kv, state, compute, overheadBytes }: Correction): string {
+  const ratios = Object.entries({ KV: kv, state, compute }).filter(([, ratio]) => Math.abs(ratio - 1) > 0.001)
+  const changed = ratios.map(([name, ratio]) => `${name} × ${ratio.toFixed(3)}, `).join('')
+  return `This model was loaded here before, and main memory is corrected by what it took: ${changed}${Math.round(overheadBytes / 2 ** 20)} MiB beside its buffers.`
 }
 
 function reported(device: PlacedDevice): ReportedDevice {
