@@ -26,6 +26,7 @@ import type { PullProgress } from './features/models/pull-progress.ts'
 import { createRegistry } from './features/models/registry.ts'
 import { placeOf, pullOptions, servedModels } from './features/models/served.ts'
 import { openCorrections } from './features/plans/corrections.ts'
+import { openPrompts } from './features/prompts/open.ts'
 import { createOidc } from './features/sessions/oidc.ts'
 import { spanExporter } from './features/traces/export.ts'
 import { openTraces } from './features/traces/open.ts'
@@ -91,6 +92,8 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     opened.push(() => pool.stop())
     const usage = await opening
     const { keepsContent } = usage
+    const prompts = openPrompts(database, clock)
+    opened.push(() => prompts.close())
     const exporter = await openExporter(config, { egress, log })
     const traces = openTraces({ database, reader, clock, log, keepsContent, ...(exporter && { exporter }) })
     opened.push(() => traces.close())
@@ -119,6 +122,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       registry,
       files,
       traces,
+      prompts,
       keys: keyVerifier(database, clock, notices),
       acts: createActs(database, clock, notices),
       ...(oidc !== undefined && { oidc }),

@@ -25,6 +25,7 @@ const featureImports: readonly string[] = [
   'batches → models',
   'batches → responses',
   'chat → models',
+  'chat → prompts',
   'completions → models',
   'completions → chat',
   'embeddings → models',

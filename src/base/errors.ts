@@ -177,6 +177,11 @@ const kinds = {
     (f) =>
       `Model "${f['model']}" is not loaded and cannot be now: ${f['reason']}. Unpin or unload another model, or give the models more memory.`,
   ),
+  name_taken: request(
+    409,
+    (f) => `There is a ${f['what']} "${f['name']}" already. Choose another name, or change that one.`,
+  ),
+  not_found: request(404, (f) => `There is no ${f['what']} "${f['id']}".`),
   not_signed_in: {
     status: 401,
     type: 'authentication_error',
@@ -189,7 +194,6 @@ const kinds = {
     retryable: true,
     message: (f) => `Signing in with ${f['issuer']} failed: ${f['reason']}.`,
   },
-  not_found: request(404, (f) => `There is no ${f['what']} "${f['id']}".`),
   port_in_use: server(
     503,
     false,

@@ -2,6 +2,7 @@
 
 import type { Insertable, Selectable } from 'kysely'
 import type { Role } from '../wire/permissions.ts'
+import type { PromptTables } from './prompt-tables.ts'
 import type { TraceTables } from './trace-tables.ts'
 
 /** API keys. The secret itself is never stored. */
@@ -438,7 +439,7 @@ export interface BatchLinesTable {
 }
 
 /** Every table but `jobs`, which belongs to the queue (`queue/table.ts`). */
-export interface Tables extends TraceTables {
+export interface Tables extends TraceTables, PromptTables {
   batches: BatchesTable
   batch_metadata: BatchMetadataTable
   batch_lines: BatchLinesTable

@@ -23,6 +23,8 @@ import type { Registry } from '../features/models/registry.ts'
 import { registerModels } from '../features/models/routes.ts'
 import type { OwnFigures } from '../features/organisation/routes.ts'
 import { registerOverview } from '../features/overview/routes.ts'
+import type { Prompts } from '../features/prompts/open.ts'
+import { registerPrompts } from '../features/prompts/routes.ts'
 import { registerRerank } from '../features/rerank/routes.ts'
 import { registerResponses } from '../features/responses/routes.ts'
 import { createHostCheck } from '../features/sessions/hosts.ts'
@@ -54,6 +56,8 @@ export interface ServerParts {
   readonly keys: Keys
   /** Where files are kept; without it there are no routes for them. */
   readonly files?: Omit<FileRoutes, 'limit'>
+  /** Stored prompts; without them there are no routes for them. */
+  readonly prompts?: Prompts
   /** Where traces are; without them there are no routes for them. */
   readonly traces?: TraceParts
   /** How administrators change things; without it the routes of administration are not there. */
@@ -99,7 +103,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   throttle(server, { clock })
   await collectSchemas(server, parts.version)
 
-  registerChat(server, { registry })
+  const { prompts } = parts
+  registerChat(server, { registry, ...(prompts !== undefined && { fillPrompt: prompts.fill }) })
   registerCompletions(server, { registry })
   registerEmbeddings(server, { registry })
   registerRerank(server, { registry })
@@ -111,6 +116,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   if (parts.acts !== undefined && parts.local !== undefined)
     registerLocalModels(server, { ...parts.local, acts: parts.acts })
   if (parts.files !== undefined) await registerFiles(server, { ...parts.files, limit: config.fileLimit })
+  if (prompts !== undefined) registerPrompts(server, prompts)
   if (parts.traces !== undefined) await registerTraces(server, parts.traces)
   if (parts.acts !== undefined) {
     const { acts, figures, oidc } = parts

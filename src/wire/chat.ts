@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox'
 import { ErrorObject } from './failure.ts'
 import { modelField, nullable, optional, timestamp } from './fields.ts'
 import { Messages } from './messages.ts'
+import { PromptReference } from './prompts.ts'
 import { samplingFields } from './sampling.ts'
 import { FunctionDefinition, ResponseFormat, ToolChoice, Tools } from './tools.ts'
 import { UsageObject } from './usage.ts'
@@ -29,6 +30,7 @@ export const ChatRequest = Type.Object(
         description: 'Deprecated: use tool_choice.',
       }),
     ),
+    prompt: optional(PromptReference),
     response_format: optional(ResponseFormat),
     logprobs: optional(Type.Boolean()),
     top_logprobs: optional(Type.Integer({ minimum: 0, maximum: 20 })),

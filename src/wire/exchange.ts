@@ -11,7 +11,7 @@ import type {
 import type { TSchema } from 'typebox'
 import type { Clock } from '../base/clock.ts'
 import { readLabels } from './labels.ts'
-import type { CallContext } from './model.ts'
+import type { CallContext, CallLabels } from './model.ts'
 import type { Grants, Permission } from './permissions.ts'
 
 /** Who asks, as the key or the session says. What they may do: `may(caller, permission, workspace)` of `permissions.ts`. */
@@ -79,7 +79,7 @@ export type Server = FastifyInstance<
 /** The facts about a call that come from the request's head. */
 export function callContext(
   request: Pick<FastifyRequest, 'id' | 'headers' | 'exchange' | 'body'>,
-  options: { cacheSalt?: string | null | undefined } = {},
+  options: { cacheSalt?: string | null | undefined; prompt?: CallLabels['prompt'] | undefined } = {},
 ): CallContext {
   const { caller } = request.exchange
   const traceparent = request.headers['traceparent']
@@ -95,7 +95,9 @@ export function callContext(
     // A salt makes a scope of its own: nobody without it can find out by timing what its prompts hold.
     cacheScope: options.cacheSalt ? `${caller.workspace}:${options.cacheSalt}` : caller.workspace,
     ...(typeof traceparent === 'string' && { traceparent }),
-    ...(labels !== undefined && { labels }),
+    ...((labels !== undefined || options.prompt !== undefined) && {
+      labels: { ...labels, ...(options.prompt !== undefined && { prompt: options.prompt }) },
+    }),
   }
 }
 

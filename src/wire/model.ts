@@ -33,6 +33,8 @@ export interface CallLabels {
   readonly session?: string
   readonly tags?: readonly string[]
   readonly metadata?: Readonly<Record<string, string>>
+  /** The stored prompt that its system message was made of. */
+  readonly prompt?: { readonly name: string; readonly version: number }
 }
 
 /** How tokens are chosen. Absent means the model's default. Ranges are checked at the edge. */

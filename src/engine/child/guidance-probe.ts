@@ -1,10 +1,10 @@
 // Compiles each rule in a thread of its own first, where it can be stopped, and keeps the image that instances start from.
 
+import { LimitedWorker, workerScript } from '../../base/limited-worker.ts'
 import type { GuidanceRule, PackedVocabulary } from './guidance-instance.ts'
 import { guidanceLimits } from './guidance-limits.ts'
 import { guidanceModule } from './guidance-module.ts'
 import type { ProbeAnswer, ProbeStart } from './guidance-worker.ts'
-import { LimitedWorker } from './limited-worker.ts'
 
 /** What became of a rule: `overran` means that the time was up or the thread ended. */
 export type ProbeResult =
@@ -21,7 +21,7 @@ export class GuidanceProbe {
 
   constructor(vocabulary: PackedVocabulary) {
     this.#worker = new LimitedWorker({
-      name: 'guidance-worker',
+      script: workerScript(import.meta.url, 'guidance-worker'),
       // Smaller than a main thread's (984 kB), so that what passes here passes there.
       stackMegabytes: 0.75,
       idleMilliseconds: guidanceLimits.idleMs,

@@ -1,15 +1,15 @@
 // Asks the validating thread about schemas and answers, under a time limit. Knows no grammar.
 
 import { fail } from '../../base/errors.ts'
+import { LimitedWorker, workerScript } from '../../base/limited-worker.ts'
 import { guidanceLimits } from './guidance-limits.ts'
-import { LimitedWorker } from './limited-worker.ts'
 import type { SchemaAnswer } from './schema-faults.ts'
 import type { SchemaQuestion } from './schema-worker.ts'
 
 /** Ajv in a thread of its own. */
 export class SchemaValidator {
   readonly #worker = new LimitedWorker<SchemaAnswer>({
-    name: 'schema-worker',
+    script: workerScript(import.meta.url, 'schema-worker'),
     heapMegabytes: guidanceLimits.validationHeapMegabytes,
     idleMilliseconds: guidanceLimits.idleMs,
     greeting: { message: async (): Promise<SchemaQuestion> => ({ schema: 'true' }), milliseconds: 30_000 },

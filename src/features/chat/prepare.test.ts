@@ -246,7 +246,7 @@ test('what has no effect is named; what would change the answer is refused', () 
     prediction: { type: 'content' },
     foo: 1,
   } as never)
-  assert.deepEqual(ignored.toSorted(), ['foo', 'metadata', 'prediction', 'user'])
+  assert.deepEqual(ignored.toSorted(), ['foo', 'prediction', 'user'])
   assert.deepEqual(prepare({ reasoning_effort: 'low' }).ignored, ['reasoning_effort'])
   refused({ guardrails: [{}] }, 'unsupported_value', 'guardrails')
   refused({ modalities: ['text', 'audio'] }, 'unsupported_value', 'modalities')

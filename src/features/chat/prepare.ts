@@ -67,6 +67,13 @@ function refuseUnserved(body: ChatRequest): void {
       reason: 'this server has no guardrails; leave the field out',
     })
   }
+  if (body.prompt != null) {
+    // The chat door has filled it in before; elsewhere there is nobody who could.
+    throw fail('unsupported_value', {
+      param: 'prompt',
+      reason: 'stored prompts are used by /v1/chat/completions alone',
+    })
+  }
   for (const param of ['prompt_logprobs', 'top_prompt_logprobs'] as const) {
     if (body[param] === null || body[param] === undefined || body[param] === false) continue
     throw fail('unsupported_value', {

@@ -10,14 +10,23 @@
 
 import { ChatChunk, ChatCompletion, ChatRequest } from '../../wire/chat.ts'
 import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
-import { callContext, isMistralClient, type Server } from '../../wire/exchange.ts'
+import { type Caller, callContext, isMistralClient, type Server } from '../../wire/exchange.ts'
 import type { Registry } from '../models/registry.ts'
+import type { FillPrompt } from '../prompts/fill.ts'
+import { promptReader } from '../prompts/routes.ts'
 import { chunkFrames, failureFrames } from './encode.ts'
 import { foldAnswer } from './fold.ts'
 import { prepareChat } from './prepare.ts'
 
+/** What the door needs. */
+export interface ChatParts {
+  readonly registry: Registry
+  /** Fills prompts in that a request names; without it there are none. */
+  readonly fillPrompt?: FillPrompt
+}
+
 /** Adds the chat route. */
-export function registerChat(server: Server, { registry }: { readonly registry: Registry }): void {
+export function registerChat(server: Server, { registry, fillPrompt }: ChatParts): void {
   server.post(
     '/v1/chat/completions',
     {
@@ -30,10 +39,11 @@ export function registerChat(server: Server, { registry }: { readonly registry: 
       },
     },
     async (request, reply) => {
-      const { body, exchange } = request
-      const model = registry.model(body.model, exchange.caller)
+      const { exchange } = request
+      const model = registry.model(request.body.model, exchange.caller)
+      const { body, label } = await withPrompt(request.body, exchange.caller, fillPrompt)
       const { call, ignored } = prepareChat(body, model.card)
-      const context = callContext(request, { cacheSalt: body.cache_salt })
+      const context = callContext(request, { cacheSalt: body.cache_salt, prompt: label })
       const events = model.chat({ ...call, context }, exchange.signal)
       const answer = {
         id: request.id,
@@ -57,4 +67,12 @@ export function registerChat(server: Server, { registry }: { readonly registry: 
       return deliverWhole({ request, reply, ignored, events, fold: (source) => foldAnswer(source, answer) })
     },
   )
+}
+
+/** The body with the text of the prompt that it names before its messages. */
+async function withPrompt(body: ChatRequest, caller: Caller, fillPrompt: FillPrompt | undefined) {
+  const { prompt, ...rest } = body
+  if (prompt == null || fillPrompt === undefined) return { body, label: undefined }
+  const { text, label } = await fillPrompt(promptReader(caller), prompt)
+  return { body: { ...rest, messages: [{ role: 'system' as const, content: text }, ...rest.messages] }, label }
 }

@@ -103,6 +103,8 @@ function attributesOf({ row, context, sampling, timings }: FinishedCall): Attrib
     'error.type': row.status === 'ok' || row.status === 'abandoned' ? undefined : row.status,
     'user.id': row.endUser ?? undefined,
     'gen_ai.conversation.id': labels?.session,
+    'gen_ai.prompt.name': labels?.prompt?.name,
+    'gen_ai.prompt.version': labels?.prompt === undefined ? undefined : String(labels.prompt.version),
     'galerne.tags': labels?.tags,
     'galerne.metadata': labels?.metadata,
     'galerne.call.id': row.id,

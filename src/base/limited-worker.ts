@@ -3,10 +3,15 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
+/** The file `name` beside `url`: `.ts` from sources, `.js` from a build. */
+export function workerScript(url: string, name: string): URL {
+  return new URL(`./${name}${extname(url)}`, url)
+}
+
 /** How to start the thread. */
 export interface LimitedWorkerOptions {
-  /** File name without extension, beside this one; `.ts` from sources, `.js` from a build. */
-  readonly name: string
+  /** The file that the thread runs. */
+  readonly script: URL
   readonly stackMegabytes?: number
   readonly heapMegabytes?: number
   /** After this long without a message the thread is ended. */
@@ -64,9 +69,9 @@ export class LimitedWorker<Answer> {
   }
 
   async #startNow(): Promise<{ readonly worker: Worker; readonly greeting: Answer | undefined }> {
-    const { name, greeting, stackMegabytes, heapMegabytes } = this.#options
+    const { script, greeting, stackMegabytes, heapMegabytes } = this.#options
     const message = await greeting?.message()
-    const worker = new Worker(new URL(`./${name}${extname(import.meta.filename)}`, import.meta.url), {
+    const worker = new Worker(script, {
       execArgv: [],
       resourceLimits: {
         ...(stackMegabytes === undefined ? {} : { stackSizeMb: stackMegabytes }),
@@ -80,7 +85,7 @@ export class LimitedWorker<Answer> {
     const answer = await exchange<Answer>(worker, message, greeting.milliseconds)
     if (answer === undefined) {
       await worker.terminate()
-      throw new Error(`the thread ${name} did not start within ${greeting.milliseconds} ms`)
+      throw new Error(`the thread ${script.pathname} did not start within ${greeting.milliseconds} ms`)
     }
     return { worker, greeting: answer }
   }
