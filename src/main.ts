@@ -1,7 +1,7 @@
 // Starts the product in five calls, config → database → engine → registry → http, and stops it in reverse. Knows no terminal.
 import { access, constants, rm, writeFile } from 'node:fs/promises'
-import { getCompileCacheDir } from 'node:module'
 import { type Clock, systemClock } from './base/clock.ts'
+import { compileCacheVariable } from './base/compile-cache.ts'
 import { type Config, childEnvironment, processEnvironment } from './base/config.ts'
 import { createEgress, type Egress } from './base/egress.ts'
 import { fail } from './base/errors.ts'
@@ -14,6 +14,7 @@ import { connect } from './database/connect.ts'
 import { createNotices } from './database/notices.ts'
 import { openReader } from './database/reader.ts'
 import { type Pool, startPool } from './engine/pool.ts'
+import type { SpareEngine } from './engine/spare.ts'
 import { createActs } from './features/audit/acts.ts'
 import { openBatches } from './features/batches/batches.ts'
 import { openFiles } from './features/files/open.ts'
@@ -31,7 +32,7 @@ import { createOidc } from './features/sessions/oidc.ts'
 import { spanExporter } from './features/traces/export.ts'
 import { openTraces } from './features/traces/open.ts'
 import { openUsage } from './features/usage/open.ts'
-import { createServer, type ServerParts } from './http/server.ts'
+import type { createServer, ServerParts } from './http/server.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import type { ModelCard } from './wire/model.ts'
 
@@ -39,6 +40,8 @@ import type { ModelCard } from './wire/model.ts'
 export interface StartOptions {
   readonly log: Log
   readonly clock?: Clock
+  /** An engine process that was forked ahead of time. */
+  readonly spare?: SpareEngine
   /** Told of weights being fetched, with the model as the user named it. */
   readonly onPull?: (model: string, progress: PullProgress) => void
   /** Aborting gives the start up; what was opened is closed again. */
@@ -69,6 +72,15 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     await prepareHome(config)
     const database = await connect(config.databaseUrl ?? `sqlite:${databaseFile(config.home)}`)
     opened.push(() => database.close())
+    const egress = createEgress({ clock })
+    opened.push(() => egress.close())
+    const pulling = () => pullOptions(config, egress, processEnvironment())
+    const first = await pulling()
+    // The weights load in another process while everything else is made ready in this one.
+    const loading = startEngine(config, first, options, clock)
+    // A failure is told where it is waited for.
+    loading.catch(() => {})
+    opened.push(() => stopped(loading))
     const notices = await createNotices(database, { log })
     opened.push(() => notices.close())
     const key = await firstKey(database, clock, {
@@ -83,12 +95,8 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     const opening = openUsage({ database, reader, notices, currency: config.currency, clock, log })
     opened.push(async () => (await opening).close())
     opening.catch(() => {})
-    const egress = createEgress({ clock })
-    opened.push(() => egress.close())
-    const pulling = () => pullOptions(config, egress, processEnvironment())
-    const first = await pulling()
     const pulls = new Pulls({ pulling, catalogue: first.catalogue, clock, log })
-    const pool = await startEngine(config, first, options, clock)
+    const [pool, http] = await Promise.all([loading, import('./http/server.ts')])
     opened.push(() => pool.stop())
     const usage = await opening
     const { keepsContent } = usage
@@ -117,7 +125,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       graceMs: config.drainTimeout,
     })
     opened.push(() => batches.stop())
-    const server = await createServer({
+    const server = await http.createServer({
       config,
       registry,
       files,
@@ -161,6 +169,12 @@ async function openOidc(config: Config, egress: Egress, clock: Clock): Promise<S
   return { oidc, domains: config.oidcDomain, ...(publicUrl !== undefined && { publicUrl }) }
 }
 
+/** Ends the engine of a start that failed while it was loading. */
+async function stopped(loading: Promise<Pool>): Promise<void> {
+  const pool = await loading.catch(() => undefined)
+  await pool?.stop()
+}
+
 /** Weights first, then a process per model. */
 async function startEngine(config: Config, pulling: PullOptions, options: StartOptions, clock: Clock): Promise<Pool> {
   const models = await servedModels(
@@ -176,15 +190,10 @@ async function startEngine(config: Config, pulling: PullOptions, options: StartO
     loadTimeoutMs: config.loadTimeout,
     log: options.log,
     clock,
-    environment: childEnvironment(compileCache()),
+    environment: childEnvironment(compileCacheVariable()),
+    spare: options.spare,
     corrections: openCorrections(config.home, options.log),
   })
-}
-
-/** Engine processes share the server's cache of compiled sources, so that they start sooner too. */
-function compileCache(): Record<string, string> {
-  const folder = getCompileCacheDir()
-  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder }
 }
 
 /** Where spans are handed on to, if the settings name a collector. */

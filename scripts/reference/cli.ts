@@ -3,8 +3,8 @@ import type { Command } from 'commander'
 import { createProgram } from '../../src/cli/program.ts'
 
 /** `docs/reference/cli.md`. */
-export function cliPage(): string {
-  const program = createProgram()
+export async function cliPage(): Promise<string> {
+  const program = await createProgram()
   const pages = withCommands(program).map(section)
   return `# Command line
 

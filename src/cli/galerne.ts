@@ -15,7 +15,8 @@ function report(error: unknown): number {
 }
 
 try {
-  await createProgram().parseAsync(process.argv)
+  const program = await createProgram(process.argv[2])
+  await program.parseAsync(process.argv)
 } catch (error) {
   process.exitCode = report(error)
 }

@@ -1,47 +1,41 @@
-// The command line with all its subcommands. Runs nothing by itself.
+// The command line with all its subcommands, each loaded when it is needed. Runs nothing by itself.
 import { Command } from 'commander'
 import { version } from '../base/version.ts'
-import { addBackupCommand } from './commands/backup.ts'
-import { addChatCommand } from './commands/chat.ts'
-import { addConfigCommand } from './commands/config.ts'
-import { addDatabaseCommand } from './commands/database.ts'
-import { addDoctorCommand } from './commands/doctor.ts'
-import { addListCommand } from './commands/list.ts'
-import { addLoadCommands } from './commands/load.ts'
-import { addMigrateCommand } from './commands/migrate.ts'
-import { addModelsCommand } from './commands/models.ts'
-import { addPlanCommand } from './commands/plan.ts'
-import { addPsCommand } from './commands/ps.ts'
-import { addPullCommand } from './commands/pull.ts'
-import { addRestoreCommand } from './commands/restore.ts'
-import { addRemoveCommands } from './commands/rm.ts'
-import { addServeCommand } from './commands/serve.ts'
-import { addShowCommand } from './commands/show.ts'
-import { addVersionCommand } from './commands/version.ts'
 
-/** The command line with all its subcommands, for running it and for the reference page. */
-export function createProgram(): Command {
+type AddCommand = (program: Command) => void
+
+/** Modules in the order of the help: the names that each adds, and how it is loaded. */
+const modules: readonly (readonly [names: string, load: () => Promise<AddCommand>])[] = [
+  ['serve', async () => (await import('./commands/serve.ts')).addServeCommand],
+  ['chat', async () => (await import('./commands/chat.ts')).addChatCommand],
+  ['list', async () => (await import('./commands/list.ts')).addListCommand],
+  ['show', async () => (await import('./commands/show.ts')).addShowCommand],
+  ['plan', async () => (await import('./commands/plan.ts')).addPlanCommand],
+  ['pull', async () => (await import('./commands/pull.ts')).addPullCommand],
+  ['models', async () => (await import('./commands/models.ts')).addModelsCommand],
+  ['ps', async () => (await import('./commands/ps.ts')).addPsCommand],
+  ['load unload pin', async () => (await import('./commands/load.ts')).addLoadCommands],
+  ['rm prune', async () => (await import('./commands/rm.ts')).addRemoveCommands],
+  ['config', async () => (await import('./commands/config.ts')).addConfigCommand],
+  ['doctor', async () => (await import('./commands/doctor.ts')).addDoctorCommand],
+  ['migrate', async () => (await import('./commands/migrate.ts')).addMigrateCommand],
+  ['backup', async () => (await import('./commands/backup.ts')).addBackupCommand],
+  ['restore', async () => (await import('./commands/restore.ts')).addRestoreCommand],
+  ['database', async () => (await import('./commands/database.ts')).addDatabaseCommand],
+  ['version', async () => (await import('./commands/version.ts')).addVersionCommand],
+]
+
+/**
+ * The command line, for running it and for the reference page. `asked` is what the command line begins with: the name of a command loads
+ * that one alone, so that none waits for the others' modules; anything else loads all.
+ */
+export async function createProgram(asked?: string): Promise<Command> {
   const program = new Command('galerne')
     .description('Serves open-weight models on your own machine behind the OpenAI and Mistral APIs.')
     .version(version, '--version', 'Print the version.')
     .configureHelp({ helpWidth: 110 })
     .showHelpAfterError('Add --help for what the command takes.')
-  addServeCommand(program)
-  addChatCommand(program)
-  addListCommand(program)
-  addShowCommand(program)
-  addPlanCommand(program)
-  addPullCommand(program)
-  addModelsCommand(program)
-  addPsCommand(program)
-  addLoadCommands(program)
-  addRemoveCommands(program)
-  addConfigCommand(program)
-  addDoctorCommand(program)
-  addMigrateCommand(program)
-  addBackupCommand(program)
-  addRestoreCommand(program)
-  addDatabaseCommand(program)
-  addVersionCommand(program)
+  const wanted = modules.filter(([names]) => names.split(' ').includes(asked ?? ''))
+  for (const [, load] of wanted.length > 0 ? wanted : modules) (await load())(program)
   return program
 }

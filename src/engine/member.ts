@@ -15,6 +15,7 @@ import { memoryNeed } from './plan-memory.ts'
 import { shapeOf } from './plan-shape.ts'
 import { type EngineIdentity, type EngineListener, EngineProcess } from './process.ts'
 import { smallerPlans } from './smaller-plans.ts'
+import type { ChildEnvironment, SpareEngine } from './spare.ts'
 
 /** A model to serve. What is absent the plan decides. */
 export interface PoolModel {
@@ -47,7 +48,8 @@ export interface MemberParts {
   readonly plan: Plan
   readonly log: Log
   readonly clock: Clock
-  readonly environment: Readonly<Record<string, string>>
+  readonly environment: ChildEnvironment
+  readonly spare?: SpareEngine | undefined
   readonly spillBytes: () => number
   /** Somebody waits for it to be loaded. */
   readonly want: (member: Member) => void
@@ -337,9 +339,9 @@ export class Member implements EngineHost, EngineListener {
   }
 
   #startProcess(plan: Plan, purpose: 'load' | 'describe'): EngineProcess {
-    const { model, log, clock, environment, spillBytes } = this.parts
+    const { model, log, clock, environment, spare, spillBytes } = this.parts
     const settings = settingsOf(model, plan, purpose === 'load' ? spillBytes() : 0)
-    this.#process = new EngineProcess({ settings, listener: this, log, clock, environment, purpose })
+    this.#process = new EngineProcess({ settings, listener: this, log, clock, environment, spare, purpose })
     return this.#process
   }
 

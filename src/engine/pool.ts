@@ -15,6 +15,7 @@ import { machineAfter, type Plan, type PlanWishes, planModel } from './plan.ts'
 import { type CorrectionBook, correctionKey } from './plan-correct.ts'
 import { type Machine, readMachine } from './plan-machine.ts'
 import { margin } from './plan-memory.ts'
+import type { ChildEnvironment, SpareEngine } from './spare.ts'
 
 export type { PoolModel } from './member.ts'
 
@@ -34,7 +35,9 @@ export interface PoolOptions {
   /** What the machine offers; read from the system without it. */
   readonly machine?: Machine
   /** Variables that the engine processes get. Nothing else of the server's environment reaches them. */
-  readonly environment?: Readonly<Record<string, string>>
+  readonly environment?: ChildEnvironment
+  /** A process that was forked ahead of time, for the first model. */
+  readonly spare?: SpareEngine | undefined
   /** Loading progress, 0–1. */
   readonly onProgress?: (model: string, fraction: number) => void
   /** What earlier loads taught of models' memory. */
@@ -281,9 +284,9 @@ class EnginePool implements Pool {
     const fits = worthwhile(beside)
     const plan = fits ? beside : alone
     if (plan instanceof Failure) throw plan
-    const { log, clock = systemClock, environment = {}, onProgress } = this.#options
+    const { log, clock = systemClock, environment = {}, spare, onProgress } = this.#options
     const member = new Member({
-      ...{ model, header, wishes, plan, log, clock, environment, onProgress },
+      ...{ model, header, wishes, plan, log, clock, environment, spare, onProgress },
       machine: fits ? left : this.#machine,
       spillBytes: () => this.#spillBytes(),
       want: (wanted) => this.#want(wanted),

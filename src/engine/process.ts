@@ -1,12 +1,12 @@
 // One model's engine process: starts it, notices its end at once, starts it again with back-off, stops it. Knows no request.
 
-import { type ChildProcess, fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import type { ChildProcess } from 'node:child_process'
 import type { Clock } from '../base/clock.ts'
 import { type Failure, fail, reviveFailure } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { ModelCard } from '../wire/model.ts'
 import type { Delivery, EngineLoad, EngineMemory, EngineSettings, FromEngine, ToEngine } from './messages.ts'
+import { type ChildEnvironment, forkEngine, type SpareEngine } from './spare.ts'
 
 /** A child that says nothing for this long hangs: its event loop is free even while it decodes. */
 const silenceLimitMs = 30_000
@@ -36,16 +36,14 @@ export interface EngineIdentity {
   readonly memory?: EngineMemory | undefined
 }
 
-// Run from source in development and compiled when published.
-const childFile = import.meta.url.endsWith('.ts') ? './child/main.ts' : './child/main.js'
-
 /** Keeps one child alive until it is stopped. */
 export class EngineProcess {
   readonly #settings: EngineSettings
   readonly #listener: EngineListener
   readonly #log: Log
   readonly #clock: Clock
-  readonly #environment: Readonly<Record<string, string>>
+  readonly #environment: ChildEnvironment
+  readonly #spare: SpareEngine | undefined
   #child: ChildProcess | undefined
   #ready = Promise.withResolvers<EngineIdentity>()
   #failure: Failure | undefined
@@ -65,7 +63,9 @@ export class EngineProcess {
     log: Log
     clock: Clock
     /** The whole environment of the child. It holds no secrets because nothing is inherited. */
-    environment: Readonly<Record<string, string>>
+    environment: ChildEnvironment
+    /** Taken at the first start, where it is still there. */
+    spare?: SpareEngine | undefined
     /** `describe` reads the vocabulary only, for the card of a model that is not loaded yet; `load` without it. */
     purpose?: 'load' | 'describe'
   }) {
@@ -75,6 +75,7 @@ export class EngineProcess {
     this.#log = options.log.child({ model: options.settings.name })
     this.#clock = options.clock
     this.#environment = options.environment
+    this.#spare = options.spare
     this.#start()
   }
 
@@ -126,12 +127,7 @@ export class EngineProcess {
     this.#starts += 1
     this.#startedAt = this.#heardAt = this.#clock.elapsed()
     this.#failure = undefined
-    const child = fork(fileURLToPath(new URL(childFile, import.meta.url)), [], {
-      env: { ...this.#environment },
-      execArgv: [],
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    })
+    const child = this.#spare?.take() ?? forkEngine(this.#environment)
     this.#child = child
     // Nobody may be waiting yet when the attempt fails; those who ask later get the same promise.
     this.#ready.promise.catch(() => {})

@@ -2,8 +2,11 @@
 import { setFlagsFromString } from 'node:v8'
 import type { Command } from 'commander'
 import { systemClock } from '../../base/clock.ts'
+import { compileCacheVariable } from '../../base/compile-cache.ts'
+import { childEnvironment } from '../../base/config.ts'
 import { createLog, type Log } from '../../base/log.ts'
 import { describePlan } from '../../engine/plan.ts'
+import { SpareEngine } from '../../engine/spare.ts'
 import type { Running } from '../../main.ts'
 import { greeting } from '../greeting.ts'
 import { type ProgressDisplay, progressDisplay } from '../progress.ts'
@@ -27,13 +30,15 @@ export function addServeCommand(program: Command): void {
 async function serve(options: Readonly<Record<string, unknown>>, json: boolean): Promise<void> {
   const { config } = configFrom(options)
   keepYoungGenerationSmall()
-  // Loaded here, so that the other commands start without the server's modules.
+  const spare = new SpareEngine(childEnvironment(compileCacheVariable()))
+  // The server's modules are loaded while the engine's process opens its libraries.
   const { start } = await import('../../main.ts')
   const log = createLog({ level: config.logLevel })
   const pulls = pullDisplay()
   const giveUp = new AbortController()
   const asked = stopRequests(log, () => giveUp.abort(new Error('Stopped before the server listened.')))
-  const running = await start(config, { log, signal: giveUp.signal, ...(!json && { onPull: pulls.show }) })
+  const running = await start(config, { log, spare, signal: giveUp.signal, ...(!json && { onPull: pulls.show }) })
+  spare.end()
   pulls.end()
   process.stdout.write(json ? `${JSON.stringify(facts(running))}\n` : `${greeting(greetingOf(running))}\n`)
   await asked

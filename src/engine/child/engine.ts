@@ -9,8 +9,7 @@ import { Context } from './context.ts'
 import type { ContextOptions } from './context-options.ts'
 import { poolingOf } from './embed.ts'
 import { Guidance } from './guidance.ts'
-import { type EngineLog, openLibrary } from './library.ts'
-import { declareFunctions } from './llama.ts'
+import type { Llama } from './llama.ts'
 import { type LoadedModel, loadModel } from './llama-model.ts'
 import { Schemas } from './schema.ts'
 import { vocabularyFacts } from './template.ts'
@@ -43,12 +42,10 @@ export interface Rules {
 
 /** Loads. @throws Failure `model_load_failed` */
 export async function startEngine(
+  llama: Llama,
   settings: EngineSettings,
-  log: EngineLog,
   progress: (fraction: number) => void,
 ): Promise<Engine> {
-  const library = openLibrary(log)
-  const llama = declareFunctions(library)
   const model = await loadModel(llama, settings.path, { progress })
   const pooling = settings.pooling ?? poolingOf(model) ?? 'none'
   const context = new Context(llama, model, contextOptions(settings, pooling))
@@ -70,20 +67,19 @@ export async function startEngine(
     sampling: recommendedSampling(model),
     pooling,
     card: cardOf(settings, model, context.contextLength, format, pooling, family !== undefined),
-    build: `llama.cpp-${library.version}`,
+    build: `llama.cpp-${llama.library.version}`,
   }
 }
 
 /** The card of a model that is not loaded, with the context that was planned. @throws Failure `model_load_failed` */
-export async function describeModel(settings: EngineSettings, log: EngineLog): Promise<Pick<Engine, 'card' | 'build'>> {
-  const library = openLibrary(log)
-  const model = await loadModel(declareFunctions(library), settings.path, { vocabularyOnly: true })
+export async function describeModel(llama: Llama, settings: EngineSettings): Promise<Pick<Engine, 'card' | 'build'>> {
+  const model = await loadModel(llama, settings.path, { vocabularyOnly: true })
   const facts = vocabularyFacts(model.vocabulary, (key) => model.metadata(key))
   const pooling = settings.pooling ?? poolingOf(model) ?? 'none'
   const fills = fillInTheMiddle(facts.tokens) !== undefined
   const contextLength = Math.ceil(settings.context.contextLength / 256) * 256
   const card = cardOf(settings, model, contextLength, detectFormat(facts), pooling, fills)
-  return { card, build: `llama.cpp-${library.version}` }
+  return { card, build: `llama.cpp-${llama.library.version}` }
 }
 
 function once<T>(make: () => T): () => T {

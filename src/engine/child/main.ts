@@ -4,6 +4,8 @@ import { systemClock } from '../../base/clock.ts'
 import { Failure, fail } from '../../base/errors.ts'
 import type { EngineMemory, EngineSettings, FromEngine, ToEngine } from '../messages.ts'
 import { describeModel, type Engine, startEngine } from './engine.ts'
+import { openLibrary } from './library.ts'
+import { declareFunctions, type Llama } from './llama.ts'
 import { Outbox } from './outbox.ts'
 import { Requests } from './requests.ts'
 
@@ -15,6 +17,18 @@ function send(message: FromEngine): void {
 }
 
 let requests: Requests | undefined
+let opened: Llama | undefined
+
+/** The engine's libraries, opened once. */
+function libraries(): Llama {
+  opened ??= declareFunctions(openLibrary(log))
+  return opened
+}
+
+function log(level: 'debug' | 'info' | 'warn' | 'error', line: string): void {
+  if (level === 'warn' || level === 'error')
+    send({ type: 'log', level: isExpected(level, line) ? 'debug' : level, line })
+}
 
 async function load(settings: EngineSettings): Promise<void> {
   let shown = -1
@@ -23,11 +37,7 @@ async function load(settings: EngineSettings): Promise<void> {
     if (percent !== shown) send({ type: 'loading', fraction })
     shown = percent
   }
-  const log = (level: 'debug' | 'info' | 'warn' | 'error', line: string) => {
-    if (level === 'warn' || level === 'error')
-      send({ type: 'log', level: isExpected(level, line) ? 'debug' : level, line })
-  }
-  const engine = await startEngine(settings, log, progress)
+  const engine = await startEngine(libraries(), settings, progress)
   requests = new Requests(engine, new Outbox(send), systemClock)
   send({ type: 'ready', card: engine.card, engine: engine.build, memory: memoryOf(engine) })
   setInterval(() => pulse(), pulseMs)
@@ -49,7 +59,7 @@ function isExpected(level: 'warn' | 'error', line: string): boolean {
 }
 
 async function describe(settings: EngineSettings): Promise<void> {
-  const { card, build } = await describeModel(settings, () => {})
+  const { card, build } = await describeModel(libraries(), settings)
   send({ type: 'ready', card, engine: build })
 }
 
@@ -92,3 +102,12 @@ process.on('disconnect', () => process.exit(0))
 // A terminal sends its signals to the whole group; when to end is the server's decision.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})
+
+// A process that was started ahead of time uses the wait; what cannot be opened is told when something is to be loaded.
+setImmediate(() => {
+  try {
+    libraries()
+  } catch {
+    opened = undefined
+  }
+})
