@@ -92,7 +92,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     const reader = openReader(database)
     opened.push(() => reader.close())
     // Price lists are read while the engine starts.
-    const opening = openUsage({ database, reader, notices, currency: config.currency, clock, log })
+    const opening = openUsage({ ...config, database, reader, notices, clock, log })
     opened.push(async () => (await opening).close())
     opening.catch(() => {})
     const pulls = new Pulls({ pulling, catalogue: first.catalogue, clock, log })

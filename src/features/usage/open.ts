@@ -11,10 +11,12 @@ import type { JobTables } from '../../queue/table.ts'
 import { type OpenPrices, openPrices } from '../prices/open.ts'
 import type { Currency } from '../prices/price.ts'
 import { loadVendorLists } from '../prices/vendors.ts'
+import { openUsageJournal } from './journal.ts'
 import type { Metering } from './meter.ts'
 import { startRetention } from './retention.ts'
+import type { UsageRecord } from './row.ts'
 import { openSettings, type SettingsBook } from './settings.ts'
-import type { Settle } from './store.ts'
+import { type Settle, writeUsage } from './store.ts'
 import { createUsageWriter } from './writer.ts'
 
 /** What counts, open. The registry takes it as its metering, the server for its routes. */
@@ -36,13 +38,17 @@ export async function openUsage(parts: {
   readonly currency: Currency
   readonly clock: Clock
   readonly log: Log
+  /** Where rows are kept over a SIGKILL; without it they are not. */
+  readonly home?: string
   readonly settle?: Settle
 }): Promise<OpenUsage> {
-  const { database, reader, notices, currency, clock, log } = parts
+  const { database, reader, notices, currency, clock, log, home } = parts
   const vendors = await loadVendorLists()
   const prices = await openPrices({ database, notices, currency, vendors })
   const settings = await openSettings(database, notices)
-  const writer = createUsageWriter(parts)
+  const write = (records: readonly UsageRecord[]) => writeUsage(database, records, parts.settle)
+  const journal = home === undefined ? undefined : await openUsageJournal(home, { write, log })
+  const writer = createUsageWriter({ ...parts, ...(journal !== undefined && { journal }) })
   const jobs = database.query.$extendTables<JobTables>().$pickTables<'jobs'>()
   const queue = createQueue({ query: jobs, dialect: database.dialect, clock })
   const retention = await startRetention({ query: database.query, queue, settings: settings.all, clock, log })

@@ -3,6 +3,7 @@
 import { fail } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Database } from '../../database/connect.ts'
+import type { UsageJournal } from './journal.ts'
 import type { UsageRecord } from './row.ts'
 import { type Settle, writeUsage } from './store.ts'
 
@@ -36,6 +37,8 @@ export interface WriterOptions {
   readonly database: Pick<Database, 'query'>
   readonly log: Log
   readonly settle?: Settle
+  /** Keeps rows over a SIGKILL until they are committed. */
+  readonly journal?: UsageJournal
   /** Calls in flight and rows not yet written, together, at most; 20,000 (a row is about 1 kB). */
   readonly places?: number
   /** How long rows gather before they are written; 20. */
@@ -49,7 +52,7 @@ const largestBatch = 512
 
 /** Starts a writer. */
 export function createUsageWriter(options: WriterOptions): UsageWriter {
-  const { database, log, settle, places = 20_000, gatherMs = 20, retryMs = 250 } = options
+  const { database, log, settle, journal, places = 20_000, gatherMs = 20, retryMs = 250 } = options
   const waiting: UsageRecord[] = []
   let held = 0
   let away: unknown
@@ -62,6 +65,7 @@ export function createUsageWriter(options: WriterOptions): UsageWriter {
       await writeUsage(database, batch, settle)
       // Only now: rows of a write that failed stay first in line. A commit whose answer was lost is repeated without effect.
       waiting.splice(0, batch.length)
+      journal?.keep(waiting)
       held -= batch.length
       if (away !== undefined) log.info({ waiting: waiting.length }, 'usage is written again')
       away = undefined
@@ -98,6 +102,7 @@ export function createUsageWriter(options: WriterOptions): UsageWriter {
       held += 1
       return placeIn(
         (record) => {
+          journal?.append(record)
           waiting.push(record)
           if (writing === undefined) schedule(waiting.length >= largestBatch ? 0 : gatherMs)
         },
@@ -112,6 +117,7 @@ export function createUsageWriter(options: WriterOptions): UsageWriter {
     async stop() {
       try {
         while (waiting.length > 0) await flush()
+        journal?.remove()
       } finally {
         clearTimeout(timer)
         timer = undefined
