@@ -14,6 +14,7 @@ import { registerSessions } from '../features/sessions/routes.ts'
 import { registerAdminWorkspaces } from '../features/workspaces/mistral-routes.ts'
 import { registerProjects } from '../features/workspaces/openai-routes.ts'
 import type { Server } from '../wire/exchange.ts'
+import type { Keys } from './authenticate.ts'
 
 /** What the routes are made of. */
 interface Administration {
@@ -21,6 +22,7 @@ interface Administration {
   /** What limits and usage tell a key's holder; nothing where they are not there. */
   readonly figures?: OwnFigures
   readonly checkHost: HostCheck
+  readonly keys: Keys
   readonly oidc?: Omit<OidcRoutes, 'acts' | 'checkHost'>
 }
 
@@ -28,7 +30,7 @@ const noFigures: OwnFigures = { limits: async () => ({}), spend: async () => ({}
 
 /** Adds the routes of both vendors and our own. */
 export function registerAdministration(server: Server, parts: Administration): void {
-  const { acts, figures = noFigures, checkHost, oidc } = parts
+  const { acts, figures = noFigures, checkHost, keys, oidc } = parts
   registerKeys(server, { acts })
   registerAdminKeys(server, { acts })
   registerOpenaiKeys(server, { acts })
@@ -39,7 +41,7 @@ export function registerAdministration(server: Server, parts: Administration): v
   registerInvites(server, { acts })
   registerServiceAccounts(server, { acts })
   registerSessions(server, {
-    ...{ acts, checkHost },
+    ...{ acts, checkHost, verifyKey: (secret) => keys.verify(secret) },
     ...(oidc !== undefined && { oidc: { start: oidcStart, issuer: oidc.oidc.issuer } }),
   })
   if (oidc !== undefined) registerOidc(server, { ...oidc, acts, checkHost })

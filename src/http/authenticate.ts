@@ -6,6 +6,7 @@ import { isWithin } from '../base/addresses.ts'
 import { fail } from '../base/errors.ts'
 import { sessionCookie } from '../features/sessions/cookie.ts'
 import type { HostCheck } from '../features/sessions/hosts.ts'
+import { csrfOfKey, keyCookie } from '../features/sessions/key-cookie.ts'
 import type { SessionVerifier } from '../features/sessions/verify.ts'
 import type { Caller } from '../wire/exchange.ts'
 import { may } from '../wire/permissions.ts'
@@ -31,7 +32,7 @@ export function authenticate(server: FastifyInstance, keys: Keys, sessions?: Ses
     // An unknown path answers 404 to anybody: there is nothing behind it to protect.
     if (request.routeOptions.config.open === true || request.is404) return
     const secret = presentedKey(request.headers)
-    const caller = secret === undefined ? await signedIn(request, sessions) : await keys.verify(secret)
+    const caller = secret === undefined ? await signedIn(request, sessions, keys) : await keys.verify(secret)
     if (caller === undefined) throw fail('invalid_api_key')
     request.exchange = { ...request.exchange, caller }
     holdToRestrictions(request, caller)
@@ -40,19 +41,37 @@ export function authenticate(server: FastifyInstance, keys: Keys, sessions?: Ses
 }
 
 /** Who the cookie belongs to. A page of another site can send requests here, but never with the token that changes must carry. */
-async function signedIn(request: FastifyRequest, sessions: Sessions | undefined): Promise<Caller | undefined> {
+async function signedIn(
+  request: FastifyRequest,
+  sessions: Sessions | undefined,
+  keys: Keys,
+): Promise<Caller | undefined> {
   const token = request.cookies?.[sessionCookie]
-  if (token === undefined || sessions === undefined) return undefined
+  const key = request.cookies?.[keyCookie]
+  if (sessions === undefined || (token === undefined && key === undefined)) return undefined
   sessions.checkHost(request)
+  if (token === undefined) return await signedInByKey(request, keys, key ?? '')
   const wanted = request.headers['galerne-workspace']
   const found = await sessions.verify(token, typeof wanted === 'string' ? wanted : undefined)
   if (found === undefined) throw fail('not_signed_in')
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    const given = Buffer.from(String(request.headers['galerne-csrf'] ?? ''))
-    const expected = Buffer.from(found.csrf)
-    if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw fail('csrf_token_invalid')
-  }
+  demandToken(request, found.csrf)
   return found.caller
+}
+
+/** Who holds the key in the cookie. */
+async function signedInByKey(request: FastifyRequest, keys: Keys, secret: string): Promise<Caller> {
+  const caller = await keys.verify(secret)
+  if (caller === undefined) throw fail('not_signed_in')
+  demandToken(request, csrfOfKey(secret))
+  return caller
+}
+
+/** Throws for a change that does not carry the token: it may come from a page of somebody else. */
+function demandToken({ method, headers }: FastifyRequest, token: string): void {
+  if (method === 'GET' || method === 'HEAD') return
+  const given = Buffer.from(String(headers['galerne-csrf'] ?? ''))
+  const expected = Buffer.from(token)
+  if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw fail('csrf_token_invalid')
 }
 
 /** Throws where the key is used from elsewhere, or for something else, than it was made for. */

@@ -121,7 +121,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   if (parts.acts !== undefined) {
     const { acts, figures, oidc } = parts
     registerAdministration(server, {
-      ...{ acts, checkHost },
+      ...{ acts, checkHost, keys },
       ...(figures !== undefined && { figures }),
       ...(oidc !== undefined && { oidc }),
     })

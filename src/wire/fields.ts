@@ -7,8 +7,8 @@ export function optional<Schema extends TSchema>(schema: Schema) {
 }
 
 /** A field of an answer that is always there and may be null. */
-export function nullable<Schema extends TSchema>(schema: Schema) {
-  return Type.Union([schema, Type.Null()])
+export function nullable<Schema extends TSchema>(schema: Schema, options: { readonly description?: string } = {}) {
+  return Type.Union([schema, Type.Null()], options)
 }
 
 /**

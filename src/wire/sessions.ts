@@ -16,16 +16,25 @@ export const SignInWays = Type.Object({
 /** `POST /galerne/v1/session`. */
 export const SignIn = Type.Object({ email, password }, { additionalProperties: false })
 
+/** `POST /galerne/v1/session/key`. */
+export const KeySignIn = Type.Object(
+  { key: Type.String({ minLength: 1, maxLength: 512, pattern: '^[!-~]+$' }) },
+  { additionalProperties: false },
+)
+
 /** Who is signed in, and what the page needs to act for them. */
 export const SessionObject = Type.Object({
   object: Type.Literal('session'),
-  user: Type.Object({
-    id: Type.String(),
-    email: Type.String(),
-    name: Type.String(),
-    role: Type.Enum([...roles]),
-    has_password: Type.Boolean(),
-  }),
+  user: nullable(
+    Type.Object({
+      id: Type.String(),
+      email: Type.String(),
+      name: Type.String(),
+      role: Type.Enum([...roles]),
+      has_password: Type.Boolean(),
+    }),
+    { description: 'Null where a key is signed in and no person.' },
+  ),
   workspace: Type.String({
     description: 'The workspace of this request: the header galerne-workspace chooses another.',
   }),
@@ -34,7 +43,7 @@ export const SessionObject = Type.Object({
     { description: 'Every workspace that one may see, with what one may do there.' },
   ),
   csrf_token: Type.String({ description: 'To send as galerne-csrf with every POST, PUT, PATCH and DELETE.' }),
-  expires_at: timestamp,
+  expires_at: nullable(timestamp),
 })
 
 /** What a sign-in answers; the cookie comes beside it. */

@@ -3,7 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { fail } from '../../base/errors.ts'
-import type { Server } from '../../wire/exchange.ts'
+import type { Caller, Server } from '../../wire/exchange.ts'
 import { seconds } from '../../wire/organization.ts'
 import { may, permissionsOf } from '../../wire/permissions.ts'
 import {
@@ -22,6 +22,8 @@ import { listWorkspaces } from '../workspaces/store.ts'
 import { createAttempts } from './attempts.ts'
 import { clearSessionCookie, sessionCookie, setSessionCookie } from './cookie.ts'
 import type { HostCheck } from './hosts.ts'
+import { clearKeyCookie, csrfOfKey, keyCookie } from './key-cookie.ts'
+import { registerKeySignIn } from './key-routes.ts'
 import { createPasswords } from './password.ts'
 import { beginSession, endSession, sessionByToken } from './store.ts'
 
@@ -29,6 +31,8 @@ import { beginSession, endSession, sessionByToken } from './store.ts'
 export interface SessionRoutes {
   readonly acts: Acts
   readonly checkHost: HostCheck
+  /** Who holds this key; undefined when nobody does, or no longer. */
+  verifyKey(secret: string): Promise<Caller | undefined>
   /** Where to go to sign in by OIDC, and who vouches there; absent: passwords alone. */
   readonly oidc?: { readonly start: string; readonly issuer: string }
 }
@@ -49,6 +53,7 @@ export function registerSessions(server: Server, parts: SessionRoutes): void {
     async () => ({ password: true, oidc: parts.oidc ?? null }),
   )
   registerSignIn(server, doors)
+  registerKeySignIn(server, doors)
   registerOwn(server, doors)
   registerInvitations(server, doors)
 }
@@ -113,24 +118,31 @@ function registerOwn(server: Server, { acts, passwords }: Doors): void {
     path,
     { config: own, schema: { tags, summary: 'Who is signed in', response: { 200: SessionObject } } },
     async (request) => {
-      const session = await mustHave(request, acts)
       const { caller } = request.exchange
+      const key = request.cookies[keyCookie]
+      const seen = (await listWorkspaces(query)).filter(({ id }) => may(caller, 'workspaces.read', id))
+      const common = {
+        object: 'session' as const,
+        workspace: caller.workspace,
+        workspaces: seen.map(({ id, name }) => ({
+          ...{ id, name, permissions: [...permissionsOf.owner].filter((permission) => may(caller, permission, id)) },
+        })),
+      }
+      if (caller.kind === 'key' && key !== undefined) {
+        return { ...common, user: null, csrf_token: csrfOfKey(key), expires_at: null }
+      }
+      const session = await mustHave(request, acts)
       const person = await query
         .selectFrom('users')
         .selectAll()
         .where('id', '=', session.user)
         .executeTakeFirstOrThrow()
-      const seen = (await listWorkspaces(query)).filter(({ id }) => may(caller, 'workspaces.read', id))
       return {
-        object: 'session' as const,
+        ...common,
         user: {
           ...{ id: person.id, email: person.email, name: person.name, role: person.role },
           has_password: person.password !== null,
         },
-        workspace: caller.workspace,
-        workspaces: seen.map(({ id, name }) => ({
-          ...{ id, name, permissions: [...permissionsOf.owner].filter((permission) => may(caller, permission, id)) },
-        })),
         ...{ csrf_token: session.csrf, expires_at: seconds(session.expiresAt) },
       }
     },
@@ -139,7 +151,8 @@ function registerOwn(server: Server, { acts, passwords }: Doors): void {
     path,
     { config: own, schema: { tags, summary: 'Sign out', response: { 204: Type.Null() } } },
     async (request, reply) => {
-      await endSession(acts, await mustHave(request, acts), request.ip)
+      if (request.cookies[keyCookie] === undefined) await endSession(acts, await mustHave(request, acts), request.ip)
+      clearKeyCookie(request, reply)
       clearSessionCookie(request, reply)
       return reply.code(204).send(null)
     },
