@@ -4,7 +4,9 @@ import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { LanguageProvider } from './language/language.tsx'
+import { SignIn } from './pages/sign-in/sign-in.tsx'
 import { ServerError } from './server/client.ts'
+import { SessionProvider } from './server/session.tsx'
 import { router } from './shell/router.tsx'
 import './style.css'
 
@@ -24,7 +26,9 @@ if (place !== null) {
     <StrictMode>
       <QueryClientProvider client={queries}>
         <LanguageProvider>
-          <RouterProvider router={router} />
+          <SessionProvider signIn={<SignIn />}>
+            <RouterProvider router={router} />
+          </SessionProvider>
         </LanguageProvider>
       </QueryClientProvider>
     </StrictMode>,

@@ -30,6 +30,21 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+let kept: { readonly csrf: string | undefined; readonly workspace: string | undefined } = {
+  csrf: undefined,
+  workspace: undefined,
+}
+
+/** What every call carries from now on: the token against forged changes, and the workspace that the person works in. */
+export function keepSession(session: typeof kept): void {
+  kept = session
+}
+
+/** The workspace that calls are made in. */
+export function keptWorkspace(): string | undefined {
+  return kept.workspace
+}
+
 /** Sends a call and answers the response; throws `ServerError` for an answer that is no success. */
 export async function send(path: string, options: CallOptions = {}): Promise<Response> {
   const { method = options.body === undefined ? 'GET' : 'POST', body, signal } = options
@@ -39,6 +54,8 @@ export async function send(path: string, options: CallOptions = {}): Promise<Res
     headers: {
       accept: 'application/json, text/event-stream',
       ...(body !== undefined && !isForm && { 'content-type': 'application/json' }),
+      ...(kept.csrf !== undefined && { 'galerne-csrf': kept.csrf }),
+      ...(kept.workspace !== undefined && { 'galerne-workspace': kept.workspace }),
       ...options.headers,
     },
     ...(body !== undefined && { body: isForm ? body : JSON.stringify(body) }),

@@ -1,14 +1,20 @@
 // Every page: where it lies, what it is called, and in which group of the navigation. A page is one line here and one folder in pages/.
 import { lazyRouteComponent } from '@tanstack/react-router'
 import { Gauge, type LucideIcon, MessagesSquare } from 'lucide-react'
+import type { Permission } from '../../../src/wire/permissions.ts'
+import type { text } from './text.ts'
+
+type PageName = Extract<keyof (typeof text)['en'], string>
 
 /** A page of the console. */
 export interface Page {
   /** Its address, and its key among the shell's words. */
   readonly path: string
-  readonly name: 'overview' | 'playground' | 'models'
+  readonly name: PageName
   readonly group: 'build' | 'observe' | 'serve' | 'manage' | undefined
   readonly icon: LucideIcon
+  /** What somebody must be allowed to do to see it in the navigation. */
+  readonly needs?: Permission
   readonly component: ReturnType<typeof lazyRouteComponent>
 }
 

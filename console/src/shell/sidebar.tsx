@@ -5,6 +5,7 @@ import { Menu, X } from 'lucide-react'
 import { useState } from 'react'
 import { useWords } from '../language/language.tsx'
 import { IconButton } from '../parts/button.tsx'
+import { useSession } from '../server/session.tsx'
 import { type Page, pages } from './pages.ts'
 import { Preferences } from './preferences.tsx'
 import { text } from './text.ts'
@@ -63,10 +64,11 @@ const groups = [undefined, 'build', 'observe', 'serve', 'manage'] as const
 
 function Navigation({ leave }: { readonly leave?: () => void }) {
   const t = useWords(text)
+  const { may } = useSession()
   return (
     <nav aria-label={t('navigation')} className="flex-1 overflow-y-auto px-3 pb-4">
       {groups.map((group) => {
-        const inside = pages.filter((page) => page.group === group && page.name !== undefined)
+        const inside = pages.filter((page) => page.group === group && (page.needs === undefined || may(page.needs)))
         if (inside.length === 0) return null
         return (
           <div key={group ?? 'first'} className="mb-4">
@@ -100,7 +102,7 @@ function Entry({ page, leave }: { readonly page: Page; readonly leave?: () => vo
       className="flex items-center gap-2.5 rounded-lg px-2 py-2 text-sm"
     >
       <Icon aria-hidden className="size-4" />
-      {page.name === undefined ? '' : t(page.name)}
+      {t(page.name)}
     </Link>
   )
 }
