@@ -70,6 +70,7 @@ export const fillInModels: readonly CatalogueModel[] = [
     architecture: 'mamba2',
     parameters: { total: 7_285_403_648, active: 7_285_403_648 },
     contextLength: 262_144,
+    claimedContextLength: 1_048_576,
     template: 'mistral-v3',
     scores: [],
     shape: {
@@ -85,12 +86,18 @@ export const fillInModels: readonly CatalogueModel[] = [
     },
     from: [{ source: 'https://huggingface.co/mistralai/Mamba-Codestral-7B-v0.1', date: '2024-07-16' }],
     notes: ['It keeps a state of fixed size instead of a cache that grows. Tested by its makers up to 256k tokens.'],
-    files: hubFiles(
-      { repository: 'gabriellarson/Mamba-Codestral-7B-v0.1-GGUF', pattern: 'Mamba-Codestral-7B-v0.1-{q}.gguf' },
-      {
-        Q4_K_M: {},
-        Q8_0: {},
-      },
-    ),
+    files: [
+      ...hubFiles(
+        {
+          repository: 'viniciusianni/Mamba-Codestral-7B-v0.1-Q4_K_M-GGUF',
+          pattern: 'mamba-codestral-7b-v0.1-q4_k_m.gguf',
+        },
+        { Q4_K_M: { listed: 4.147_481_568 } },
+      ),
+      ...hubFiles(
+        { repository: 'gabriellarson/Mamba-Codestral-7B-v0.1-GGUF', pattern: 'Mamba-Codestral-7B-v0.1-{q}.gguf' },
+        { Q4_0: {} },
+      ),
+    ],
   },
 ]
