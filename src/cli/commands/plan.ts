@@ -1,10 +1,12 @@
 // `galerne plan`: says before any download, and without a server, whether a model fits, for whom, and how fast it can be.
 import type { Command } from 'commander'
-import { type Config, processEnvironment } from '../../base/config.ts'
+import { type Config, childEnvironment, processEnvironment } from '../../base/config.ts'
 import { createEgress } from '../../base/egress.ts'
 import { fail } from '../../base/errors.ts'
 import { measureBandwidth } from '../../engine/bandwidth.ts'
+import { readDevices } from '../../engine/devices.ts'
 import { correctionKey } from '../../engine/plan-correct.ts'
+import { planDevices } from '../../engine/plan-devices.ts'
 import type { Device } from '../../engine/plan-fit.ts'
 import { readMachine } from '../../engine/plan-machine.ts'
 import { loadCatalogue } from '../../features/models/catalogue-own.ts'
@@ -43,7 +45,10 @@ export function addPlanCommand(program: Command): void {
     .option('--quant <name>', 'Quantisation, for example Q8_0; the first of the catalogue without it.')
     .option('--context <tokens>', "Tokens of one user's conversation; all that the model was made for without it.")
     .option('--users <number>', 'Users at once. (default: 1)')
-    .option('--vram <sizes>', 'Memory of GPUs that is free, for example 24GiB,24GiB; none without it.')
+    .option(
+      '--vram <sizes>',
+      "Memory of GPUs that is free, for example 24GiB,24GiB; this machine's without it and --ram.",
+    )
     .option('--ram <size>', "Main memory that is free; this machine's without it.")
     .option('--bandwidth <number>', 'GB a second that a GPU reads, from its data sheet, for its speed.')
     .option('--price <amount>', 'What the machine costs in an hour, for the cost of a million tokens.')
@@ -64,7 +69,7 @@ async function run(reference: string, options: PlanOptions): Promise<void> {
     contextLength: context,
     users,
     kvType: config.kvType ?? 'f16',
-    devices: devices(options),
+    devices: await devices(options),
     bandwidth: { cpu: await measureBandwidth(readMachine().cores), gpu: given },
     pricePerHour: price,
     correction: openCorrections(config.home).find(correctionKey(model.header)),
@@ -90,10 +95,13 @@ async function find(reference: string, quantisation: string | undefined, config:
   }
 }
 
-/** The GPUs that were named, and main memory. */
-function devices({ vram, ram }: PlanOptions): readonly Device[] {
-  const gpus = vram === undefined ? [] : parseByteList(vram, 'vram')
+/** The GPUs that were named, else those that the engine sees here, and main memory. */
+async function devices({ vram, ram }: PlanOptions): Promise<readonly Device[]> {
   const available = ram === undefined ? readMachine().availableBytes : parseBytes(ram, 'ram')
+  // Another machine's memory was named: what this one has beside it does not matter.
+  if (vram === undefined && ram === undefined)
+    return planDevices(await readDevices(childEnvironment()).catch(() => []), available)
+  const gpus = vram === undefined ? [] : parseByteList(vram, 'vram')
   return [
     ...gpus.map((availableBytes, place) => ({ name: `GPU ${place}`, kind: 'gpu' as const, availableBytes })),
     { name: 'processor', kind: 'cpu', availableBytes: available },
