@@ -17,9 +17,11 @@ import { type Pool, startPool } from './engine/pool.ts'
 import type { SpareEngine } from './engine/spare.ts'
 import { createActs } from './features/audit/acts.ts'
 import { openBatches } from './features/batches/batches.ts'
+import { budgetStore } from './features/budgets/store.ts'
 import { openFiles } from './features/files/open.ts'
 import { firstKey } from './features/keys/first.ts'
 import { keyVerifier } from './features/keys/verify.ts'
+import { openLimits } from './features/limits/open.ts'
 import { localModels } from './features/models/local-models.ts'
 import type { PullOptions } from './features/models/pull.ts'
 import { Pulls } from './features/models/pull-jobs.ts'
@@ -31,6 +33,7 @@ import { openPrompts } from './features/prompts/open.ts'
 import { createOidc } from './features/sessions/oidc.ts'
 import { spanExporter } from './features/traces/export.ts'
 import { openTraces } from './features/traces/open.ts'
+import { estimatedRecord, knownCosts } from './features/usage/estimated.ts'
 import { openUsage } from './features/usage/open.ts'
 import type { createServer, ServerParts } from './http/server.ts'
 import { createMetrics } from './telemetry/metrics.ts'
@@ -99,9 +102,15 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     const [pool, http] = await Promise.all([loading, import('./http/server.ts')])
     opened.push(() => pool.stop())
     const usage = await opening
-    const { keepsContent } = usage
+    const { keepsContent, writer } = usage
     const prompts = openPrompts(database, clock)
     opened.push(() => prompts.close())
+    const limits = await openLimits({
+      ...{ database, notices, clock, log, knownCosts },
+      budgets: () => budgetStore(database).list(),
+      onEstimated: (calls) => writer.write(calls.map(estimatedRecord)),
+    })
+    opened.push(() => limits.stop())
     const exporter = await openExporter(config, { egress, log })
     const traces = openTraces({ database, reader, clock, log, keepsContent, ...(exporter && { exporter }) })
     opened.push(() => traces.close())
@@ -115,6 +124,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       queueLength: config.queueLength,
       usage,
       trace: traces.record,
+      limits,
     })
     const local = localModels({
       ...{ pool, registry, home: config.home, clock, engine: engineSettings(config) },

@@ -57,6 +57,11 @@ const featureImports: readonly string[] = [
   'organisation → keys',
   'organisation → members',
   'organisation → workspaces',
+  'usage → limits',
+  'models → limits',
+  'limits → prices',
+  'limits → audit',
+  'budgets → limits',
 ]
 
 interface Source {

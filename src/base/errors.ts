@@ -123,6 +123,13 @@ const kinds = {
     message: (f) =>
       `Nobody signs in under the name "${f['host']}". If this server is reached by it, start it with --public-url.`,
   },
+  insufficient_quota: {
+    status: 429,
+    type: 'insufficient_quota',
+    retryable: false,
+    message: (f) =>
+      `The budget of ${f['amount']} for this ${f['scope']} has no room for this call: ${f['spent']} are spent, ${f['reserved']} are reserved by calls that run. ${f['opens'] === undefined ? '' : `A new window opens at ${f['opens']}. `}Raise the budget with "galerne budget", or lower max_tokens.`,
+  },
   internal_error: server(
     500,
     true,
@@ -210,13 +217,16 @@ const kinds = {
     type: 'rate_limit_error',
     retryable: true,
     message: (f) =>
-      `The line for model "${f['model']}" is full with ${f['waiting']} requests waiting. Try again in ${f['retryAfter']} s.`,
+      `The line for model "${f['model']}" is full with ${f['waiting']} requests ${f['whose'] === 'key' || f['whose'] === 'workspace' ? `of this ${f['whose']} ` : ''}waiting. Try again in ${f['retryAfter']} s.`,
   },
   rate_limit_exceeded: {
     status: 429,
     type: 'rate_limit_error',
     retryable: true,
-    message: (f) => `This key sends more ${f['what']} than it may. Try again in ${f['retryAfter']} s.`,
+    message: (f) =>
+      f['limit'] === undefined
+        ? `This key sends more ${f['what']} than it may. Try again in ${f['retryAfter']} s.`
+        : `The limit of ${f['limit']} ${f['what']} for this ${f['scope']} is reached${f['model'] === '*' ? '' : ` with model "${f['model']}"`}${f['needed'] === undefined ? '' : ` (this call needs ${f['needed']})`}. Try again in ${f['retryAfter']} s.`,
   },
   request_too_large: request(
     413,

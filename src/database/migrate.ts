@@ -9,6 +9,8 @@ import { up as createJobs } from './migrations/0002-jobs.ts'
 import { up as createIdentity } from './migrations/0003-identity.ts'
 import { up as createUsage } from './migrations/0004-usage.ts'
 import { up as createPrices } from './migrations/0005-prices.ts'
+import { up as createLimits } from './migrations/0006-limits.ts'
+import { up as createReservations } from './migrations/0007-reservations.ts'
 import { up as createAudit } from './migrations/0009-audit.ts'
 import { up as createFiles } from './migrations/0010-files.ts'
 import { up as createBatches } from './migrations/0011-batches.ts'
@@ -21,16 +23,17 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0001-keys': { up: createKeys },
   '0002-jobs': { up: createJobs },
   '0003-identity': { up: createIdentity },
-  '0009-audit': { up: createAudit },
   '0004-usage': { up: createUsage },
   '0005-prices': { up: createPrices },
+  '0006-limits': { up: createLimits },
+  '0007-reservations': { up: createReservations },
+  '0009-audit': { up: createAudit },
   '0010-files': { up: createFiles },
   '0011-batches': { up: createBatches },
   '0012-traces': { up: createTraces },
   '0013-prompts': { up: createPrompts },
 }
 
-/** Their names, in the order in which they run. */
 /** The names of all migrations in the order in which they run. */
 export const migrationNames: readonly string[] = Object.keys(migrations).sort()
 

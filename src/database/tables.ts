@@ -2,6 +2,7 @@
 
 import type { Insertable, Selectable } from 'kysely'
 import type { Role } from '../wire/permissions.ts'
+import type { LimitTables } from './limit-tables.ts'
 import type { PromptTables } from './prompt-tables.ts'
 import type { TraceTables } from './trace-tables.ts'
 
@@ -439,7 +440,7 @@ export interface BatchLinesTable {
 }
 
 /** Every table but `jobs`, which belongs to the queue (`queue/table.ts`). */
-export interface Tables extends TraceTables, PromptTables {
+export interface Tables extends LimitTables, TraceTables, PromptTables {
   batches: BatchesTable
   batch_metadata: BatchMetadataTable
   batch_lines: BatchLinesTable

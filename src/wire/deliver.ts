@@ -3,7 +3,8 @@ import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Failure } from '../base/errors.ts'
 import { errorBody, toFailure } from './failure.ts'
-import type { ModelEvent } from './model.ts'
+import { limitHeaders } from './limits.ts'
+import type { EmbeddingResult, ModelEvent } from './model.ts'
 import { comment, eventStream } from './sse.ts'
 
 type Started = Extract<ModelEvent, { type: 'started' }>
@@ -152,9 +153,15 @@ function setHeaders<Event extends ModelEvent>(
   nameIgnoredFields(reply, ignored)
   if (watched.started === undefined) return
   const overhead = watched.askedAt - receivedAt + (clock.elapsed() - watched.heardAt)
-  reply.header('galerne-queue-wait-ms', String(Math.round(watched.started.queueMs)))
+  tellWaitAndLimits(reply, watched.started)
   reply.header('galerne-ran-on', headerSafe(watched.started.ranOn))
   reply.header('galerne-overhead-ms', overhead.toFixed(1))
+}
+
+/** Says how long a call waited and how its caller's limits stand; answers that come from no stream of events call it themselves. */
+export function tellWaitAndLimits(reply: FastifyReply, told: Pick<EmbeddingResult, 'queueMs' | 'limits'>): void {
+  reply.header('galerne-queue-wait-ms', String(Math.round(told.queueMs ?? 0)))
+  reply.headers(limitHeaders(told.limits))
 }
 
 // Clients take 16 KiB of headers in all.

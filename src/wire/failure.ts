@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { Failure, type FailureCode, fail } from '../base/errors.ts'
 import { nullable } from './fields.ts'
+import { headersOf } from './limits.ts'
 
 /** OpenAI's half: `error` of a body, and of the last event of a stream that failed. */
 export const ErrorObject = Type.Object({
@@ -42,6 +43,7 @@ const mistralNames: Partial<Record<FailureCode, readonly [type: string, code: st
   model_not_found: ['invalid_model', '1500'],
   queue_full: ['rate_limited', '1300'],
   rate_limit_exceeded: ['rate_limited', '1300'],
+  insufficient_quota: ['rate_limited', 'insufficient_quota'],
 }
 
 /** Any thrown value as a failure; what is not one becomes `internal_error`, names the request, and keeps its cause for the log. */
@@ -81,6 +83,9 @@ export function errorHeaders(failure: Failure): Record<string, string> {
   const headers: Record<string, string> = { 'x-should-retry': String(failure.retryable) }
   const seconds = failure.fields['retryAfter']
   if (typeof seconds === 'number') headers['retry-after'] = String(Math.max(1, Math.ceil(seconds)))
+  const { limits, queueMs } = failure.fields
+  if (Array.isArray(limits)) Object.assign(headers, headersOf(limits))
+  if (typeof queueMs === 'number') headers['galerne-queue-wait-ms'] = String(Math.round(queueMs))
   if (failure.code === 'invalid_api_key') headers['www-authenticate'] = 'Bearer'
   if (failure.code === 'method_not_allowed') headers['allow'] = String(failure.fields['allowed'])
   return headers

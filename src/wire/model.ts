@@ -1,4 +1,5 @@
 // The one contract: local models and upstreams keep it, and what wraps a Model is a Model. Types only; everything here can cross a process boundary.
+import type { LimitState } from './limits.ts'
 
 /** Facts about a call that are not the prompt: who asks, in which class, and until when. */
 export interface CallContext {
@@ -194,6 +195,8 @@ export type ModelEvent =
       readonly queueMs: number
       /** `model@engine-build` or the upstream's name. */
       readonly ranOn: string
+      /** How the caller's limits stand; only what the registry hands out says it. */
+      readonly limits?: LimitState
     }
   | {
       readonly type: 'prompt-logprobs'
@@ -225,6 +228,9 @@ export interface EmbeddingCall {
 export interface EmbeddingResult {
   readonly vectors: readonly Float32Array[]
   readonly promptTokens: number
+  /** As on `started`; bare models leave both out. */
+  readonly queueMs?: number
+  readonly limits?: LimitState
 }
 
 /** Documents to order by relevance to a query. */
@@ -238,6 +244,9 @@ export interface RankingCall {
 export interface RankingResult {
   readonly scores: readonly number[]
   readonly promptTokens: number
+  /** As on `started`; bare models leave both out. */
+  readonly queueMs?: number
+  readonly limits?: LimitState
 }
 
 /** Text or a conversation to count; a conversation is rendered by the model's template first. */

@@ -67,13 +67,14 @@ function declare(
     place = await make()
     opened = { kind, url: place.url, database: await connect(place.url) }
   })
-  after(async () => {
-    await opened?.database.close()
-    await place?.remove()
-  })
   suite(() => {
     if (opened === undefined) throw new Error('the database is only there inside tests')
     return opened
+  })
+  // Declared last: what the suite opened closes before its database.
+  after(async () => {
+    await opened?.database.close()
+    await place?.remove()
   })
 }
 

@@ -1,6 +1,7 @@
 // Starts a real server over real sockets with given models, for tests. The key is a fixed one; lines of the log are kept.
 import { systemClock } from '../../src/base/clock.ts'
 import { createLog } from '../../src/base/log.ts'
+import type { Limits } from '../../src/features/limits/open.ts'
 import { createRegistry, type Registry } from '../../src/features/models/registry.ts'
 import type { Metering, MeterTools } from '../../src/features/usage/meter.ts'
 import { createServer, type ServerParts } from '../../src/http/server.ts'
@@ -31,6 +32,8 @@ export interface ServerExtras {
   readonly usage?: Metering
   /** Told of every call that is over. */
   readonly trace?: MeterTools['trace']
+  /** Limits and budgets, which need usage; none without them. */
+  readonly limits?: Limits
   /** More parts of the server. */
   readonly parts?: Partial<ServerParts> | ((registry: Registry) => Partial<ServerParts>)
 }
@@ -40,7 +43,7 @@ export async function startServer(
   models: readonly Model[],
   options: Partial<ServerParts['config']> & ServerExtras = {},
 ): Promise<RunningServer> {
-  const { queueLength = 64, usage, trace, parts, ...config } = options
+  const { queueLength = 64, usage, trace, limits, parts, ...config } = options
   const lines: Record<string, unknown>[] = []
   const log = createLog({ level: 'debug', destination: { write: (line) => lines.push(JSON.parse(line)) } })
   const metrics = createMetrics()
@@ -52,6 +55,7 @@ export async function startServer(
     queueLength,
     ...(usage !== undefined && { usage }),
     ...(trace !== undefined && { trace }),
+    ...(limits !== undefined && { limits }),
   })
   const callers = new Map<string, Caller>([
     [testKey, { id: 'key_use', kind: 'key', workspace: 'default', grants: [{ role: 'member', workspace: 'default' }] }],

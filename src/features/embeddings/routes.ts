@@ -1,5 +1,5 @@
 // The embeddings door: POST /v1/embeddings.
-import { nameIgnoredFields } from '../../wire/deliver.ts'
+import { nameIgnoredFields, tellWaitAndLimits } from '../../wire/deliver.ts'
 import { EmbeddingRequest, EmbeddingResponse } from '../../wire/embeddings.ts'
 import { callContext, type Server } from '../../wire/exchange.ts'
 import type { Registry } from '../models/registry.ts'
@@ -26,6 +26,7 @@ export function registerEmbeddings(server: Server, { registry }: { readonly regi
       const { inputs, format, ignored } = prepareEmbedding(body, model.card)
       const result = await model.embed({ inputs, context: callContext(request) }, exchange.signal)
       nameIgnoredFields(reply, ignored)
+      tellWaitAndLimits(reply, result)
       return encodeEmbeddings({ id: request.id, model: model.card.name, format }, result)
     },
   )

@@ -87,3 +87,26 @@ test('nothing is lost or served twice, whatever is pushed, taken and removed', (
     }),
   )
 })
+
+test('a key of weight 3 gets three turns for one of the others', () => {
+  const queue = createFairQueue<string>()
+  const weights = { workspace: 1, key: 3 }
+  for (let n = 0; n < 40; n++) {
+    queue.push('heavy', { workspace: 'w', key: 'heavy', cost: 128, weights })
+    queue.push('light', { workspace: 'w', key: 'light', cost: 128 })
+  }
+  assert.equal(queue.sizeOf('w'), 80)
+  assert.equal(queue.sizeOf('w', 'heavy'), 40)
+  const first = Array.from({ length: 40 }, () => queue.take())
+  assert.equal(first.filter((name) => name === 'heavy').length, 30)
+})
+
+test('a workspace of weight 2 gets twice as much as another, however many keys that has', () => {
+  const queue = createFairQueue<string>()
+  for (let n = 0; n < 60; n++) {
+    queue.push('a', { workspace: 'a', key: 'only', cost: 200, weights: { workspace: 2, key: 1 } })
+    queue.push('b', { workspace: 'b', key: `key ${n % 5}`, cost: 200 })
+  }
+  const first = Array.from({ length: 60 }, () => queue.take())
+  assert.equal(first.filter((name) => name === 'a').length, 40)
+})

@@ -1,4 +1,4 @@
-// A queue that is fair twice: between workspaces, and inside one between its keys (deficit round robin). Pure; knows no model and no clock.
+// A queue that is fair twice: between workspaces, and inside one between its keys (deficit round robin, by weight). Pure; knows no model and no clock.
 
 /** Whose turn an item takes, and how much of it. */
 export interface Share {
@@ -6,12 +6,16 @@ export interface Share {
   readonly key: string
   /** Estimated work, in tokens, finite: a key that sends long prompts gets fewer of them through. */
   readonly cost: number
+  /** How much more than others the workspace gets, and inside it the key; 1 without it. */
+  readonly weights?: { readonly workspace: number; readonly key: number }
 }
 
 /** Items in the order in which they are served. */
 export interface FairQueue<Item> {
   readonly size: number
   push(item: Item, share: Share): void
+  /** Items of a workspace, or of one of its keys. */
+  sizeOf(workspace: string, key?: string): number
   /** The next item, which stays. */
   peek(): Item | undefined
   /** The next item, which leaves. */
@@ -32,6 +36,8 @@ interface Entry<Item> {
 interface Party<Line> {
   readonly name: string
   readonly line: Line
+  /** Rounds count so many times for it. */
+  weight: number
   credit: number
 }
 
@@ -72,8 +78,18 @@ export function createFairQueue<Item>(): FairQueue<Item> {
     },
     push(item, share) {
       const workspace = join<WorkspaceLine<Item>>(workspaces, share.workspace, () => ({ parties: [], turn: 0 }))
-      join<KeyLine<Item>>(workspace.line, share.key, () => []).line.push({ item, share })
+      const key = join<KeyLine<Item>>(workspace.line, share.key, () => [])
+      key.line.push({ item, share })
+      // The newest call tells the weight in force.
+      workspace.weight = share.weights?.workspace ?? 1
+      key.weight = share.weights?.key ?? 1
       size += 1
+    },
+    sizeOf(workspace, key) {
+      const keys = workspaces.parties.find(({ name }) => name === workspace)?.line.parties ?? []
+      return keys
+        .filter(({ name }) => key === undefined || name === key)
+        .reduce((sum, { line }) => sum + line.length, 0)
     },
     peek: () => head()?.entry.item,
     take() {
@@ -105,13 +121,13 @@ export function createFairQueue<Item>(): FairQueue<Item> {
 function select<Line>(rotation: Rotation<Line>, headCost: (line: Line) => number): Party<Line> | undefined {
   const { parties } = rotation
   if (parties.length === 0) return undefined
-  const missing = (party: Party<Line>) => Math.ceil((headCost(party.line) - party.credit) / quantum)
+  const missing = (party: Party<Line>) => Math.ceil((headCost(party.line) - party.credit) / (quantum * party.weight))
   const idleRounds = Math.min(...parties.map(missing)) - 1
-  if (idleRounds > 0) for (const party of parties) party.credit += idleRounds * quantum
+  if (idleRounds > 0) for (const party of parties) party.credit += idleRounds * quantum * party.weight
   for (;;) {
     const party = parties[rotation.turn % parties.length]
     if (party === undefined || missing(party) <= 0) return party
-    party.credit += quantum
+    party.credit += quantum * party.weight
     rotation.turn = (rotation.turn + 1) % parties.length
   }
 }
@@ -119,7 +135,7 @@ function select<Line>(rotation: Rotation<Line>, headCost: (line: Line) => number
 function join<Line>(rotation: Rotation<Line>, name: string, empty: () => Line): Party<Line> {
   const found = rotation.parties.find((party) => party.name === name)
   if (found !== undefined) return found
-  const party = { name, line: empty(), credit: 0 }
+  const party = { name, line: empty(), weight: 1, credit: 0 }
   rotation.parties.push(party)
   return party
 }

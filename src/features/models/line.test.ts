@@ -158,3 +158,26 @@ test('a queue of length 0 serves while streams are free and refuses after', asyn
   await release()
   assert.equal((await run(waiting.model, chatCall())).at(-1)?.type, 'end')
 })
+
+test('a key may be given fewer places in line, and its own line is what is full', async () => {
+  const echo = createEchoModel({ streams: 1, tokenMs: 1, contextLength: 10_000_000 })
+  const anyone = { length: null, weight: 1 }
+  const rules = ({ key }: { readonly key: string }) => ({
+    workspace: anyone,
+    key: key === 'small' ? { length: 1, weight: 1 } : anyone,
+  })
+  const waiting = line(echo, { clock: systemClock, queueLength: 10, rules })
+  const controller = new AbortController()
+  const endless = chatCall({ requestId: 'holder', text: 'word '.repeat(20_000) })
+  const held = Array.from({ length: 3 }, () => run(waiting.model, endless, controller.signal))
+  while (echo.seen.length < 3) await new Promise(setImmediate)
+  const first = run(waiting.model, chatCall({ key: 'small' }))
+  await assert.rejects(run(waiting.model, chatCall({ key: 'small' })), (error: { fields: Record<string, unknown> }) => {
+    assert.deepEqual([error.fields['whose'], error.fields['waiting']], ['key', 1])
+    return true
+  })
+  const other = run(waiting.model, chatCall({ key: 'other' }))
+  controller.abort(new Error('released'))
+  await Promise.allSettled(held)
+  await Promise.all([first, other])
+})

@@ -13,6 +13,21 @@ export interface Work {
   readonly cost: number
   /** Aborting leaves the line. */
   readonly signal: AbortSignal
+  /** What the operator set for whoever asks; absent: nothing. */
+  readonly rules?: LineRules
+}
+
+/** A party's place in line. */
+export interface LineRules {
+  readonly key: LineRule
+  readonly workspace: LineRule
+}
+
+interface LineRule {
+  /** How many of its calls may wait at this model; null: as many as may wait at all. */
+  readonly length: number | null
+  /** Its share of turns, beside others. */
+  readonly weight: number
 }
 
 /** A place that a call has. */
@@ -77,8 +92,9 @@ export function createPlaces(bare: Model, options: { readonly clock: Clock; read
       const { context, streams, signal } = work
       signal.throwIfAborted()
       const since = clock.elapsed()
-      const { size } = queues[context.class]
-      if (size >= queueLength && !(size === 0 && free(context.class, streams))) throw queueFull(bare, size, usual)
+      const full = fullLine(queues[context.class], work, queueLength)
+      const nobodyWaits = queues[context.class].size === 0 && free(context.class, streams)
+      if (full !== undefined && !nobodyWaits) throw queueFull(bare, full, usual)
       await waitInLine(queues[context.class], work, admitNext)
       const from = clock.elapsed()
       const leave = () => {
@@ -97,7 +113,7 @@ export function createPlaces(bare: Model, options: { readonly clock: Clock; read
 
 /** Resolves when the call's turn has come; rejects with the signal's reason when it leaves before. */
 function waitInLine(queue: FairQueue<Waiter>, work: Work, admitNext: () => void): Promise<void> {
-  const { context, streams, cost, signal } = work
+  const { context, streams, cost, signal, rules } = work
   return new Promise<void>((resolve, reject) => {
     const giveUp = () => {
       if (!queue.remove(waiter)) return
@@ -112,14 +128,31 @@ function waitInLine(queue: FairQueue<Waiter>, work: Work, admitNext: () => void)
       },
     }
     signal.addEventListener('abort', giveUp, { once: true })
-    queue.push(waiter, { workspace: context.workspace, key: context.key, cost })
+    const weights = rules === undefined ? {} : { weights: { workspace: rules.workspace.weight, key: rules.key.weight } }
+    queue.push(waiter, { workspace: context.workspace, key: context.key, cost, ...weights })
     admitNext()
   })
 }
 
-function queueFull(bare: Model, waiting: number, usual: Estimate): Failure {
+/** The line that has no place for one more: everybody's, the workspace's or the key's; undefined while all have. */
+function fullLine(queue: FairQueue<Waiter>, { context, rules }: Work, queueLength: number): FullLine | undefined {
+  const { workspace, key } = context
+  const lines: readonly (FullLine & { readonly length: number | null | undefined })[] = [
+    { whose: 'all', waiting: queue.size, length: queueLength },
+    { whose: 'workspace', waiting: queue.sizeOf(workspace), length: rules?.workspace.length },
+    { whose: 'key', waiting: queue.sizeOf(workspace, key), length: rules?.key.length },
+  ]
+  return lines.find(({ waiting, length }) => length !== null && length !== undefined && waiting >= length)
+}
+
+interface FullLine {
+  readonly whose: 'all' | 'workspace' | 'key'
+  readonly waiting: number
+}
+
+function queueFull(bare: Model, { whose, waiting }: FullLine, usual: Estimate): Failure {
   const retryAfter = usual.retryAfter(waiting, bare.load().streams)
-  return fail('queue_full', { model: bare.card.name, waiting, retryAfter })
+  return fail('queue_full', { model: bare.card.name, whose, waiting, retryAfter, queueMs: 0 })
 }
 
 interface Estimate {

@@ -1,11 +1,14 @@
-// Every model by name. The only door to a Model: what it hands out is metered and waits in line, so no caller can slip past either.
+// Every model by name. The only door to a Model: what it hands out is reserved for, metered and waits in line, so no caller can slip past.
 import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
-import type { Model, ModelCard } from '../../wire/model.ts'
+import type { CallContext, Model, ModelCard } from '../../wire/model.ts'
+import type { Limits } from '../limits/open.ts'
+import { createCharges } from '../usage/charges.ts'
 import { countCalls } from '../usage/counts.ts'
 import { type Metering, type MeterTools, meter } from '../usage/meter.ts'
+import { createReserver } from '../usage/reserve.ts'
 import { line, type WaitingLine } from './line.ts'
 
 /** What the rest of the server gets of the models. */
@@ -51,16 +54,15 @@ export function createRegistry(options: {
   readonly usage?: Metering
   /** Told of every call that is over. */
   readonly trace?: MeterTools['trace']
+  /** Limits and budgets, which are settled by what usage says; the product always has both. */
+  readonly limits?: Limits
 }): Registry {
-  const { clock, log, metrics, queueLength, usage, trace } = options
-  const tools: MeterTools = {
-    ...{ clock, log, counts: countCalls(metrics) },
-    ...(usage !== undefined && { usage }),
-    ...(trace !== undefined && { trace }),
-  }
+  const { clock, queueLength, limits } = options
+  const wrap = wrappers(options)
   const entryOf = (bare: Model) => {
-    const waiting = line(bare, { clock, queueLength })
-    return { bare, waiting, model: meter(waiting.model, tools) }
+    const rules = lineRules(bare, clock, limits)
+    const waiting = line(bare, { clock, queueLength, ...(rules !== undefined && { rules }) })
+    return { bare, waiting, model: wrap(waiting.model) }
   }
   let entries = options.models.map(entryOf)
   let byName = namesOf(entries)
@@ -98,6 +100,28 @@ function namesOf(entries: readonly { readonly model: Model }[]): ReadonlyMap<str
     for (const alias of model.card.aliases) if (!byName.has(alias)) byName.set(alias, model)
   for (const { model } of entries) byName.set(model.card.name, model)
   return byName
+}
+
+/** `reserve(meter(…))`, the one order in which a Model is handed out. */
+function wrappers(options: Parameters<typeof createRegistry>[0]): (waiting: Model) => Model {
+  const { clock, log, metrics, usage, limits, trace } = options
+  const tools: MeterTools = {
+    ...{ clock, log, counts: countCalls(metrics) },
+    ...(trace !== undefined && { trace }),
+  }
+  if (usage === undefined || limits === undefined) {
+    return (waiting) => meter(waiting, { ...tools, ...(usage !== undefined && { usage }) })
+  }
+  const charges = createCharges()
+  const watched = { ...tools, usage: { ...usage, writer: charges.watch(usage.writer) } }
+  const { reserve, confirm } = createReserver({ clock, ...limits, prices: usage.prices, charges })
+  return (waiting) => reserve(meter(confirm(waiting), watched))
+}
+
+function lineRules(bare: Model, clock: Clock, limits: Limits | undefined) {
+  if (limits === undefined) return undefined
+  return ({ key, workspace }: CallContext) =>
+    limits.policy.of({ key, workspace, model: bare.card.name }, clock.now()).line
 }
 
 function mayUse({ models }: ModelAccess, { name, aliases }: ModelCard): boolean {

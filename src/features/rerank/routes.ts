@@ -1,5 +1,5 @@
 // The rerank door: POST /v1/rerank, and /rerank as Jina's and llama.cpp's clients write it.
-import { nameIgnoredFields } from '../../wire/deliver.ts'
+import { nameIgnoredFields, tellWaitAndLimits } from '../../wire/deliver.ts'
 import { callContext, type Server } from '../../wire/exchange.ts'
 import { RerankRequest, RerankResponse } from '../../wire/rerank.ts'
 import type { Registry } from '../models/registry.ts'
@@ -27,6 +27,7 @@ export function registerRerank(server: Server, { registry }: { readonly registry
         const { query, documents, format, ignored } = prepareRanking(body, model.card)
         const result = await model.rank({ query, documents, context: callContext(request) }, exchange.signal)
         nameIgnoredFields(reply, ignored)
+        tellWaitAndLimits(reply, result)
         return encodeRanking(request.id, format, result)
       },
     )

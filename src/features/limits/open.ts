@@ -1,0 +1,92 @@
+// Opens limits and the ledger over a database and keeps them fresh: what is set on one node counts on all.
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import type { Database } from '../../database/connect.ts'
+import type { Notices } from '../../database/notices.ts'
+import { actsChannel } from '../audit/acts.ts'
+import { type ChargedAccount, createLedger, type Ledger, type LedgerParts } from './ledger.ts'
+import type { Transaction } from './ledger-store.ts'
+import { createPolicy, type MoneyRule, type Policy } from './policy.ts'
+import { createRates, type Rates } from './rates.ts'
+import { limitStore } from './store.ts'
+
+/** What the wrappers of models need of limits. */
+export interface Limits {
+  readonly policy: Policy
+  readonly rates: Rates
+  readonly ledger: Ledger
+  /** Writes what is settled, gives back what is held. */
+  stop(): Promise<void>
+}
+
+/** What limits are made of. */
+export interface LimitsOptions extends Pick<LedgerParts, 'knownCosts' | 'onEstimated' | 'leaseMs'> {
+  readonly database: Database
+  readonly notices: Notices
+  readonly clock: Clock
+  readonly log: Log
+  readonly budgets: () => Promise<readonly MoneyRule[]>
+  /** Told within the transaction of accounts that were charged. */
+  readonly onCharged?: (transaction: Transaction, charged: readonly ChargedAccount[]) => Promise<void>
+}
+
+/** Acts after which rules are read again. */
+const concerns = /^(rate_limit|tier|budget|spend_)/
+const wantedChannel = 'ledger-wanted'
+const tierChannel = 'tiers'
+
+/** Reads the rules and starts the ledger. */
+export async function openLimits(options: LimitsOptions): Promise<Limits> {
+  const { database, notices, clock, log } = options
+  const policy = await createPolicy({ store: limitStore(database), budgets: options.budgets })
+  // One read at a time, and one more for what came meanwhile.
+  let reading: Promise<void> | undefined
+  let again = false
+  const reload = (): void => {
+    again = true
+    reading ??= (async () => {
+      while (again) {
+        again = false
+        await policy.reload()
+      }
+    })()
+      // The database is away: the notice of the gap reads again when it is back.
+      .catch((error: unknown) => log.warn({ err: error }, 'limits could not be read again'))
+      .finally(() => {
+        reading = undefined
+      })
+  }
+  const ledger = createLedger({
+    database,
+    clock,
+    log,
+    ...(options.leaseMs !== undefined && { leaseMs: options.leaseMs }),
+    ...(options.knownCosts !== undefined && { knownCosts: options.knownCosts }),
+    ...(options.onEstimated !== undefined && { onEstimated: options.onEstimated }),
+    askOthers: (account) => void notices.publish(wantedChannel, account).catch(() => {}),
+    async onCharged(transaction, charged) {
+      const risen = charged.filter(({ account, spent }) => policy.noteSpend(account, spent))
+      for (const { account } of risen) await notices.publish(tierChannel, account.id, { within: transaction })
+      await options.onCharged?.(transaction, charged)
+    },
+  })
+  const unsubscribe = [
+    notices.subscribe(actsChannel, (notice) => {
+      if (notice.type === 'gap' || concerns.test(notice.payload)) reload()
+    }),
+    notices.subscribe(tierChannel, reload),
+    notices.subscribe(wantedChannel, (notice) => {
+      if (notice.type === 'notice') ledger.yieldAccount(notice.payload)
+    }),
+  ]
+  return {
+    policy,
+    rates: createRates({ database, clock }),
+    ledger,
+    async stop() {
+      for (const end of unsubscribe) end()
+      await reading
+      await ledger.stop()
+    },
+  }
+}
