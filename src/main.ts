@@ -132,6 +132,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     })
     const batches = openBatches({
       ...{ database, files: files.files, registry, clock, log },
+      usageKept: () => usage.writer.flush(),
       graceMs: config.drainTimeout,
     })
     opened.push(() => batches.stop())

@@ -24,6 +24,7 @@ const featureImports: readonly string[] = [
   'batches → files',
   'batches → models',
   'batches → responses',
+  'batches → usage',
   'chat → models',
   'chat → prompts',
   'completions → models',

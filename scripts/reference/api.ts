@@ -58,7 +58,15 @@ async function readDocument(): Promise<Document> {
   const keys = { verify: async () => undefined }
   const database = await connect('sqlite::memory:')
   const files = await openFiles({ config, database, environment: {}, clock: systemClock, log })
-  const batches = openBatches({ database, files: files.files, registry, clock: systemClock, log, graceMs: 0 })
+  const batches = openBatches({
+    database,
+    files: files.files,
+    registry,
+    clock: systemClock,
+    log,
+    usageKept: async () => {},
+    graceMs: 0,
+  })
   const notices = await createNotices(database)
   const usage = await openUsage({
     database,

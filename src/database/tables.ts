@@ -387,6 +387,10 @@ export interface BatchesTable {
   cached_tokens: number
   output_tokens: number
   reasoning_tokens: number
+  /** Of all calls for lines that are settled, attempts that failed among them. Nano-units. */
+  cost: number
+  /** Null until something was counted. */
+  currency: string | null
   created_at: number
   /** When its time is over. */
   expires_at: number

@@ -72,6 +72,12 @@ export const BatchObject = Type.Object(
       output_tokens_details: Type.Object({ reasoning_tokens: Type.Integer() }),
       total_tokens: Type.Integer(),
     }),
+    cost: nullable(
+      Type.Object(
+        { nano_units: Type.Integer(), currency: Type.String() },
+        { description: 'Ours: what its lines have cost so far, in 10⁻⁹ of the currency; null until one was counted.' },
+      ),
+    ),
     metadata: nullable(Metadata),
   },
   { $id: 'Batch' },

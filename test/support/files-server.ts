@@ -45,7 +45,16 @@ export async function startFilesServer(database: Database, options: FilesServerO
     bodyLimit,
     ...config,
     parts: (registry) => {
-      batches = openBatches({ database, files: open.files, registry, clock, log: silentLog, graceMs, leaseMs })
+      batches = openBatches({
+        database,
+        files: open.files,
+        registry,
+        clock,
+        log: silentLog,
+        usageKept: async () => {},
+        graceMs,
+        leaseMs,
+      })
       return { files: open, batches, clock }
     },
   })

@@ -52,6 +52,8 @@ export interface BatchParts {
   readonly registry: Registry
   readonly clock: Clock
   readonly log: Log
+  /** Resolves once the usage of all calls that have ended is durable. */
+  readonly usageKept: () => Promise<void>
   /** Milliseconds that running lines may go on when the server stops. */
   readonly graceMs: number
   /** Milliseconds after which the batches of a process that died are taken over. */
@@ -206,6 +208,8 @@ function newRow(caller: Caller, batch: NewBatch, clock: Clock): BatchRow {
     cached_tokens: 0,
     output_tokens: 0,
     reasoning_tokens: 0,
+    cost: 0,
+    currency: null,
     created_at: now,
     expires_at: now + window,
     started_at: null,

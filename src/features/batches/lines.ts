@@ -1,6 +1,7 @@
 // The table of lines: which wait, which are settled. A line is settled once, whoever comes late.
 import type { Database } from '../../database/connect.ts'
 import type { NewRow, Row } from '../../database/tables.ts'
+import { costOfRequests } from '../usage/request-cost.ts'
 
 /** A line as it lies in its table. */
 export type LineRow = Row<'batch_lines'>
@@ -21,6 +22,8 @@ export interface Settled {
   /** What went wrong. */
   readonly error: string | null
   readonly usage: LineUsage
+  /** Ids of all attempts, which usage counts by. */
+  readonly requestIds: readonly string[]
 }
 
 /** Reads and writes the table of lines. */
@@ -97,7 +100,8 @@ export function lineStore({ query }: Pick<Database, 'query'>): LineStore {
 }
 
 async function settle(query: Database['query'], batch: string, number: number, settled: Settled): Promise<boolean> {
-  const { state, output, error, usage } = settled
+  const { state, output, error, usage, requestIds } = settled
+  const { cost, currency } = await costOfRequests(query, requestIds)
   return await query.transaction().execute(async (within) => {
     const { numUpdatedRows } = await within
       .updateTable('batch_lines')
@@ -115,6 +119,8 @@ async function settle(query: Database['query'], batch: string, number: number, s
         cached_tokens: eb('cached_tokens', '+', usage.cached),
         output_tokens: eb('output_tokens', '+', usage.output),
         reasoning_tokens: eb('reasoning_tokens', '+', usage.reasoning),
+        cost: eb('cost', '+', cost),
+        ...(currency !== null && { currency }),
       }))
       .where('id', '=', batch)
       .execute()

@@ -20,6 +20,8 @@ export interface LineParts {
   readonly lines: LineStore
   readonly registry: Pick<Registry, 'model' | 'load'>
   readonly clock: Clock
+  /** Resolves once the usage of all calls that have ended is durable: a line that is settled is one that was counted. */
+  readonly usageKept: () => Promise<void>
   /** Told of a fault that nobody foresaw. */
   readonly onError: (error: unknown) => void
 }
@@ -50,7 +52,7 @@ export async function runLine(batch: BatchRow, line: LineRow, parts: LineParts, 
   let attempt = line.attempts
   for (let pauses = 0; ; pauses++) {
     const name = { requestId: requestIdOf(batch.id, line.number, attempt), customId: line.custom_id }
-    let settled: Settled
+    let settled: Omit<Settled, 'requestIds'>
     try {
       const body = await answer(batch, line, name.requestId, parts, signal)
       settled = { state: 'succeeded', output: answeredLine(name, body), error: null, usage: usageOf(body) }
@@ -70,7 +72,12 @@ export async function runLine(batch: BatchRow, line: LineRow, parts: LineParts, 
       }
       settled = { state: 'failed', output: refusedLine(name, failure), error: failure.message, usage: noUsage }
     }
-    await throughOutage(() => lines.settle(batch.id, line.number, settled), signal)
+    const requestIds = Array.from({ length: attempt + 1 }, (_, past) => requestIdOf(batch.id, line.number, past))
+    const kept = async () => {
+      await parts.usageKept()
+      await lines.settle(batch.id, line.number, { ...settled, requestIds })
+    }
+    await throughOutage(kept, signal)
     return
   }
 }

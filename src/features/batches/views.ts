@@ -42,6 +42,7 @@ export function batchObject(batch: BatchRow): Static<typeof BatchObject> {
       output_tokens_details: { reasoning_tokens: batch.reasoning_tokens },
       total_tokens: batch.input_tokens + batch.output_tokens,
     },
+    cost: batch.currency === null ? null : { nano_units: batch.cost, currency: batch.currency },
     metadata: batch.metadata === null ? null : JSON.parse(batch.metadata),
   }
 }
