@@ -11,7 +11,7 @@ export interface Connection {
   /** `http://127.0.0.1:6420`, without a path. */
   readonly url: string
   /** Sends with the key. Throws `server_not_running` where nobody listens, and the server's own message for an error answer. */
-  send(path: string, request?: Pick<EgressRequest, 'method' | 'body' | 'signal'>): Promise<EgressResponse>
+  send(path: string, request?: Pick<EgressRequest, 'method' | 'body' | 'signal' | 'headers'>): Promise<EgressResponse>
   close(): Promise<void>
 }
 
@@ -31,7 +31,7 @@ export async function connect(loaded: LoadedConfig, url?: string): Promise<Conne
     async send(path, request = {}) {
       const purpose = 'cli'
       const answer = await egress
-        .request({ url: `${address}${path}`, purpose, headers, policy, ...request })
+        .request({ url: `${address}${path}`, purpose, policy, ...request, headers: { ...headers, ...request.headers } })
         .catch((error: unknown) => {
           throw isRefused(error) ? fail('server_not_running', { url: address }) : error
         })

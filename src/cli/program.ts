@@ -8,6 +8,7 @@ type AddCommand = (program: Command) => void
 const modules: readonly (readonly [names: string, load: () => Promise<AddCommand>])[] = [
   ['serve', async () => (await import('./commands/serve.ts')).addServeCommand],
   ['chat', async () => (await import('./commands/chat.ts')).addChatCommand],
+  ['batch', async () => (await import('./commands/batch.ts')).addBatchCommand],
   ['list', async () => (await import('./commands/list.ts')).addListCommand],
   ['show', async () => (await import('./commands/show.ts')).addShowCommand],
   ['plan', async () => (await import('./commands/plan.ts')).addPlanCommand],

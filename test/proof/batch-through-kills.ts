@@ -50,6 +50,7 @@ async function proveOn(name: string, plan: Plan, cluster?: Awaited<ReturnType<ty
     const batch = await server.ended(id)
     const results = await verifyResults(server, batch, plan)
     await server.stop()
+    assert.deepEqual(await server.orphans(), [], 'engines of killed servers are still there')
     const usage = await verifyUsage(url, id, plan, batch)
     return report(name, plan, kills, results, usage)
   } finally {

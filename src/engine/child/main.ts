@@ -98,7 +98,9 @@ function receive(message: ToEngine): void {
 }
 
 process.on('message', (message) => receive(message as ToEngine))
-process.on('disconnect', () => process.exit(0))
+// The server is gone, and nothing here needs an orderly end. `exit` would run the library's, which was seen to wait for ever on a
+// thread of its own in the middle of a decode: an engine that nobody owns, holding its memory.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 // A terminal sends its signals to the whole group; when to end is the server's decision.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})

@@ -22,6 +22,8 @@ export interface Mortal {
   progressed(id: string, lines: number): Promise<void>
   /** The batch when it has ended. */
   ended(id: string): Promise<Record<string, unknown>>
+  /** Engines of servers that are gone, some seconds after: there should be none. */
+  orphans(): Promise<readonly number[]>
   stop(): Promise<void>
 }
 
@@ -77,8 +79,10 @@ export async function startMortal(options: {
   const call = async (path: string, init?: RequestInit) =>
     (await (await patiently(path, init)).json()) as Record<string, unknown>
   const hasEnded = (batch: Record<string, unknown>) => /^(completed|failed|expired)$/.test(String(batch['status']))
+  const engines = new Set<number>()
   const end = async (signal: NodeJS.Signals) => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    for (const pid of await childrenOf(child.pid ?? 0)) engines.add(pid)
     const gone = once(child, 'exit')
     child.kill(signal)
     await gone
@@ -91,6 +95,10 @@ export async function startMortal(options: {
     stop: () => end('SIGTERM'),
     async killEngine() {
       for (const pid of await childrenOf(child?.pid ?? 0)) process.kill(pid, 'SIGKILL')
+    },
+    async orphans() {
+      for (let second = 0; second < 20 && (await living(engines)).length > 0; second++) await delay(1_000)
+      return await living(engines)
     },
     read: async (path) => await (await patiently(path)).text(),
     async progressed(id, lines) {
@@ -121,4 +129,12 @@ async function childrenOf(parent: number): Promise<readonly number[]> {
     if (Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent) found.push(Number(name))
   }
   return found
+}
+
+/** Those that still compute for a server that is gone; a process id may long be somebody else's. */
+async function living(pids: ReadonlySet<number>): Promise<readonly number[]> {
+  const lines = await Promise.all(
+    [...pids].map(async (pid) => [pid, await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')] as const),
+  )
+  return lines.filter(([, line]) => line.includes('engine/child/main')).map(([pid]) => pid)
 }

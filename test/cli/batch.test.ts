@@ -1,0 +1,121 @@
+// `galerne batch` as a user meets it: JSONL and tables in, results out, lists, following and cancelling, against the running product.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { after, before, test } from 'node:test'
+import { type RunningProduct, startProduct } from '../support/product.ts'
+import { starterModel } from '../support/weights.ts'
+
+const command = join(import.meta.dirname, '../../bin/galerne.js')
+
+let server: RunningProduct
+let folder: string
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'galerne-batch-cli-'))
+  const model = await starterModel()
+  server = await startProduct(['--model', `starter=${model}`, '--streams', '4', '--context-length', '512'])
+})
+after(async () => {
+  await server.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** Neither address nor key is given: both come from home, as on a user's machine. */
+async function batch(...args: readonly string[]) {
+  const child = spawn(process.execPath, [command, 'batch', ...args, '--home', server.home])
+  const [stdout, stderr, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+  return { status: status as number, stdout, stderr }
+}
+
+const resultsOf = async (path: string) =>
+  (await readFile(path, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
+test('JSONL of several forms becomes results; progress tells lines, speed and money, and lines that fail go beside', async () => {
+  const [input, output] = [join(folder, 'in.jsonl'), join(folder, 'out.jsonl')]
+  const body = { max_tokens: 3, messages: [{ role: 'user', content: 'Say one' }] }
+  const lines = [
+    { custom_id: 'whole', method: 'POST', url: '/v1/chat/completions', body: { model: 'starter', ...body } },
+    { custom_id: 'bodied', body },
+    body,
+    { custom_id: 'wrong', body: { ...body, temperature: 9 } },
+  ]
+  await writeFile(input, lines.map((line) => `${JSON.stringify(line)}\n`).join('\n'))
+  const { status, stdout, stderr } = await batch('run', input, '-o', output, '--use', 'starter')
+  assert.equal(status, 1, 'a line failed')
+  assert.match(stdout, /batch_\w+ {2}completed {2}3 of 4 done, 1 failed( {2}0\.0\d+ \w{3})?\nresults: /)
+  assert.match(stderr, /goes on without this terminal/)
+  assert.match(stderr, /completed {2}3 of 4 done, 1 failed/)
+  assert.deepEqual(
+    (await resultsOf(output)).map(({ custom_id }) => custom_id),
+    ['whole', 'bodied', '5'],
+  )
+  const [failed] = await resultsOf(`${output}.errors.jsonl`)
+  assert.deepEqual([failed.custom_id, failed.response.body.param], ['wrong', 'temperature'])
+})
+
+test('a table with a prompt becomes one line a row', async () => {
+  const [input, output] = [join(folder, 'mails.csv'), join(folder, 'mails.jsonl')]
+  await writeFile(input, '\uFEFFkey,text\r\n"a, b","two\nlines"\r\nc,"say ""x"""\r\n')
+  const flags = ['--use', 'starter', '--prompt', '{{Mail}}: {text}', '--id', 'key', '--max-tokens', '2']
+  const { status, stdout, stderr } = await batch('run', input, '-o', output, '--json', ...flags)
+  assert.equal(status, 0, stderr)
+  const made = JSON.parse(stdout)
+  assert.deepEqual(made.request_counts, { total: 2, completed: 2, failed: 0 })
+  assert.deepEqual(
+    (await resultsOf(output)).map(({ custom_id }) => custom_id),
+    ['a, b', 'c'],
+  )
+  const sent = await fetch(`${server.url}/v1/files/${made.input_file_id}/content`, {
+    headers: { authorization: `Bearer ${server.key}` },
+  })
+  const contents = (await sent.text())
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line).body.messages[0].content)
+  assert.deepEqual(contents, ['{Mail}: two\nlines', '{Mail}: say "x"'])
+})
+
+test('a batch is left alone, listed, cancelled and followed to its end', async () => {
+  const input = join(folder, 'long.jsonl')
+  const line = JSON.stringify({ max_tokens: 64, messages: [{ role: 'user', content: 'Count to a thousand' }] })
+  await writeFile(input, `${line}\n`.repeat(60))
+  const { stdout } = await batch('run', input, '-o', join(folder, 'long-out.jsonl'), '--use', 'starter', '--detach')
+  const id = stdout.trim()
+  assert.match(id, /^batch_\w+$/)
+  assert.match((await batch('list', '--limit', '1')).stdout, new RegExp(`^id .*\n${id} `))
+  assert.match((await batch('cancel', id)).stdout, /is cancell(ing|ed)\./)
+  const watched = await batch('watch', id, '-o', join(folder, 'long-out.jsonl'))
+  assert.equal(watched.status, 1)
+  assert.match(watched.stdout, /cancelled/)
+  const errors = await resultsOf(join(folder, 'long-out.jsonl.errors.jsonl'))
+  assert.equal(errors[0].error.code, 'batch_cancelled')
+})
+
+test('what is wrong is told with the flag or the line', async () => {
+  const broken = join(folder, 'broken.jsonl')
+  await writeFile(broken, '{}\n\n{"a"\n')
+  const cells = join(folder, 'cells.csv')
+  await writeFile(cells, 'a,b\n1,2\n')
+  const cases: readonly [readonly string[], RegExp][] = [
+    [['run', broken, '-o', 'x'], /Line 3: it is not JSON/],
+    [['run', cells, '-o', 'x', '--use', 'starter'], /"prompt" is not valid: a table needs it/],
+    [['run', cells, '-o', 'x', '--use', 'starter', '--prompt', '{c}'], /no column "c"; it has a, b/],
+    [['run', broken, '-o', 'x', '--prompt', '{c}'], /it goes with a table/],
+    [['run', join(folder, 'none.jsonl'), '-o', 'x'], /ENOENT/],
+    [['run', broken, '-o', 'x', '--window', '0'], /"window" is not valid/],
+    [['watch', 'batch_none'], /There is no batch "batch_none"/],
+  ]
+  for (const [args, message] of cases) {
+    const { status, stderr } = await batch(...args)
+    assert.equal(status, 1, args.join(' '))
+    assert.match(stderr, message)
+  }
+})
