@@ -30,7 +30,7 @@ export const RerankResponse = Type.Object({
       index: Type.Integer({ description: 'Place of the document in the request.' }),
       relevance_score: Type.Number({
         description:
-          "As the model's own head gives it: higher is more relevant, within 0 to 1 only where the head says so.",
+          "As the model's own head gives it, higher is more relevant, within 0 to 1 only where the head says so; without a head the cosine of the two vectors, −1 to 1.",
       }),
       document: Type.Optional(Type.Object({ text: Type.String() })),
     }),

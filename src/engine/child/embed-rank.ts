@@ -1,6 +1,5 @@
 // Scores of query and document by a model with a classifier head (a reranker), on a context made with pooling `rank`.
 
-import { fail } from '../../base/errors.ts'
 import type { Context } from './context.ts'
 import { longestText } from './embed.ts'
 import type { Vocabulary } from './vocabulary.ts'
@@ -19,13 +18,16 @@ export function rankingPair(vocabulary: Vocabulary, query: string, document: str
   ])
 }
 
+/** Tokens of the longest pair that one decode can score. */
+export function longestPair(context: Context): number {
+  return Math.min(longestText(context), context.options.microBatchSize, context.batch.outputCapacity)
+}
+
 /**
  * The head's score of a pair, higher is more relevant; unbounded unless the model ends in a sigmoid or softmax. One pair a decode:
- * pooled outputs of several sequences in one batch are not to be trusted. Throws `context_length_exceeded`.
+ * pooled outputs of several sequences in one batch are not to be trusted. A pair is no longer than `longestPair`.
  */
 export async function rankPair(context: Context, pair: Int32Array, stream: number): Promise<number> {
-  const limit = Math.min(longestText(context), context.options.microBatchSize, context.batch.outputCapacity)
-  if (pair.length > limit) throw fail('context_length_exceeded', { limit, promptTokens: pair.length })
   context.setEmbeddings(true)
   context.clear(stream)
   context.batch.clear()

@@ -49,7 +49,7 @@ export async function prepareChat(engine: Engine, call: ChatCall): Promise<Prepa
   const { format, vocabulary } = engine
   checkCall(engine, call.context, call.sampling)
   const prompt = promptTokens(format.render(call), vocabulary)
-  checkLength(engine, prompt, call.sampling)
+  checkLength(engine, 'messages', prompt, call.sampling)
   const held = await holdChat(engine, call)
   const stopTokens = format.stopTokens.map((text) => vocabulary.control(text)).filter((token) => token !== undefined)
   return {
@@ -67,7 +67,7 @@ export async function prepareCompletion(engine: Engine, call: CompletionCall): P
   const { vocabulary } = engine
   checkCall(engine, call.context, call.sampling)
   const { prompt, stopTokens } = completionPrompt(engine, call.prompt)
-  checkLength(engine, prompt, call.sampling)
+  checkLength(engine, 'prompt', prompt, call.sampling)
   const held = await holdText(engine, call.output)
   return {
     context: call.context,
@@ -124,11 +124,11 @@ function checkCall({ vocabulary }: Engine, context: CallContext, sampling: Sampl
 }
 
 /** The prompt and one token of answer must fit the stream; the last token of an answer is never stored. */
-function checkLength({ context }: Engine, prompt: readonly number[], sampling: Sampling): void {
-  if (prompt.length === 0) throw fail('invalid_value', { param: 'prompt', reason: 'it has no tokens' })
+function checkLength({ context }: Engine, param: string, prompt: readonly number[], sampling: Sampling): void {
+  if (prompt.length === 0) throw fail('invalid_value', { param, reason: 'it has no tokens' })
   const limit = context.contextLength
   if (prompt.length > limit - (sampling.maxTokens === 0 ? 0 : 1)) {
-    throw fail('context_length_exceeded', { limit, promptTokens: prompt.length })
+    throw fail('context_length_exceeded', { param, limit, promptTokens: prompt.length })
   }
 }
 

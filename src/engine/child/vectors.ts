@@ -2,8 +2,8 @@
 
 import { fail } from '../../base/errors.ts'
 import type { EmbeddingCall, EmbeddingResult, RankingCall, RankingResult } from '../../wire/model.ts'
-import { EmbeddingJob } from './embed.ts'
-import { rankingPair, rankPair } from './embed-rank.ts'
+import { cosine, EmbeddingJob, longestText, type TextPooling } from './embed.ts'
+import { longestPair, rankingPair, rankPair } from './embed-rank.ts'
 import type { Engine } from './engine.ts'
 import type { Outbox } from './outbox.ts'
 import type { Pace } from './pace.ts'
@@ -45,7 +45,9 @@ export class Vectors {
       const reason = `this model gives no embeddings; start it with "pooling" set to mean, cls or last`
       throw fail('unsupported_value', { param: 'model', reason })
     }
-    const texts = call.inputs.map((input, index) => this.#tokens(input, call.inputs.length > 1 ? index : undefined))
+    const texts = call.inputs.map((input, index) =>
+      this.#tokens(input, call.inputs.length > 1 ? `input[${index}]` : 'input'),
+    )
     const promptTokens = texts.reduce((sum, text) => sum + text.length, 0)
     let job: EmbeddingJob | undefined
     this.#add(id, call, texts.length, async (streams, rows) => {
@@ -60,20 +62,43 @@ export class Vectors {
     })
   }
 
-  /** Queues pairs of one query. @throws Failure when the model gives no scores */
+  /** Queues pairs of one query for a model's head, or the texts for their vectors. @throws Failure when the model has neither */
   rank(id: number, call: RankingCall): void {
     const { pooling, context, vocabulary } = this.#engine
-    if (pooling !== 'rank') {
-      const reason = 'this model has no head that scores pairs of texts'
+    if (pooling === 'none') {
+      const reason = 'this model has no head that scores pairs of texts, and gives no embeddings to compare'
       throw fail('unsupported_value', { param: 'model', reason })
     }
+    if (pooling !== 'rank') {
+      this.#compare(id, call, pooling)
+      return
+    }
     const pairs = call.documents.map((document) => rankingPair(vocabulary, call.query, document))
+    for (const [index, pair] of pairs.entries()) this.#checkLength(pair, longestPair(context), `documents[${index}]`)
     const promptTokens = pairs.reduce((sum, pair) => sum + pair.length, 0)
     const scores: number[] = []
     this.#add(id, call, 1, async ([stream]) => {
       const pair = pairs[scores.length]
       if (pair !== undefined && stream !== undefined) scores.push(await rankPair(context, pair, stream.id))
       return scores.length === pairs.length ? { scores, promptTokens } : undefined
+    })
+  }
+
+  /** A model without such a head scores a document by the cosine of its vector and the query's. */
+  #compare(id: number, call: RankingCall, pooling: TextPooling): void {
+    const { context } = this.#engine
+    const texts = [call.query, ...call.documents].map((text, index) =>
+      this.#tokens(text, index === 0 ? 'query' : `documents[${index - 1}]`),
+    )
+    const promptTokens = texts.reduce((sum, text) => sum + text.length, 0)
+    let job: EmbeddingJob | undefined
+    this.#add(id, call, texts.length, async (streams, rows) => {
+      const ids = streams.map((stream) => stream.id)
+      job ??= new EmbeddingJob(context, pooling, texts, ids)
+      if (!job.done) await job.step(rows)
+      if (!job.done) return undefined
+      const [query = new Float32Array(), ...documents] = job.vectors
+      return { scores: documents.map((document) => cosine(query, document)), promptTokens }
     })
   }
 
@@ -104,9 +129,8 @@ export class Vectors {
     return true
   }
 
-  #tokens(input: string | readonly number[], index: number | undefined): Int32Array {
-    const { vocabulary } = this.#engine
-    const param = index === undefined ? 'input' : `input[${index}]`
+  #tokens(input: string | readonly number[], param: string): Int32Array {
+    const { vocabulary, context } = this.#engine
     if (typeof input !== 'string') {
       const wrong = input.find((token) => !vocabulary.has(token))
       const reason = `${wrong} is not one of this model's ${vocabulary.size} token ids`
@@ -114,7 +138,12 @@ export class Vectors {
     }
     const tokens = typeof input === 'string' ? vocabulary.tokenize(input, { addSpecial: true }) : Int32Array.from(input)
     if (tokens.length === 0) throw fail('invalid_value', { param, reason: 'it has no tokens' })
+    this.#checkLength(tokens, longestText(context), param)
     return tokens
+  }
+
+  #checkLength(tokens: Int32Array, limit: number, param: string): void {
+    if (tokens.length > limit) throw fail('context_length_exceeded', { param, limit, promptTokens: tokens.length })
   }
 
   #add(id: number, call: EmbeddingCall | RankingCall, wanted: number, work: Job['work']): void {

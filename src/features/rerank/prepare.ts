@@ -15,8 +15,8 @@ export interface PreparedRanking {
 
 /** Throws `unsupported_value` where the model cannot rank. */
 export function prepareRanking(body: RerankRequest, card: ModelCard): PreparedRanking {
-  if (!card.capabilities.ranking) {
-    const reason = `"${card.name}" is no reranker: it has no pooling of type "rank"`
+  if (!card.capabilities.ranking && !card.capabilities.embeddings) {
+    const reason = `"${card.name}" is no reranker and gives no embeddings; start it with "pooling" set to mean, cls or last to compare by those`
     throw fail('unsupported_value', { param: 'model', reason })
   }
   const documents = body.documents.map((document) => (typeof document === 'string' ? document : document.text))

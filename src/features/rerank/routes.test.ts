@@ -11,7 +11,10 @@ import { RerankResponse } from '../../wire/rerank.ts'
 
 let server: RunningServer
 before(async () => {
-  server = await startServer([createEchoModel(), createEchoModel({ name: 'plain', capabilities: { ranking: false } })])
+  server = await startServer([
+    createEchoModel(),
+    createEchoModel({ name: 'plain', capabilities: { ranking: false, embeddings: false } }),
+  ])
 })
 after(() => server.stop())
 
@@ -48,7 +51,7 @@ test('top_n cuts the list and return_documents repeats the texts', async () => {
   ])
 })
 
-test('a model that is no reranker says so, and faults are named', async () => {
+test('a model with neither a head nor vectors says so, and faults are named', async () => {
   const param = async (body: object) => {
     const response = await post('/v1/rerank', { model: 'echo', query: 'q', documents, ...body })
     assert.equal(response.status, 400)

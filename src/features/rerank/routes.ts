@@ -16,7 +16,8 @@ export function registerRerank(server: Server, { registry }: { readonly registry
         schema: {
           tags: ['rerank'],
           summary: 'Order documents by relevance to a query',
-          description: 'In the shape that Jina and Cohere share. The model must be a reranker.',
+          description:
+            'In the shape that Jina and Cohere share. A reranker scores with its own head; any other model that gives embeddings, by the cosine of the vectors of query and document.',
           body: RerankRequest,
           response: { 200: RerankResponse },
         },
