@@ -1,5 +1,6 @@
 // Sends bounded streamed completions over HTTP from a number of clients at once and measures what a client sees.
 import { createParser } from 'eventsource-parser'
+import { cpuMs } from './cpu-time.ts'
 
 /** Where to send, and what both servers call the model. */
 export interface Target {
@@ -7,6 +8,8 @@ export interface Target {
   readonly url: string
   readonly key: string
   readonly model: string
+  /** Whose time on the cores is counted, with all processes under it. */
+  readonly processId?: number | undefined
 }
 
 /** What one request saw; times in milliseconds. */
@@ -22,6 +25,8 @@ export interface Round {
   readonly samples: readonly Sample[]
   /** Completion tokens of all requests per second of wall time. */
   readonly tokensPerSecond: number
+  /** Time on the cores per completion token, the server's processes together; NaN where it cannot be read. */
+  readonly cpuMsPerToken: number
 }
 
 /** One streamed completion of exactly `newTokens` tokens: both vendors' switches against an early end are sent, each server takes its own. */
@@ -73,6 +78,7 @@ export async function runRound(
 ): Promise<Round> {
   const waiting = [...prompts]
   const samples: Sample[] = []
+  const cpuBefore = cpuMs(target.processId)
   const started = performance.now()
   const client = async (): Promise<void> => {
     for (let prompt = waiting.shift(); prompt !== undefined; prompt = waiting.shift()) {
@@ -82,7 +88,7 @@ export async function runRound(
   await Promise.all(Array.from({ length: clients }, client))
   const seconds = (performance.now() - started) / 1000
   const tokens = samples.reduce((sum, sample) => sum + sample.completionTokens, 0)
-  return { samples, tokensPerSecond: tokens / seconds }
+  return { samples, tokensPerSecond: tokens / seconds, cpuMsPerToken: (cpuMs(target.processId) - cpuBefore) / tokens }
 }
 
 /** The value below which a fraction `q` (0–1) of the values lie; nearest rank. */

@@ -35,7 +35,13 @@ async function startBinary(options: PeerOptions): Promise<Peer> {
   const flags = ['--host', '127.0.0.1', '--port', `${port}`, '-m', options.modelPath, '-t', `${options.threads}`]
   flags.push('-np', `${options.slots}`, '-c', `${options.contextLength * options.slots}`, '--no-kv-unified')
   const child = spawn('llama-server', flags, { stdio: ['pipe', 'ignore', 'ignore'] })
-  const target = { name: 'llama-server', url: `http://127.0.0.1:${port}`, key: '', model: 'default' }
+  const target = {
+    name: 'llama-server',
+    url: `http://127.0.0.1:${port}`,
+    key: '',
+    model: 'default',
+    processId: child.pid,
+  }
   await untilHealthy(target.url)
   return { target, description: 'llama-server on PATH', stop: () => stopped(child) }
 }
@@ -49,7 +55,7 @@ async function startFromPackage(options: PeerOptions): Promise<Peer> {
     child.once('exit', (code) => reject(new Error(`llama-server (xllamacpp) ended with code ${code}`)))
   })
   const { url, system } = JSON.parse(line) as { url: string; system: string }
-  const target = { name: 'llama-server', url, key: '', model: 'default' }
+  const target = { name: 'llama-server', url, key: '', model: 'default', processId: child.pid }
   await untilHealthy(url)
   return { target, description: `PyPI xllamacpp; ${system}`, stop: () => stopped(child) }
 }

@@ -7,6 +7,7 @@ export interface ThroughputOptions {
   readonly levels: readonly number[]
   /** Rounds per level and server; the two take turns. */
   readonly rounds: number
+  readonly promptsPerClient: number
   readonly newTokens: number
   readonly shared: boolean
   readonly say: (line: string) => void
@@ -20,6 +21,9 @@ export interface ThroughputRow {
   readonly ratio: number
   readonly oursFirstTokenMs: number
   readonly peerFirstTokenMs: number
+  /** Time on the cores per completion token. */
+  readonly oursCpuMs: number
+  readonly peerCpuMs: number
 }
 
 /** Both servers get the same prompts in the same order; every round's prompts are new, so only the common prefix can be reused. */
@@ -39,7 +43,7 @@ export async function measureThroughput(
     const oursRounds: Round[] = []
     const peerRounds: Round[] = []
     for (let round = 0; round < options.rounds; round++) {
-      const prompts = Array.from({ length: Math.max(3, clients * 2) }, makePrompt)
+      const prompts = Array.from({ length: Math.max(3, clients * options.promptsPerClient) }, makePrompt)
       const pair: readonly (readonly [Target, Round[]])[] = [
         [ours, oursRounds],
         [peer, peerRounds],
@@ -68,6 +72,11 @@ function summarise(clients: number, ours: readonly Round[], peer: readonly Round
       rounds.flatMap((round) => round.samples.map((sample) => sample.firstTokenMs)),
       0.5,
     )
+  const cpu = (rounds: readonly Round[]): number =>
+    quantile(
+      rounds.map((round) => round.cpuMsPerToken),
+      0.5,
+    )
   const ratios = ours.map((round, index) => round.tokensPerSecond / (peer[index]?.tokensPerSecond ?? Number.NaN))
   return {
     clients,
@@ -76,5 +85,7 @@ function summarise(clients: number, ours: readonly Round[], peer: readonly Round
     ratio: quantile(ratios, 0.5),
     oursFirstTokenMs: firstToken(ours),
     peerFirstTokenMs: firstToken(peer),
+    oursCpuMs: cpu(ours),
+    peerCpuMs: cpu(peer),
   }
 }
