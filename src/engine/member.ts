@@ -7,7 +7,7 @@ import type { Log } from '../base/log.ts'
 import type { ModelCard } from '../wire/model.ts'
 import type { ModelHeader } from './header-types.ts'
 import { type EngineHost, LocalModel } from './local-model.ts'
-import type { EngineLoad, EngineMemory, EngineSettings, Pooling } from './messages.ts'
+import type { EngineLoad, EngineMemory, EngineSettings, Pooling, SpilledLine } from './messages.ts'
 import type { Plan, PlanWishes } from './plan.ts'
 import { type CorrectionBook, compared, corrected, correctionKey, correctionOf } from './plan-correct.ts'
 import type { Machine } from './plan-machine.ts'
@@ -51,6 +51,8 @@ export interface MemberParts {
   readonly environment: ChildEnvironment
   readonly spare?: SpareEngine | undefined
   readonly spillBytes: () => number
+  /** Bytes of KV that may wait in this process for the next load. */
+  readonly keepBytes: () => number
   /** Somebody waits for it to be loaded. */
   readonly want: (member: Member) => void
   readonly onProgress?: ((model: string, fraction: number) => void) | undefined
@@ -94,6 +96,7 @@ export class Member implements EngineHost, EngineListener {
   loads = 0
   #card: ModelCard | undefined
   #process: EngineProcess | undefined
+  #kept: { readonly plan: Plan; readonly lines: readonly SpilledLine[] } | undefined
   #waiters = new Set<Waiter>()
   #asked = false
   #leases = 0
@@ -135,6 +138,11 @@ export class Member implements EngineHost, EngineListener {
 
   get process(): EngineProcess | undefined {
     return this.#process
+  }
+
+  /** Bytes of KV that wait for the next load. */
+  get keptBytes(): number {
+    return this.#kept?.lines.reduce((sum, { state }) => sum + state.length, 0) ?? 0
   }
 
   /** Requests at work. */
@@ -230,6 +238,7 @@ export class Member implements EngineHost, EngineListener {
       this.fraction = 0
       const outcome = await this.#attempt(plan)
       if (!(outcome instanceof Error)) {
+        this.#recall(plan)
         this.#loadMs = clock.elapsed() - begun
         this.#card = outcome.card
         this.#compare(plan, outcome.memory)
@@ -258,6 +267,7 @@ export class Member implements EngineHost, EngineListener {
     this.#enterState('draining')
     this.#idle = Promise.withResolvers()
     if (this.#leases > 0) await this.#idle.promise
+    await this.#remember()
     await this.#process?.stop()
     this.#process = undefined
     if (!this.#stopped) this.#enterState('unloaded')
@@ -326,6 +336,20 @@ export class Member implements EngineHost, EngineListener {
       wishes: { ...wishes, correction },
       plan: { ...this.parts.plan, memory: corrected(next, correction) },
     }
+  }
+
+  /** Prefixes outlive a swap: their KV waits in this process for the next load. */
+  async #remember(): Promise<void> {
+    const lines = this.#stopped ? [] : await this.#process?.remember(this.parts.keepBytes())
+    this.#kept = lines === undefined || lines.length === 0 ? undefined : { plan: this.plan, lines }
+  }
+
+  /** States fit only a context of the same form. */
+  #recall(plan: Plan): void {
+    const kept = this.#kept
+    this.#kept = undefined
+    if (kept === undefined || formOf(kept.plan) !== formOf(plan)) return
+    this.#process?.send({ type: 'recall', lines: kept.lines })
   }
 
   async #attempt(plan: Plan): Promise<EngineIdentity | Failure> {
@@ -403,6 +427,11 @@ export class Member implements EngineHost, EngineListener {
   #decayedUses(): number {
     return this.#uses * 2 ** ((this.#usesAt - this.parts.clock.elapsed()) / halfLifeMs)
   }
+}
+
+/** What a saved state depends on. */
+function formOf({ streams, contextLength, kvType, layout, fullWindow }: Plan): string {
+  return JSON.stringify([streams, contextLength, kvType, layout, fullWindow])
 }
 
 /** Whether a load failed for want of memory: the library said so, or the system ended the process. */

@@ -51,7 +51,18 @@ export type ToEngine =
   /** The reader is behind: decode nothing more of this request until `resume`. */
   | { readonly type: 'pause'; readonly id: number }
   | { readonly type: 'resume'; readonly id: number }
+  /** Say `remembered` with what the streams know, within `limit` bytes. Nothing is at work. */
+  | { readonly type: 'remember'; readonly limit: number }
+  /** What an earlier child of the same model and plan remembered. */
+  | { readonly type: 'recall'; readonly lines: readonly SpilledLine[] }
   | { readonly type: 'stop' }
+
+/** What a stream held, outside the engine: its tokens and their KV. */
+export interface SpilledLine {
+  readonly scope: string
+  readonly tokens: readonly number[]
+  readonly state: Uint8Array
+}
 
 /** A failure as it crosses: `Failure.toJSON`, read back by `reviveFailure`. */
 export interface EngineFailure {
@@ -105,6 +116,7 @@ export type FromEngine =
   | { readonly type: 'ready'; readonly card: ModelCard; readonly engine: string; readonly memory?: EngineMemory }
   | { readonly type: 'load-failed'; readonly failure: EngineFailure }
   | { readonly type: 'news'; readonly deliveries: readonly Delivery[]; readonly load: EngineLoad }
+  | { readonly type: 'remembered'; readonly lines: readonly SpilledLine[] }
   /** Once a second, so that a child that hangs is noticed. */
   | { readonly type: 'pulse'; readonly load: EngineLoad }
   | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly line: string }

@@ -116,6 +116,9 @@ export interface Pool {
 /** Part of the free memory after the plan that may hold the KV of streams that made room, and its limit. */
 const spillShare = 0.25
 const spillLimit = 2 * 2 ** 30
+/** Part of all memory, out of the tenth that is left free, in which KV waits for its model to be loaded again, and its limit. */
+const keepShare = 0.05
+const keepLimit = 512 * 2 ** 20
 /** How often idle models are looked for. */
 const sweepMs = 1_000
 /** A context shorter than this is not worth having beside others: such a model is loaded alone, when it is called. */
@@ -289,6 +292,7 @@ class EnginePool implements Pool {
       ...{ model, header, wishes, plan, log, clock, environment, spare, onProgress },
       machine: fits ? left : this.#machine,
       spillBytes: () => this.#spillBytes(),
+      keepBytes: () => this.#keepBytes(),
       want: (wanted) => this.#want(wanted),
       loadTimeoutMs: this.#options.loadTimeoutMs ?? usualLoadTimeoutMs,
       corrections: this.#options.corrections,
@@ -311,7 +315,15 @@ class EnginePool implements Pool {
 
   #spillBytes(): number {
     const loaded = this.#all().filter(({ state }) => state !== 'unloaded').length
-    return Math.max(0, Math.min(spillLimit, (this.#free() * spillShare) / Math.max(1, loaded)))
+    // What was remembered of an earlier load must fit again.
+    const least = Math.min(keepLimit, this.memoryBytes * keepShare)
+    return Math.max(least, Math.min(spillLimit, this.#free() * spillShare)) / Math.max(1, loaded)
+  }
+
+  /** What may be kept of a model that goes: a part of all memory, over all models that are not loaded. */
+  #keepBytes(): number {
+    const kept = this.#all().reduce((sum, member) => sum + member.keptBytes, 0)
+    return Math.max(0, Math.min(keepLimit, this.memoryBytes * keepShare) - kept)
   }
 
   #idleMs(member: Member): number {

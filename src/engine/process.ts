@@ -5,7 +5,15 @@ import type { Clock } from '../base/clock.ts'
 import { type Failure, fail, reviveFailure } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { ModelCard } from '../wire/model.ts'
-import type { Delivery, EngineLoad, EngineMemory, EngineSettings, FromEngine, ToEngine } from './messages.ts'
+import type {
+  Delivery,
+  EngineLoad,
+  EngineMemory,
+  EngineSettings,
+  FromEngine,
+  SpilledLine,
+  ToEngine,
+} from './messages.ts'
 import { type ChildEnvironment, forkEngine, type SpareEngine } from './spare.ts'
 
 /** A child that says nothing for this long hangs: its event loop is free even while it decodes. */
@@ -16,6 +24,8 @@ const longestDelayMs = 30_000
 const healthyMs = 60_000
 /** After `stop`, a child may finish its step for this long. */
 const stopLimitMs = 5_000
+/** Saving a gibibyte of KV takes about a second. */
+const rememberLimitMs = 10_000
 
 /** What the owner of a process is told. */
 export interface EngineListener {
@@ -54,6 +64,7 @@ export class EngineProcess {
   #stopping = false
   #lastSignal: NodeJS.Signals | null = null
   readonly #purpose: 'load' | 'describe'
+  #remembered = Promise.withResolvers<readonly SpilledLine[]>()
   #watch: NodeJS.Timeout | undefined
   #retry: NodeJS.Timeout | undefined
 
@@ -109,6 +120,17 @@ export class EngineProcess {
     if (this.#child?.connected) this.#child.send(message, () => {})
   }
 
+  /** What the child's streams know, within `limit` bytes; nothing where it does not say so in time. Nothing may be at work. */
+  async remember(limit: number): Promise<readonly SpilledLine[]> {
+    if (this.#child?.connected !== true || limit <= 0) return []
+    this.#remembered = Promise.withResolvers()
+    const timer = setTimeout(() => this.#remembered.resolve([]), rememberLimitMs)
+    this.send({ type: 'remember', limit })
+    const lines = await this.#remembered.promise
+    clearTimeout(timer)
+    return lines
+  }
+
   /** Ends the child and does not start it again. Resolves when it is gone. */
   async stop(): Promise<void> {
     this.#stopping = true
@@ -156,6 +178,7 @@ export class EngineProcess {
     else if (message.type === 'pulse') this.#listener.pulse(message.load)
     else if (message.type === 'loading') this.#listener.loading?.(message.fraction)
     else if (message.type === 'log') this.#log[message.level]({ engine: message.line }, 'engine')
+    else if (message.type === 'remembered') this.#remembered.resolve(message.lines)
     else if (message.type === 'load-failed') this.#failure = reviveFailure(message.failure)
     else this.#ready.resolve({ card: message.card, engine: message.engine, memory: message.memory })
   }
@@ -172,6 +195,7 @@ export class EngineProcess {
     this.#lastSignal = signal
     const lived = this.#clock.elapsed() - this.#startedAt
     const failure = this.#failure ?? fail('engine_failed', { model: this.#settings.name })
+    this.#remembered.resolve([])
     this.#ready.reject(failure)
     this.#ready = Promise.withResolvers()
     this.#ready.promise.catch(() => {})

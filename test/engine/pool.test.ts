@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { type Pool, type PoolModel, type PoolOptions, startPool } from '../../src/engine/pool.ts'
 import type { Model } from '../../src/wire/model.ts'
-import { complete, completionCall, never, reasonOf, textOf } from '../conformance/calls.ts'
+import { complete, completionCall, never, reasonOf, textOf, usageOf } from '../conformance/calls.ts'
 import { silentLog } from '../support/engine.ts'
 import { tinyLlama } from '../support/gguf-models.ts'
 import { byteVocabulary } from '../support/gguf-vocabulary.ts'
@@ -137,6 +137,26 @@ describe('making room', () => {
     assert.equal((await swapped).length > 0, true)
     assert.equal((await late).length > 0, true)
     assert.ok(stateOf(running, 'one').loads >= 1)
+  })
+
+  test('prefixes outlive a swap: what was read before is not read again, and the answer is the same', async () => {
+    const running = await start(2)
+    const text = 'The keeper wrote down the wind and the height of the water, every evening at six. '.repeat(3)
+    const ask = () => complete(modelOf(running, 'one'), completionCall(text, { sampling: sampling(8) }))
+    const first = await ask()
+    assert.equal(usageOf(first).cachedTokens, 0)
+    await answer(modelOf(running, 'two'))
+    assert.deepEqual(states(running), ['unloaded', 'ready'])
+    const again = await ask()
+    assert.equal(stateOf(running, 'one').loads, 2)
+    assert.equal(usageOf(again).cachedTokens, usageOf(again).promptTokens - 1)
+    assert.equal(textOf(again), textOf(first))
+    // Another workspace knows nothing of it.
+    const stranger = await complete(modelOf(running, 'one'), {
+      ...completionCall(text, { sampling: sampling(8) }),
+      context: { ...completionCall('').context, cacheScope: 'another' },
+    })
+    assert.equal(usageOf(stranger).cachedTokens, 0)
   })
 
   test('a pinned model stays, and a call that cannot be served says why at once', async () => {

@@ -90,6 +90,10 @@ function receive(message: ToEngine): void {
     process.exit(0)
   } else if (message.type === 'request') {
     requests?.start(message.id, message.request)
+  } else if (message.type === 'remember') {
+    send({ type: 'remembered', lines: requests?.remember(message.limit) ?? [] })
+  } else if (message.type === 'recall') {
+    requests?.recall(message.lines)
   } else if (message.type === 'cancel') {
     requests?.cancel(message.id)
   } else {

@@ -3,7 +3,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import type { TokenizerInfo } from '../../wire/model.ts'
-import type { EngineLoad, EngineRequest } from '../messages.ts'
+import type { EngineLoad, EngineRequest, SpilledLine } from '../messages.ts'
 import type { Engine } from './engine.ts'
 import { Generation, type GenerationHost } from './generate.ts'
 import type { Outbox } from './outbox.ts'
@@ -81,6 +81,16 @@ export class Requests {
   setPaused(id: number, paused: boolean): void {
     this.#scheduler.setPaused(id, paused)
     this.wake()
+  }
+
+  /** What the streams know, for the process that loads this model next. */
+  remember(limit: number): readonly SpilledLine[] {
+    return this.#scheduler.open === 0 ? this.#scheduler.streams.remember(limit) : []
+  }
+
+  /** Takes what an earlier process remembered. */
+  recall(lines: readonly SpilledLine[]): void {
+    this.#scheduler.streams.recall(lines)
   }
 
   /** Lets the loop look again. */

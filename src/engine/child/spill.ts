@@ -1,11 +1,8 @@
 // Keeps the KV of streams that had to make room, in host memory up to a limit, the least recently used forgotten first. Knows bytes, not tokens.
 
-/** A stream's state outside the engine. */
-export interface SpilledLine {
-  readonly scope: string
-  readonly tokens: readonly number[]
-  readonly state: Buffer
-}
+import type { SpilledLine } from '../messages.ts'
+
+export type { SpilledLine } from '../messages.ts'
 
 /** States by line, in the order of use. */
 export class SpillStore {
@@ -23,6 +20,11 @@ export class SpillStore {
   /** Bytes held now. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** All lines, the least recently used first. */
+  get lines(): readonly SpilledLine[] {
+    return [...this.#lines]
   }
 
   /** Whether a state of so many bytes could be kept at all. */

@@ -148,6 +148,33 @@ export class Streams {
     this.#locked.clear()
   }
 
+  /**
+   * What the streams know, the last used first, within `limit` bytes: for the process that loads this model next. Nobody may be at work,
+   * and a queued copy must have run.
+   */
+  remember(limit: number): readonly SpilledLine[] {
+    const lines: SpilledLine[] = []
+    let bytes = 0
+    const keep = (line: SpilledLine) => {
+      if (line.state.length === 0 || bytes + line.state.length > limit) return
+      bytes += line.state.length
+      lines.push(line)
+    }
+    const worth = (stream: Stream) =>
+      stream.tokens.length >= leastSpill && !this.#locked.has(stream) && !this.#tree.covered(stream)
+    for (const stream of this.#streams.filter(worth).toSorted((one, other) => other.usedAt - one.usedAt)) {
+      if (stream.tokens.length * this.#bytesPerToken > limit - bytes) continue
+      keep({ scope: stream.scope, tokens: stream.tokens.slice(), state: this.#context.saveState(stream.id) })
+    }
+    for (const line of this.#spill.lines.toReversed()) keep(line)
+    return lines
+  }
+
+  /** Takes what an earlier process of the same model and context remembered; the last one is forgotten first. */
+  recall(lines: readonly SpilledLine[]): void {
+    for (const line of lines.toReversed()) if (this.#spill.fits(line.state.length)) this.#addLine(line)
+  }
+
   #settle(stream: Stream, scope: string, tokens: readonly number[]): void {
     this.#tree.remove(stream)
     this.#tree.add(stream, scope)
@@ -285,7 +312,10 @@ export class Streams {
     this.#moveMs = this.#moveMs * 0.7 + ((this.#clock.elapsed() - begun) / state.length) * 0.3
     this.#bytesPerToken = state.length / length
     if (!this.#spill.fits(state.length)) return
-    const line: SpilledLine = { scope: stream.scope, tokens: stream.tokens.slice(), state }
+    this.#addLine({ scope: stream.scope, tokens: stream.tokens.slice(), state })
+  }
+
+  #addLine(line: SpilledLine): void {
     this.#tree.add(line, line.scope)
     this.#tree.extend(line, line.tokens)
     this.#spill.put(line)
