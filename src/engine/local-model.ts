@@ -1,5 +1,6 @@
 // A model whose engine process runs on this machine: keeps the Model contract over messages. Knows neither HTTP nor the engine's library.
 
+import type { Clock } from '../base/clock.ts'
 import { type Failure, fail, reviveFailure } from '../base/errors.ts'
 import type {
   ChatCall,
@@ -27,6 +28,9 @@ export interface EngineHost {
   readonly card: ModelCard
   /** Parallel sequences, loaded or not. */
   readonly streams: number
+  /** How far loading is, 0–1; undefined while it runs. */
+  readonly loadingFraction: number | undefined
+  readonly clock: Clock
   /** Waits until the engine runs. Each call that resolves is followed by one `leave`; until then the process stays. */
   enter(signal?: AbortSignal): Promise<EngineProcess>
   leave(): void
@@ -45,6 +49,8 @@ interface Pending {
   fail(error: unknown): void
   /** Id in the living child; undefined while it waits for one. */
   id: number | undefined
+  /** Milliseconds that it waited for the engine to be loaded. */
+  waitedMs: number
   /** Something reached the reader, so it cannot be started over. */
   begun: boolean
   over: boolean
@@ -70,9 +76,9 @@ export class LocalModel implements Model {
 
   /** `running` is what the engine holds plus what it was sent and has not answered yet, so that admission never counts a stream twice as free. */
   load(): ModelLoad {
-    const { streams } = this.#host
+    const { streams, loadingFraction: loading } = this.#host
     const running = Math.min(streams, Math.max(this.#load.running, this.#sequences()))
-    return { streams, running, kvUse: this.#load.kvUse }
+    return { streams, running, kvUse: this.#load.kvUse, ...(loading !== undefined && { loading }) }
   }
 
   /** The engine's own counts, for `/metrics`. */
@@ -176,6 +182,7 @@ export class LocalModel implements Model {
       process: undefined,
       events,
       fail: (error) => events.end(error),
+      waitedMs: 0,
       id: undefined,
       begun: false,
       over: false,
@@ -189,7 +196,7 @@ export class LocalModel implements Model {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     const pending: Pending = {
       ...{ request, ...leaving(signal), process: undefined, resolve, fail: reject },
-      ...{ id: undefined, begun: false, over: false, attempts: 0 },
+      ...{ waitedMs: 0, id: undefined, begun: false, over: false, attempts: 0 },
     }
     const abort = () => {
       reject(signal.reason)
@@ -202,9 +209,11 @@ export class LocalModel implements Model {
 
   /** Sends at once to a living child, else as soon as there is one. */
   #send(pending: Pending): void {
+    const since = this.#host.clock.elapsed()
     this.#process(pending).then(
       (process) => {
         pending.process = process
+        pending.waitedMs += this.#host.clock.elapsed() - since
         if (pending.over) return this.#release(pending)
         this.#lastId += 1
         pending.id = this.#lastId
@@ -228,6 +237,12 @@ export class LocalModel implements Model {
     return process
   }
 
+  /** The engine counts from when it was sent the request: what a load took is waiting, too. */
+  #withWait(events: readonly ModelEvent[], { waitedMs }: Pending): readonly ModelEvent[] {
+    if (waitedMs < 1) return events
+    return events.map((event) => (event.type === 'started' ? { ...event, queueMs: event.queueMs + waitedMs } : event))
+  }
+
   #release(pending: Pending): void {
     if (pending.process !== undefined) this.#host.leave()
     pending.process = undefined
@@ -244,8 +259,8 @@ export class LocalModel implements Model {
   #deliver(pending: Pending, { id, events, result, failure, closed }: Delivery): void {
     if (!pending.over) {
       if (events !== undefined && events.length > 0) {
+        pending.events?.push(pending.begun ? events : this.#withWait(events, pending))
         pending.begun = true
-        pending.events?.push(events)
       }
       if (failure !== undefined) pending.fail(reviveFailure(failure))
       else if (result !== undefined) pending.resolve?.(result)

@@ -131,6 +131,14 @@ export class Member implements EngineHost, EngineListener {
     return this.plan.streams
   }
 
+  get loadingFraction(): number | undefined {
+    return this.state === 'ready' ? undefined : this.fraction
+  }
+
+  get clock(): Clock {
+    return this.parts.clock
+  }
+
   /** Bytes that it takes, or would take. */
   get bytes(): number {
     return this.plan.memory.total
@@ -416,6 +424,7 @@ export class Member implements EngineHost, EngineListener {
 
   #enterState(state: MemberState): void {
     this.state = state
+    if (state !== 'loading') this.fraction = 0
     this.#stateSince = this.parts.clock.elapsed()
   }
 

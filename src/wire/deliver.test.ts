@@ -9,11 +9,14 @@ import type { Exchange, Server } from './exchange.ts'
 import type { ModelEvent } from './model.ts'
 import { doneFrame, frame } from './sse.ts'
 
-const hasty: Pace = { commitStreamAfter: 10, commitWholeAfter: 10, paddingInterval: 10 }
+const hasty: Pace = { commitStreamAfter: 10, commitWholeAfter: 10, paddingInterval: 10, waitingInterval: 10 }
 const started: ModelEvent = { type: 'started', promptTokens: 1, cachedTokens: 0, queueMs: 0, ranOn: 'm@test' }
 
 /** A server whose one route answers from events that come when `open` is called. */
-async function slowServer(events: (open: Promise<void>) => AsyncIterable<ModelEvent>) {
+async function slowServer(
+  events: (open: Promise<void>) => AsyncIterable<ModelEvent>,
+  loading: () => number | undefined = () => undefined,
+) {
   const gate = Promise.withResolvers<void>()
   const server = fastify() as unknown as Server
   const exchange = {
@@ -43,6 +46,7 @@ async function slowServer(events: (open: Promise<void>) => AsyncIterable<ModelEv
         reply,
         ignored: [],
         events: events(gate.promise),
+        loading,
         async *frames(source) {
           for await (const event of source) yield frame(event.type)
           yield doneFrame
@@ -104,6 +108,27 @@ test('a stream whose model waits long has its headers, then comments, then its e
     if (text.includes(': ping')) server.open()
   }
   assert.match(text, /^(: ping\n\n)+data: "started"\n\ndata: \[DONE\]\n\n$/)
+  await server.stop()
+})
+
+test('a stream whose model is being loaded is told how far it is', async () => {
+  let fraction = 0.4
+  const server = await slowServer(
+    async function* (open) {
+      await open
+      yield started
+    },
+    () => fraction,
+  )
+  const response = await fetch(`${server.url}/stream`)
+  let text = ''
+  const decoder = new TextDecoder()
+  for await (const piece of response.body ?? []) {
+    text += decoder.decode(piece as Uint8Array)
+    fraction = 0.9
+    if (text.includes('90 %')) server.open()
+  }
+  assert.match(text, /^(: loading the model, (40|90) %\n\n)+data: "started"\n\ndata: \[DONE\]\n\n$/)
   await server.stop()
 })
 

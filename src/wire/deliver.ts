@@ -17,9 +17,12 @@ export interface Pace {
   readonly commitWholeAfter: number
   /** Between two spaces of an answer in one piece. */
   readonly paddingInterval: number
+  /** Between two comments of a stream whose model has not started; five seconds without it. */
+  readonly waitingInterval?: number
 }
 
 const usualPace: Pace = { commitStreamAfter: 20_000, commitWholeAfter: 60_000, paddingInterval: 15_000 }
+const usualWaitingInterval = 5_000
 
 /** What both forms of an answer need. A door of several calls marks its events, hence the parameter. */
 interface Delivery<Event extends ModelEvent> {
@@ -27,6 +30,8 @@ interface Delivery<Event extends ModelEvent> {
   readonly reply: FastifyReply
   /** From a Model of the registry. */
   readonly events: AsyncIterable<Event>
+  /** How far the loading of the model is, 0–1, while it is not loaded: told to a stream's client as a comment. */
+  readonly loading?: () => number | undefined
   /** Request fields that had no effect, for `galerne-ignored-fields`. */
   readonly ignored: readonly string[]
 }
@@ -61,8 +66,12 @@ export async function deliverStream<Event extends ModelEvent>(
   async function* frames() {
     try {
       // The head goes out with the first byte: a client that waits in line gets both now.
-      if (begun === undefined) yield comment
-      yield* delivery.frames(resume(begun ?? first, watched.events))
+      let ahead = begun
+      while (ahead === undefined) {
+        yield waitingComment(delivery.loading?.())
+        ahead = await withinTime(first, pace.waitingInterval ?? usualWaitingInterval)
+      }
+      yield* delivery.frames(resume(ahead, watched.events))
     } catch (error) {
       const failure = toFailure(error, request.id)
       logLate(request, failure)
@@ -74,6 +83,10 @@ export async function deliverStream<Event extends ModelEvent>(
   // nginx would collect the stream into blocks.
   reply.header('x-accel-buffering', 'no')
   return reply.send(eventStream(frames(), { keepAlive: request.exchange.keepAlive }))
+}
+
+function waitingComment(loading: number | undefined): string {
+  return loading === undefined ? comment : `: loading the model, ${Math.floor(loading * 100)} %\n\n`
 }
 
 /** Sends an answer in one piece; one that takes long begins with white space, which every JSON reader skips. */

@@ -291,6 +291,8 @@ export interface ModelLoad {
   readonly running: number
   /** Fraction of KV cells in use, 0–1. */
   readonly kvUse: number
+  /** How far its loading is, 0–1; absent while it is loaded. A call to it waits for that. */
+  readonly loading?: number
 }
 
 /** A model to call. Cancelling the signal (or leaving the iteration) ends the work within one step. */

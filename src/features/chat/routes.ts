@@ -60,6 +60,7 @@ export function registerChat(server: Server, { registry, fillPrompt }: ChatParts
           reply,
           ignored,
           events,
+          loading: () => model.load().loading,
           frames: (source) => chunkFrames(source, answer),
           failureFrames: (failure) => failureFrames(failure, answer),
         })

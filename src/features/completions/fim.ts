@@ -40,7 +40,7 @@ export function registerFim(server: Server, { registry }: { readonly registry: R
         legacyCall: false,
       }
       const events = model.complete({ ...call, context: callContext(request) }, exchange.signal)
-      const delivery = { request, reply, ignored, events }
+      const delivery = { request, reply, ignored, events, loading: () => model.load().loading }
       if (body.stream === true) {
         return deliverStream({
           ...delivery,

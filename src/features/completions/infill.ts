@@ -33,7 +33,7 @@ export function registerInfill(server: Server, { registry }: { readonly registry
         returnTokens: body.return_tokens === true,
         ...(fields !== undefined && { fields }),
       }
-      const delivery = { request, reply, ignored, events }
+      const delivery = { request, reply, ignored, events, loading: () => model.load().loading }
       if (body.stream === true) {
         const frames = (source: AsyncIterable<ModelEvent>) => infillFrames(source, answer)
         return deliverStream({ ...delivery, frames, failureFrames: infillFailureFrames })

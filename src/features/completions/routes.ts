@@ -42,7 +42,7 @@ export function registerCompletions(server: Server, { registry }: { readonly reg
       }
       const starts = calls.map((call) => (signal: AbortSignal) => model.complete({ ...call, context }, signal))
       const events = mergeCalls(starts, model.load().streams, exchange.signal)
-      const delivery = { request, reply, ignored, events }
+      const delivery = { request, reply, ignored, events, loading: () => model.load().loading }
       if (body.stream === true) {
         return deliverStream({
           ...delivery,

@@ -35,7 +35,7 @@ export function registerResponses(server: Server, { registry }: { readonly regis
       const events = renamed(model.chat({ ...call, context: callContext(request) }, exchange.signal), rename)
       const seconds = (): number => Math.floor(exchange.clock.now() / 1000)
       const encoder = new ResponseEncoder(settings, seconds())
-      const delivery = { request, reply, ignored, events }
+      const delivery = { request, reply, ignored, events, loading: () => model.load().loading }
       if (body.stream === true) {
         return deliverStream({
           ...delivery,
