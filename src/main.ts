@@ -13,6 +13,7 @@ import { version } from './base/version.ts'
 import { connect } from './database/connect.ts'
 import { createNotices } from './database/notices.ts'
 import { openReader } from './database/reader.ts'
+import { hasGraphicsPackage, readDevices } from './engine/devices.ts'
 import { type Pool, startPool } from './engine/pool.ts'
 import type { SpareEngine } from './engine/spare.ts'
 import { createActs } from './features/audit/acts.ts'
@@ -204,6 +205,7 @@ async function startEngine(config: Config, pulling: PullOptions, options: StartO
     environment: childEnvironment(compileCacheVariable()),
     spare: options.spare,
     corrections: openCorrections(config.home, options.log),
+    devices: hasGraphicsPackage() ? await readDevices(childEnvironment()).catch(() => []) : [],
   })
 }
 

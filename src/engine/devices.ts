@@ -17,6 +17,22 @@ export interface EngineDevice {
 
 const run = promisify(execFile)
 
+/** Whether an engine package for GPUs is installed: only then is it worth asking. On a Mac with Apple's chips the usual one is for Metal. */
+export function hasGraphicsPackage(platform: NodeJS.Platform = process.platform, architecture = process.arch): boolean {
+  if (platform === 'darwin') return architecture === 'arm64'
+  const stem = `@node-llama-cpp/${platform === 'win32' ? 'win' : platform}-${architecture}`
+  return ['cuda', 'vulkan'].some((variant) => isInstalled(`${stem}-${variant}`))
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    import.meta.resolve(name)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Asks the library in a process of its own. Rejects where that does not load. */
 export async function readDevices(environment: Readonly<Record<string, string>>): Promise<readonly EngineDevice[]> {
   const script = new URL(`./child/list-devices${extname(import.meta.url)}`, import.meta.url)

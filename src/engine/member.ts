@@ -10,6 +10,8 @@ import { type EngineHost, LocalModel } from './local-model.ts'
 import type { EngineLoad, EngineMemory, EngineSettings, Pooling, SpilledLine } from './messages.ts'
 import type { Plan, PlanWishes } from './plan.ts'
 import { type CorrectionBook, compared, corrected, correctionKey, correctionOf } from './plan-correct.ts'
+import { type Offload, offloadOf } from './plan-devices.ts'
+import { type Device, placeOn } from './plan-fit.ts'
 import type { Machine } from './plan-machine.ts'
 import { memoryNeed } from './plan-memory.ts'
 import { shapeOf } from './plan-shape.ts'
@@ -60,6 +62,8 @@ export interface MemberParts {
   readonly loadTimeoutMs: number
   /** Keeps what loads teach of the model's memory. */
   readonly corrections?: CorrectionBook | undefined
+  /** GPUs and main memory; empty where there is no GPU. */
+  readonly devices: readonly Device[]
 }
 
 interface Waiter {
@@ -371,8 +375,11 @@ export class Member implements EngineHost, EngineListener {
   }
 
   #startProcess(plan: Plan, purpose: 'load' | 'describe'): EngineProcess {
-    const { model, log, clock, environment, spare, spillBytes } = this.parts
-    const settings = settingsOf(model, plan, purpose === 'load' ? spillBytes() : 0)
+    const { model, header, devices, log, clock, environment, spare, spillBytes } = this.parts
+    const offload = devices.length === 0 ? undefined : offloadFor(header, devices, plan)
+    const settings = { ...settingsOf(model, plan, purpose === 'load' ? spillBytes() : 0), ...(offload && { offload }) }
+    if (offload !== undefined && purpose === 'load')
+      log.info({ model: this.name, ...offload }, 'layers on GPUs, as planned')
     this.#process = new EngineProcess({ settings, listener: this, log, clock, environment, spare, purpose })
     return this.#process
   }
@@ -450,6 +457,12 @@ function ranOut(failure: Failure, signal: NodeJS.Signals | null | undefined): bo
 
 function reasonOf(failure: Failure): string {
   return String(failure.fields['reason'] ?? failure.message).replace(/\.$/, '')
+}
+
+/** As many layers as fit on the GPUs beside the planned streams. */
+function offloadFor(header: ModelHeader, devices: readonly Device[], plan: Plan): Offload {
+  const { streams: users, contextLength, kvType } = plan
+  return offloadOf(placeOn(header, devices, { users, contextLength, kvType }))
 }
 
 function settingsOf(model: PoolModel, plan: Plan, spillBytes: number): EngineSettings {

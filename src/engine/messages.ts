@@ -11,6 +11,7 @@ import type {
   TokenizeInput,
 } from '../wire/model.ts'
 import type { ContextOptions } from './child/context-options.ts'
+import type { Offload } from './plan-devices.ts'
 
 /** How token vectors become one embedding; `rank`: the model has a classifier head that scores a pair of texts. */
 export type Pooling = 'none' | 'mean' | 'cls' | 'last' | 'rank'
@@ -27,6 +28,8 @@ export interface EngineSettings {
   readonly context: Omit<ContextOptions, 'pooling' | 'embeddings'>
   /** Absent: what the file says. */
   readonly pooling?: Pooling
+  /** Which layers lie on GPUs; absent: as many as there are, as the library does it. */
+  readonly offload?: Offload
   /** Host memory for the KV of streams that had to make room, bytes. */
   readonly spillBytes: number
 }

@@ -8,7 +8,7 @@ import { childEnvironment } from '../base/config.ts'
 import { catalogueModels } from '../features/models/catalogue.ts'
 import { type EngineDevice, readDevices } from './devices.ts'
 import { offloadOf, planDevices } from './plan-devices.ts'
-import { fit } from './plan-fit.ts'
+import { fit, placeOn } from './plan-fit.ts'
 import { headerFrom } from './plan-header.ts'
 
 const mebibyte = 2 ** 20
@@ -41,6 +41,16 @@ function header(name: string, quantisation = 'Q4_K_M') {
 const wishes = { contextLength: 8192, users: 1, kvType: 'f16' } as const
 
 describe('recorded machines', () => {
+  it('a load puts as many layers on the GPU as fit beside its streams', () => {
+    const devices = machine('NVIDIA')
+    const [few, many] = [1, 16].map((users) => {
+      const placed = placeOn(header('mistral-7b-instruct-v0.3'), devices, { ...wishes, users })
+      assert.ok(placed.every(({ fits }) => fits))
+      return offloadOf(placed).gpuLayers
+    })
+    assert.ok(few !== undefined && many !== undefined && few > many && many > 0, `${few} and ${many}`)
+  })
+
   it('an M4 Max holds Mistral Large whole, and its memory is counted once', () => {
     const devices = machine('Apple M4')
     assert.deepEqual(
@@ -52,14 +62,14 @@ describe('recorded machines', () => {
     )
     const answer = fit(header('mistral-large-instruct-2407'), devices, wishes)
     assert.equal(answer.verdict, 'fits')
-    assert.deepEqual(offloadOf(answer), { gpuLayers: 89, split: [89] })
+    assert.deepEqual(offloadOf(answer.devices), { gpuLayers: 89, split: [89] })
   })
 
   it('an RTX 2060 with 5 GB free takes a part of NeMo, and all of it but not with 8,192 tokens where it is Ministral 3B', () => {
     const devices = machine('NVIDIA')
     const nemo = fit(header('mistral-nemo-instruct-2407'), devices, wishes)
     assert.equal(nemo.verdict, 'fits-with-layers-on-cpu')
-    const { gpuLayers, split } = offloadOf(nemo)
+    const { gpuLayers, split } = offloadOf(nemo.devices)
     assert.equal(gpuLayers, 40 - nemo.layersOnCpu + 1)
     assert.deepEqual(split, [gpuLayers])
     const [card] = nemo.devices
@@ -72,7 +82,7 @@ describe('recorded machines', () => {
     const total = devices.reduce((sum, { availableBytes }) => sum + availableBytes, 0)
     assert.equal(total, 196_608 * mebibyte)
     const answer = fit(header('mixtral-8x22b-instruct-v0.1', 'Q8_0'), devices, wishes)
-    const { gpuLayers, split } = offloadOf(answer)
+    const { gpuLayers, split } = offloadOf(answer.devices)
     assert.equal(
       split.reduce((sum, one) => sum + one, 0),
       gpuLayers,
@@ -85,7 +95,7 @@ test('a machine without a GPU plans with main memory alone, and offloads nothing
   const devices = planDevices([{ name: 'CPU', description: '', kind: 'cpu', freeBytes: 1, totalBytes: 1 }], 2 ** 35)
   assert.deepEqual(devices, [{ name: 'processor', kind: 'cpu', availableBytes: 2 ** 35 }])
   const answer = fit(header('mistral-7b-instruct-v0.3'), devices, wishes)
-  assert.deepEqual(offloadOf(answer), { gpuLayers: 0, split: [] })
+  assert.deepEqual(offloadOf(answer.devices), { gpuLayers: 0, split: [] })
 })
 
 test('an integrated GPU is used alone and not beside a real one', () => {

@@ -1,7 +1,7 @@
 // Which memory a plan may use, from the engine's list of devices, and what the engine must be told to use it so. Pure.
 
 import type { EngineDevice } from './devices.ts'
-import type { Device, Fit } from './plan-fit.ts'
+import type { Device, PlacedDevice } from './plan-fit.ts'
 
 /** GPUs in the library's order, then main memory. What computes in main memory takes its part of that and is not counted twice. */
 export function planDevices(devices: readonly EngineDevice[], mainBytes: number): readonly Device[] {
@@ -32,7 +32,7 @@ export interface Offload {
 }
 
 /** What to tell the engine so that layers lie as they were planned. */
-export function offloadOf({ devices }: Fit): Offload {
+export function offloadOf(devices: readonly PlacedDevice[]): Offload {
   const gpus = devices.filter(({ kind }) => kind === 'gpu')
   const layers = gpus.reduce((sum, device) => sum + device.layers, 0)
   if (layers === 0) return { gpuLayers: 0, split: [] }

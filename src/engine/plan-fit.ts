@@ -94,6 +94,15 @@ export function fit(header: ModelHeader, devices: readonly Device[], wishes: Fit
   }
 }
 
+/** As many layers on the GPUs as fit at this context for these users, the rest on the processor. */
+export function placeOn(header: ModelHeader, devices: readonly Device[], wishes: FitWishes): readonly PlacedDevice[] {
+  const shape = shapeOf(header)
+  const layerCount = Number(header.metadata.get(`${header.architecture}.block_count`) ?? 1)
+  const parts = weightParts(header, shape, layerCount)
+  const model: Placing = { shape, parts, layerCount, devices, kvType: wishes.kvType }
+  return place(model, wishes.contextLength, wishes.users, true)
+}
+
 /** The first that is true: all on the best devices; a shorter context there; layers left to the processor; a shorter context with these. */
 function decide(
   model: Placing,

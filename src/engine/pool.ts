@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { Failure, fail } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Model } from '../wire/model.ts'
+import type { EngineDevice } from './devices.ts'
 import { chooseVictims } from './evict.ts'
 import { readHeader } from './header.ts'
 import type { ModelHeader } from './header-types.ts'
@@ -13,6 +14,8 @@ import { Member, type MemberState, type PoolModel } from './member.ts'
 import type { EngineLoad } from './messages.ts'
 import { machineAfter, type Plan, type PlanWishes, planModel } from './plan.ts'
 import { type CorrectionBook, correctionKey } from './plan-correct.ts'
+import { planDevices } from './plan-devices.ts'
+import type { Device } from './plan-fit.ts'
 import { type Machine, readMachine } from './plan-machine.ts'
 import { margin } from './plan-memory.ts'
 import type { ChildEnvironment, SpareEngine } from './spare.ts'
@@ -42,6 +45,8 @@ export interface PoolOptions {
   readonly onProgress?: (model: string, fraction: number) => void
   /** What earlier loads taught of models' memory. */
   readonly corrections?: CorrectionBook | undefined
+  /** What the engine sees on this machine (`readDevices`); without it models are planned for main memory alone. */
+  readonly devices?: readonly EngineDevice[] | undefined
 }
 
 /** Numbers of one model for `/metrics`. */
@@ -296,8 +301,15 @@ class EnginePool implements Pool {
       want: (wanted) => this.#want(wanted),
       loadTimeoutMs: this.#options.loadTimeoutMs ?? usualLoadTimeoutMs,
       corrections: this.#options.corrections,
+      devices: this.#devices(),
     })
     return { member, fits }
+  }
+
+  /** Empty without a GPU: then the library is told nothing. */
+  #devices(): readonly Device[] {
+    const devices = planDevices(this.#options.devices ?? [], this.#machine.availableBytes)
+    return devices.length > 1 ? devices : []
   }
 
   /** Equal parts of what the user gave, the first models one more where it does not come out even. Undefined: the plan's own count. */

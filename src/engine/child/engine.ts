@@ -46,7 +46,7 @@ export async function startEngine(
   settings: EngineSettings,
   progress: (fraction: number) => void,
 ): Promise<Engine> {
-  const model = await loadModel(llama, settings.path, { progress })
+  const model = await loadModel(llama, settings.path, { progress, offload: settings.offload })
   const pooling = settings.pooling ?? poolingOf(model) ?? 'none'
   const context = new Context(llama, model, contextOptions(settings, pooling))
   const { vocabulary } = model

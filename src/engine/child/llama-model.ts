@@ -15,8 +15,8 @@ export interface LoadOptions {
   readonly signal?: AbortSignal
   /** Read every tensor and look for impossible values, which would load and give NaN. On by default: it takes about 0.3 ms a MB. */
   readonly checkTensors?: boolean
-  /** Layers to put on a GPU; absent: as many as there are. */
-  readonly gpuLayers?: number
+  /** Layers to put on GPUs, the last ones first, and the share of each GPU; absent: as many as there are. */
+  readonly offload?: { readonly gpuLayers: number; readonly split: readonly number[] } | undefined
   /** Metadata and vocabulary without the weights. */
   readonly vocabularyOnly?: boolean
 }
@@ -72,6 +72,8 @@ export async function loadModel(llama: Llama, path: string, options: LoadOptions
     options.progress?.(fraction)
     return options.signal?.aborted !== true
   }, koffi.pointer(progressPrototype))
+  const { offload } = options
+  const shares = offload === undefined ? null : tensorSplit(offload.split)
   llama.library.listeners.add(listen)
   try {
     const params: StructValue = {
@@ -79,7 +81,7 @@ export async function loadModel(llama: Llama, path: string, options: LoadOptions
       progress_callback: progress,
       check_tensors: options.checkTensors ?? true,
       vocab_only: options.vocabularyOnly ?? false,
-      ...(options.gpuLayers === undefined ? {} : { n_gpu_layers: options.gpuLayers }),
+      ...(offload === undefined ? {} : { n_gpu_layers: offload.gpuLayers, tensor_split: shares }),
     }
     const pointer = await promisify(llama.modelLoad.async)(path, params)
     if (pointer === null) {
@@ -90,7 +92,19 @@ export async function loadModel(llama: Llama, path: string, options: LoadOptions
   } finally {
     llama.library.listeners.delete(listen)
     koffi.unregister(progress)
+    if (shares !== null) koffi.free(shares)
   }
+}
+
+/** More entries than the library has devices (llama_max_devices): it reads one for each. */
+const splitEntries = 128
+
+/** The shares in native memory, zero behind the last one. */
+function tensorSplit(split: readonly number[]): Pointer | null {
+  if (split.length < 2) return null
+  const memory = koffi.alloc('float', splitEntries) as Pointer
+  new Float32Array(koffi.view(memory, splitEntries * 4)).fill(0).set(split)
+  return memory
 }
 
 /** The library names the cause in its first error line; later lines only say that loading failed. */
