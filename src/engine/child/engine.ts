@@ -1,5 +1,6 @@
 // Loads one model and everything that belongs to it: context, vocabulary, format, grammars, model card. Knows no request.
 
+import { setImmediate } from 'node:timers/promises'
 import { detectFormat } from '../../formats/detect.ts'
 import { fillInTheMiddle } from '../../formats/fill-in-the-middle.ts'
 import type { ChatFormat, FillInTheMiddle } from '../../formats/format.ts'
@@ -8,7 +9,7 @@ import type { EngineSettings, Pooling } from '../messages.ts'
 import { Context } from './context.ts'
 import type { ContextOptions } from './context-options.ts'
 import { poolingOf } from './embed.ts'
-import { Guidance } from './guidance.ts'
+import { Guidance, type GuidanceVocabulary } from './guidance.ts'
 import type { Llama } from './llama.ts'
 import { type LoadedModel, loadModel } from './llama-model.ts'
 import { Schemas } from './schema.ts'
@@ -24,7 +25,7 @@ export interface Engine {
   readonly format: ChatFormat
   readonly fillInTheMiddle: FillInTheMiddle | undefined
   /** Made at the first call: packing a vocabulary for it takes 0.1–0.5 s, and a start should not wait for that. */
-  readonly rules: () => Rules
+  readonly rules: () => Promise<Rules>
   /** What the file recommends where a call says nothing. */
   readonly sampling: Sampling
   /** What the settings say, else the file; `none`: the model gives no embeddings. */
@@ -60,8 +61,8 @@ export async function startEngine(
     vocabulary,
     format,
     fillInTheMiddle: family,
-    rules: once(() => {
-      const guidance = Guidance.start(guidanceVocabulary(vocabulary, format))
+    rules: once(async () => {
+      const guidance = Guidance.start(await guidanceVocabulary(vocabulary, format))
       return { guidance, schemas: new Schemas(guidance) }
     }),
     sampling: recommendedSampling(model),
@@ -106,14 +107,20 @@ function contextOptions({ context }: EngineSettings, pooling: Pooling): ContextO
   return { ...context, pooling: 'rank', embeddings: true, outputs: context.batchSize }
 }
 
-function guidanceVocabulary(vocabulary: Vocabulary, format: ChatFormat) {
-  const ids = Array.from({ length: vocabulary.size }, (_, id) => id)
-  const stops = format.stopTokens.map((text) => vocabulary.control(text)).filter((id) => id !== undefined)
-  return {
-    tokens: ids.map((id) => vocabulary.piece(id)),
-    control: new Set(ids.filter((id) => vocabulary.isControl(id))),
-    endOfSequence: [...new Set([...vocabulary.endTokens, ...stops])],
+/** Tokens read between two looks at whoever else waits. */
+const slice = 1024
+
+async function guidanceVocabulary(vocabulary: Vocabulary, format: ChatFormat): Promise<GuidanceVocabulary> {
+  const tokens: Uint8Array[] = []
+  const control = new Set<number>()
+  for (let id = 0; id < vocabulary.size; id += 1) {
+    // Answers go on meanwhile: reading 262,144 tokens at once would stall them for half a second.
+    if (id % slice === 0) await setImmediate()
+    tokens.push(vocabulary.piece(id))
+    if (vocabulary.isControl(id)) control.add(id)
   }
+  const stops = format.stopTokens.map((text) => vocabulary.control(text)).filter((id) => id !== undefined)
+  return { tokens, control, endOfSequence: [...new Set([...vocabulary.endTokens, ...stops])] }
 }
 
 function cardOf(

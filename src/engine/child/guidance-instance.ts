@@ -18,6 +18,12 @@ export interface PackedVocabulary {
   readonly endOfSequence: readonly number[]
 }
 
+/** All of an instance that has compiled a rule, and where the rule's first matcher lies in it. */
+export interface CompiledImage {
+  readonly image: SharedArrayBuffer
+  readonly handle: number
+}
+
 /** The instance trapped (a panic, a full memory, a stack that ended): nothing in it may be used again. */
 export class GuidanceTrap extends Error {
   override readonly name = 'GuidanceTrap'

@@ -54,8 +54,31 @@ describe('a trap in the module', () => {
         restored.push(fresh)
         return fresh
       },
+      restore: (other) => GuidanceInstance.restore(module, other),
     }
   }
+
+  test('a rule compiled elsewhere is followed from its image, again where that instance dies', () => {
+    const elsewhere = GuidanceInstance.restore(module, image)
+    const { handle } = elsewhere.compile(person)
+    const place = host()
+    const grammar = new Grammar(place, person, [], { image: elsewhere.image(), handle })
+    const control = new Grammar(place, person, []).matcher()
+    const first = grammar.matcher()
+    for (const token of answers.tokenize('{"name":"Ann')) {
+      assert.deepEqual(first.mask().slice(), control.mask().slice())
+      first.accept(token)
+      control.accept(token)
+    }
+    assert.equal(place.restored.length, 1, 'only the control needed the common instance')
+    const second = grammar.matcher()
+    for (const token of answers.tokenize('{"name":"Ann","age":3}')) second.accept(token)
+    assert.equal(second.stopped, true)
+    second.free()
+    grammar.release()
+    assert.deepEqual(first.mask().slice(), control.mask().slice(), 'whoever is at work goes on')
+    assert.equal(grammar.matcher().allows(answers.tokenize('{')[0] ?? -1), true)
+  })
 
   test('kills the instance and no answer: matchers find their places in the next one', () => {
     const place = host()

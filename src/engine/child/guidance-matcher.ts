@@ -3,17 +3,27 @@
 import { fail } from '../../base/errors.ts'
 import {
   acceptingBit,
+  type CompiledImage,
   type GuidanceInstance,
   GuidanceRefusal,
   type GuidanceRule,
   GuidanceTrap,
   stoppedBit,
 } from './guidance-instance.ts'
+import { guidanceLimits } from './guidance-limits.ts'
 
 /** Hands out the living instance: another one after a trap. */
 export interface GuidanceHost {
   readonly maskWords: number
   instance(): GuidanceInstance
+  /** A new instance in the state of an image. */
+  restore(image: SharedArrayBuffer): GuidanceInstance
+}
+
+/** A matcher's place: an instance and a handle of its own there. */
+interface Place {
+  readonly instance: GuidanceInstance
+  readonly handle: number
 }
 
 /** A compiled rule. Stays usable whatever happens to the instance it was compiled in: it is compiled again where needed. */
@@ -22,13 +32,21 @@ export class Grammar {
   readonly warnings: readonly string[]
   readonly #host: GuidanceHost
   readonly #rule: GuidanceRule
+  readonly #made: CompiledImage | undefined
   #instance: GuidanceInstance | undefined
   #root = 0
 
-  constructor(host: GuidanceHost, rule: GuidanceRule, warnings: readonly string[]) {
+  /** `made`: compiled already, in an instance that is to be had by its image alone. */
+  constructor(host: GuidanceHost, rule: GuidanceRule, warnings: readonly string[], made?: CompiledImage) {
     this.#host = host
     this.#rule = rule
+    this.#made = made
     this.warnings = warnings
+  }
+
+  /** Whether it has a memory of its own. */
+  get costly(): boolean {
+    return this.#made !== undefined
   }
 
   /** A matcher at the start of an answer; `free()` it when the answer ends. */
@@ -36,13 +54,30 @@ export class Grammar {
     return new Matcher(this.#host, this)
   }
 
-  /** A handle of its own to the start, in `instance`. Only `Matcher` calls this. */
-  handle(instance: GuidanceInstance): number {
+  /** A place at the start of the rule. Only `Matcher` calls this. */
+  place(): Place {
+    const instance = this.#made === undefined ? this.#compiled() : this.#restored(this.#made)
+    return { instance, handle: instance.clone(this.#root) }
+  }
+
+  #compiled(): GuidanceInstance {
+    const instance = this.#host.instance()
     if (this.#instance !== instance) {
       this.#root = instance.compile(this.#rule).handle
       this.#instance = instance
     }
-    return instance.clone(this.#root)
+    return instance
+  }
+
+  /** Matchers at work keep an instance that grew too large until they are done. */
+  #restored({ image, handle }: CompiledImage): GuidanceInstance {
+    const kept = this.#instance
+    if (kept !== undefined && !kept.dead && kept.memoryBytes <= image.byteLength + guidanceLimits.growthBytes)
+      return kept
+    const instance = this.#host.restore(image)
+    this.#root = handle
+    this.#instance = instance
+    return instance
   }
 
   /** Gives the memory back; the next matcher compiles again. */
@@ -58,7 +93,6 @@ export class Grammar {
  * one answer's bad luck is never another's.
  */
 export class Matcher {
-  readonly #host: GuidanceHost
   readonly #grammar: Grammar
   readonly #tokens: number[] = []
   readonly #mask: Uint32Array
@@ -66,7 +100,6 @@ export class Matcher {
   #handle = 0
 
   constructor(host: GuidanceHost, grammar: Grammar) {
-    this.#host = host
     this.#grammar = grammar
     this.#mask = new Uint32Array(host.maskWords)
   }
@@ -125,8 +158,7 @@ export class Matcher {
 
   #placed(): GuidanceInstance {
     if (this.#instance !== undefined && !this.#instance.dead) return this.#instance
-    const instance = this.#host.instance()
-    const handle = this.#grammar.handle(instance)
+    const { instance, handle } = this.#grammar.place()
     for (const token of this.#tokens) instance.accept(handle, token)
     this.#handle = handle
     this.#instance = instance

@@ -19,14 +19,19 @@ export class GuidanceProbe {
   readonly #worker: LimitedWorker<ProbeAnswer>
   #image: SharedArrayBuffer | undefined
 
-  constructor(vocabulary: PackedVocabulary) {
+  constructor(vocabulary: PackedVocabulary, costlyMs: number) {
     this.#worker = new LimitedWorker({
       script: workerScript(import.meta.url, 'guidance-worker'),
       // Smaller than a main thread's (984 kB), so that what passes here passes there.
       stackMegabytes: 0.75,
       idleMilliseconds: guidanceLimits.idleMs,
       greeting: {
-        message: async (): Promise<ProbeStart> => ({ module: await guidanceModule(), vocabulary, image: this.#image }),
+        message: async (): Promise<ProbeStart> => ({
+          module: await guidanceModule(),
+          vocabulary,
+          image: this.#image,
+          costlyMs,
+        }),
         milliseconds: buildMs,
       },
     })

@@ -58,6 +58,26 @@ describe('Guidance on the vocabulary of SmolLM2', () => {
     matcher.free()
   })
 
+  test('rules that are costly to compile hold the same, more of them than are kept', async () => {
+    const costly = Guidance.start(vocabulary, 0)
+    try {
+      const count = guidanceLimits.costlyGrammars + 2
+      const grammars = await Promise.all(
+        Array.from({ length: count }, (_, index) => costly.compile(json({ type: 'array', items: { const: index } }))),
+      )
+      for (const [index, grammar] of grammars.entries()) {
+        assert.ok(grammar.costly)
+        assert.ok(answers.accepts(grammar, `[${index},${index}]`))
+        assert.ok(!answers.accepts(grammar, `[${index + 1}]`))
+      }
+      const plain = await guidance.compile(json({ type: 'array', items: { const: 1 } }))
+      const [one, other] = [plain.matcher(), grammars[1]?.matcher()]
+      assert.deepEqual(other?.mask().slice(), one.mask().slice())
+    } finally {
+      await costly.stop()
+    }
+  })
+
   test('the mask and the single test agree on every token', async () => {
     const grammar = await guidance.compile(json({ type: 'array', items: { enum: ['é', 'yes', 12.5, null] } }))
     const matcher = grammar.matcher()

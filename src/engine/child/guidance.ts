@@ -48,17 +48,20 @@ export class Guidance {
   readonly #probe: GuidanceProbe
   /** By hash of the rule, least recently used first. */
   readonly #grammars = new Map<string, Promise<Grammar>>()
+  /** Keys of those with a memory of their own, in the same order. */
+  readonly #costly = new Set<string>()
   #module: WebAssembly.Module | undefined
   #image: SharedArrayBuffer | undefined
   #instance: GuidanceInstance | undefined
 
-  private constructor(vocabulary: GuidanceVocabulary) {
+  private constructor(vocabulary: GuidanceVocabulary, costlyMs: number) {
     this.maskWords = Math.ceil(vocabulary.tokens.length / 32)
-    this.#probe = new GuidanceProbe(pack(vocabulary))
+    this.#probe = new GuidanceProbe(pack(vocabulary), costlyMs)
   }
 
-  static start(vocabulary: GuidanceVocabulary): Guidance {
-    return new Guidance(vocabulary)
+  /** `costlyMs`: rules that took so long to compile get a memory of their own. */
+  static start(vocabulary: GuidanceVocabulary, costlyMs: number = guidanceLimits.costlyMs): Guidance {
+    return new Guidance(vocabulary, costlyMs)
   }
 
   /**
@@ -72,7 +75,10 @@ export class Guidance {
     const grammar = kept ?? this.#compile(rule)
     this.#grammars.delete(key)
     this.#grammars.set(key, grammar)
-    grammar.catch(() => undefined)
+    grammar.then(
+      ({ costly }) => costly && this.#grammars.get(key) === grammar && this.#keepCostly(key),
+      () => undefined,
+    )
     this.#forgetOldest()
     return grammar
   }
@@ -100,28 +106,48 @@ export class Guidance {
     this.#module ??= await guidanceModule()
     this.#image ??= await this.#probe.image()
     if (
+      result.made === undefined &&
       this.#instance !== undefined &&
       this.#instance.memoryBytes > this.#image.byteLength + guidanceLimits.growthBytes
     ) {
       // Running matchers keep the old one alive until they are done.
       this.#instance = undefined
     }
-    return new Grammar({ maskWords: this.maskWords, instance: () => this.#living() }, rule, result.warnings)
+    const host = {
+      maskWords: this.maskWords,
+      instance: () => this.#living(),
+      restore: (image: SharedArrayBuffer) => this.#restore(image),
+    }
+    return new Grammar(host, rule, result.warnings, result.made)
+  }
+
+  #keepCostly(key: string): void {
+    this.#costly.delete(key)
+    this.#costly.add(key)
+    for (const oldest of this.#costly) {
+      if (this.#costly.size <= guidanceLimits.costlyGrammars) return
+      this.#forget(oldest)
+    }
   }
 
   #forgetOldest(): void {
     if (this.#grammars.size <= guidanceLimits.cachedGrammars) return
-    const [oldest] = this.#grammars
-    if (oldest === undefined) return
-    this.#grammars.delete(oldest[0])
-    oldest[1].then(
-      (grammar) => grammar.release(),
+    const [oldest] = this.#grammars.keys()
+    if (oldest !== undefined) this.#forget(oldest)
+  }
+
+  #forget(key: string): void {
+    const grammar = this.#grammars.get(key)
+    this.#grammars.delete(key)
+    this.#costly.delete(key)
+    grammar?.then(
+      (forgotten) => forgotten.release(),
       () => undefined,
     )
   }
 
-  #restore(): GuidanceInstance {
-    if (this.#module === undefined || this.#image === undefined) throw new Error('no rule was compiled yet')
-    return GuidanceInstance.restore(this.#module, this.#image)
+  #restore(image = this.#image): GuidanceInstance {
+    if (this.#module === undefined || image === undefined) throw new Error('no rule was compiled yet')
+    return GuidanceInstance.restore(this.#module, image)
   }
 }

@@ -135,7 +135,7 @@ function checkLength({ context }: Engine, param: string, prompt: readonly number
 /** A conversation's grammar comes from the format, which knows how calls are written; the schemas in it are the ones that hold. */
 async function holdChat({ format, rules }: Engine, call: ChatCall): Promise<Held> {
   if (call.output.type === 'text' && (call.tools.length === 0 || call.toolChoice === 'none')) return {}
-  const { guidance, schemas } = rules()
+  const { guidance, schemas } = await rules()
   const callable = call.toolChoice === 'none' ? { ...call, tools: [] } : call
   const held = await holdCall(schemas, callable)
   const text = format.grammar(held.call)
@@ -157,7 +157,7 @@ async function holdChat({ format, rules }: Engine, call: ChatCall): Promise<Held
 
 async function holdText({ rules }: Engine, output: OutputRule): Promise<Held> {
   if (output.type === 'text') return {}
-  const { schemas } = rules()
+  const { schemas } = await rules()
   const schema = output.type === 'json-object' ? { type: 'object' } : output.schema
   const { grammar, validate } = await schemas.hold(schema, 'response_format.json_schema.schema')
   return validate === undefined ? { grammar } : { grammar, validate: ({ text }) => validate(text) }
