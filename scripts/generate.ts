@@ -6,6 +6,7 @@ import { cliPage } from './reference/cli.ts'
 import { configPage } from './reference/config.ts'
 import { errorsPage } from './reference/errors.ts'
 import { modelsPage } from './reference/models.ts'
+import { permissionsPage } from './reference/permissions.ts'
 
 const root = dirname(import.meta.dirname)
 const folder = join(root, 'docs/reference')
@@ -18,6 +19,7 @@ const files: Readonly<Record<string, string>> = {
   'config.md': notice + configPage(),
   'errors.md': notice + errorsPage(),
   'models.md': notice + modelsPage(),
+  'permissions.md': notice + permissionsPage(),
   'openapi.json': api.openapi,
 }
 

@@ -29,6 +29,7 @@ import { Pulls } from './features/models/pull-jobs.ts'
 import type { PullProgress } from './features/models/pull-progress.ts'
 import { createRegistry } from './features/models/registry.ts'
 import { placeOf, pullOptions, servedModels } from './features/models/served.ts'
+import { ownFigures } from './features/organisation/figures.ts'
 import { openCorrections } from './features/plans/corrections.ts'
 import { openPrompts } from './features/prompts/open.ts'
 import { createOidc } from './features/sessions/oidc.ts'
@@ -38,6 +39,7 @@ import { estimatedRecord, knownCosts } from './features/usage/estimated.ts'
 import { openUsage } from './features/usage/open.ts'
 import type { createServer, ServerParts } from './http/server.ts'
 import { createMetrics } from './telemetry/metrics.ts'
+import type { Caller } from './wire/exchange.ts'
 import type { ModelCard } from './wire/model.ts'
 
 /** What a start needs besides the settings. */
@@ -137,6 +139,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       graceMs: config.drainTimeout,
     })
     opened.push(() => batches.stop())
+    const models = (caller: Caller) => registry.list(caller).map(({ name }) => name)
     const server = await http.createServer({
       config,
       registry,
@@ -146,6 +149,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       keys: keyVerifier(database, clock, notices),
       acts: createActs(database, clock, notices),
       ...(oidc !== undefined && { oidc }),
+      figures: ownFigures({ query: reader.query, limits, models, clock }),
       accounting: usage,
       pulls,
       local: { models: local, home: config.home },

@@ -1,12 +1,14 @@
 // Everything an organisation is administered by: keys, workspaces, people, service accounts, the audit log, and who am I. Knows no table.
 import type { Acts } from '../features/audit/acts.ts'
+import { registerAudit } from '../features/audit/routes.ts'
 import { registerAdminKeys } from '../features/keys/mistral-routes.ts'
 import { registerOpenaiKeys } from '../features/keys/openai-routes.ts'
 import { registerKeys } from '../features/keys/routes.ts'
 import { registerInvites } from '../features/members/invite-routes.ts'
 import { registerAdminUsers } from '../features/members/mistral-routes.ts'
 import { registerOpenaiMembers } from '../features/members/openai-routes.ts'
-import { type OwnFigures, registerWhoami } from '../features/organisation/routes.ts'
+import type { OwnFigures } from '../features/organisation/figures.ts'
+import { registerWhoami } from '../features/organisation/routes.ts'
 import { registerServiceAccounts } from '../features/service-accounts/openai-routes.ts'
 import type { HostCheck } from '../features/sessions/hosts.ts'
 import { type OidcRoutes, oidcStart, registerOidc } from '../features/sessions/oidc-routes.ts'
@@ -32,6 +34,7 @@ const noFigures: OwnFigures = { limits: async () => ({}), spend: async () => ({}
 export function registerAdministration(server: Server, parts: Administration): void {
   const { acts, figures = noFigures, checkHost, keys, oidc } = parts
   registerKeys(server, { acts })
+  registerAudit(server, acts)
   registerAdminKeys(server, { acts })
   registerOpenaiKeys(server, { acts })
   registerProjects(server, { acts })

@@ -35,7 +35,7 @@ interface Described {
 }
 
 /** Adds what routes do not say themselves: the error body, events of a stream, no security where none is wanted. */
-function describe({ params, response }: Described, { open, streamed }: FastifyContextConfig) {
+function describe({ params, response }: Described, { open, permission, streamed }: FastifyContextConfig) {
   const answers = { ...(response as Record<string, object> | undefined) }
   if (streamed !== undefined) {
     const content = { 'application/json': { schema: answers['200'] }, 'text/event-stream': { schema: streamed } }
@@ -44,6 +44,7 @@ function describe({ params, response }: Described, { open, streamed }: FastifyCo
   return {
     response: { ...answers, default: { $ref: 'Error#', description: 'An error, in the shapes of both vendors.' } },
     ...(open === true && { security: [] }),
+    ...(permission !== undefined && { 'x-permission': permission }),
     ...(params !== undefined && { params: nameWildcard(params as { properties: Record<string, object> }) }),
   }
 }

@@ -106,7 +106,7 @@ async function call(
     ...(body !== undefined && { body: JSON.stringify(body) }),
   })
   const text = await response.text()
-  const json = (response.headers.get('content-type') ?? '').startsWith('application/json')
+  const json = /^application\/json\b/.test(response.headers.get('content-type') ?? '')
   return {
     status: response.status,
     headers: response.headers,

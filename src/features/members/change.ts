@@ -6,6 +6,7 @@ import { newId } from '../../base/ids.ts'
 import type { Row, Tables } from '../../database/tables.ts'
 import type { Acts } from '../audit/acts.ts'
 import { type Actor, forgetPerson } from '../audit/record.ts'
+import { forgetPerson as forgetUsage } from '../usage/forget.ts'
 import { type Membership, type Person, personById, personOf } from './store.ts'
 
 /** A role in the organisation, and one in a workspace. */
@@ -111,8 +112,8 @@ function memberRow(query: Kysely<Tables>, workspace: string, user: string) {
 }
 
 /**
- * Removes a person and every trace of who they were: their keys stop and lose their names, sessions, roles and invitations go, and the
- * audit log keeps their acts under a pseudonym that leads to nobody. Throws `not_found`.
+ * Removes a person and every trace of who they were: their keys stop and lose their names, sessions, roles, invitations and what was said
+ * in their calls go, and the audit log keeps their acts under a pseudonym that leads to nobody. Throws `not_found`.
  */
 export async function removePerson(acts: Acts, actor: Actor, id: string): Promise<void> {
   // Who removes themselves acts as nobody: the entry must not lead back.
@@ -126,6 +127,7 @@ export async function removePerson(acts: Acts, actor: Actor, id: string): Promis
     await transaction.deleteFrom('sessions').where('user_id', '=', id).execute()
     await transaction.deleteFrom('members').where('user_id', '=', id).execute()
     await transaction.deleteFrom('invites').where('email', '=', person.email).execute()
+    await forgetUsage(transaction, id)
     await transaction.deleteFrom('users').where('id', '=', id).execute()
     note({ action: 'user.deleted', target: { kind: 'person', id: await forgetPerson(transaction, id) } })
   })

@@ -9,16 +9,7 @@ import { may, permissionsOf } from '../../wire/permissions.ts'
 import { type KeyCard, keyById } from '../keys/store.ts'
 import { personById } from '../members/store.ts'
 import { listWorkspaces, organisation, workspaceById } from '../workspaces/store.ts'
-
-/** What other features tell a key's holder, each in the words of the API. */
-export interface OwnFigures {
-  /** The limits that hold for the key. */
-  limits(caller: Caller): Promise<object>
-  /** What it spent, and what is left. */
-  spend(caller: Caller): Promise<object>
-  /** Its last failed calls, the newest first. */
-  lastErrors(caller: Caller): Promise<object[]>
-}
+import type { OwnFigures } from './figures.ts'
 
 const config = { permission: 'self.read' } as const
 const tags = ['identity']

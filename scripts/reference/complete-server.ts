@@ -1,0 +1,89 @@
+// A server with every part that it can have, and no models: its routes and schemas are those of the product. For the reference pages and
+// for the test of who may call what.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '../../src/base/clock.ts'
+import { loadConfig } from '../../src/base/config.ts'
+import { createEgress } from '../../src/base/egress.ts'
+import { createLog } from '../../src/base/log.ts'
+import { version } from '../../src/base/version.ts'
+import { connect, type Database } from '../../src/database/connect.ts'
+import { createNotices } from '../../src/database/notices.ts'
+import { openReader } from '../../src/database/reader.ts'
+import { startPool } from '../../src/engine/pool.ts'
+import { createActs } from '../../src/features/audit/acts.ts'
+import { openBatches } from '../../src/features/batches/batches.ts'
+import { openFiles } from '../../src/features/files/open.ts'
+import { keyVerifier } from '../../src/features/keys/verify.ts'
+import { type LocalModels, localModels } from '../../src/features/models/local-models.ts'
+import { Pulls } from '../../src/features/models/pull-jobs.ts'
+import { createRegistry, type Registry } from '../../src/features/models/registry.ts'
+import { openPrompts } from '../../src/features/prompts/open.ts'
+import { createOidc } from '../../src/features/sessions/oidc.ts'
+import { openTraces } from '../../src/features/traces/open.ts'
+import { openUsage } from '../../src/features/usage/open.ts'
+import { createServer, type ServerParts } from '../../src/http/server.ts'
+import { createMetrics } from '../../src/telemetry/metrics.ts'
+import type { Server } from '../../src/wire/exchange.ts'
+
+/** The server, ready to be asked, and what it stands on. */
+export interface CompleteServer {
+  readonly server: Server
+  readonly database: Database
+  close(): Promise<void>
+}
+
+/** Opens it over an empty database of its own. */
+export async function openCompleteServer(): Promise<CompleteServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'galerne-complete-'))
+  const { config } = loadConfig({ environment: {}, flags: { home: folder }, folder: import.meta.dirname })
+  const log = createLog({ level: 'silent' })
+  const [clock, metrics, egress] = [systemClock, createMetrics(), createEgress()]
+  const registry = createRegistry({ models: [], clock, log, metrics, queueLength: 0 })
+  const database = await connect(`sqlite:${join(folder, 'galerne.sqlite')}`)
+  const files = await openFiles({ config, database, environment: {}, clock, log })
+  const batches = openBatches({
+    ...{ database, files: files.files, registry, clock, log },
+    ...{ usageKept: async () => {}, graceMs: 0 },
+  })
+  const reader = openReader(database)
+  const prompts = openPrompts(database, clock)
+  const notices = await createNotices(database)
+  const { currency } = config
+  const accounting = await openUsage({ database, reader, notices, currency, clock, log })
+  const traces = openTraces({ database, reader, clock, log, keepsContent: () => false })
+  // Required: a part that is added to the server and not here does not compile, so none of its routes can be forgotten.
+  const parts: Required<ServerParts> = {
+    ...{ config, registry, files, batches, traces, prompts, accounting, log, clock, metrics, version },
+    keys: keyVerifier(database, clock),
+    acts: createActs(database, clock),
+    local: { models: await noModels(registry), home: folder },
+    // Never asked to pull, and nobody signs in there.
+    pulls: new Pulls({ pulling: () => Promise.reject(new Error('no pulls')), log }),
+    oidc: { oidc: createOidc({ issuer: 'https://example.org', clientId: 'none' }, { egress, clock }), domains: [] },
+    figures: { limits: async () => ({}), spend: async () => ({}), lastErrors: async () => [] },
+    engines: () => [],
+  }
+  const server = await createServer(parts)
+  await server.ready()
+  return {
+    ...{ server, database },
+    async close() {
+      await server.close()
+      for (const part of [batches, files, traces]) await ('stop' in part ? part.stop() : part.close())
+      await Promise.all([accounting.close(), prompts.close()])
+      await Promise.all([notices.close(), reader.close(), egress.close()])
+      await database.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The routes of local models, over none. */
+async function noModels(registry: Registry): Promise<LocalModels> {
+  const pool = await startPool({ models: [], log: createLog({ level: 'silent' }) })
+  return localModels({
+    ...{ pool, registry, home: '/', hubCache: undefined, catalogue: undefined, clock: systemClock, engine: {} },
+  })
+}
