@@ -139,6 +139,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       graceMs: config.drainTimeout,
     })
     opened.push(() => batches.stop())
+    const keys = keyVerifier(database, clock, notices)
     const models = (caller: Caller) => registry.list(caller).map(({ name }) => name)
     const server = await http.createServer({
       config,
@@ -146,8 +147,8 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       files,
       traces,
       prompts,
-      keys: keyVerifier(database, clock, notices),
-      acts: createActs(database, clock, notices),
+      keys,
+      acts: createActs(database, clock, notices, keys.forget),
       ...(oidc !== undefined && { oidc }),
       figures: ownFigures({ query: reader.query, limits, models, clock }),
       accounting: usage,

@@ -58,12 +58,13 @@ export async function startOrganisation(
   const log = createLog({ level: 'debug', destination: { write: (line) => lines.push(line) } })
   const metrics = createMetrics()
   const notices = await createNotices(database, { log })
-  const acts = createActs(database, systemClock, notices)
+  const keys = keyVerifier(database, systemClock, notices)
+  const acts = createActs(database, systemClock, notices, keys.forget)
   const { models = [], config, oidc } = options
   const server = await createServer({
     config: { bodyLimit: 1_048_576, keepAlive: 0, trustProxy: [], ...config } as ServerParts['config'],
     registry: createRegistry({ models, clock: systemClock, log, metrics, queueLength: 64 }),
-    keys: keyVerifier(database, systemClock, notices),
+    keys,
     acts,
     ...(oidc !== undefined && { oidc }),
     log,

@@ -24,20 +24,31 @@ export interface Acts {
   run<Result>(actor: Actor, work: (transaction: Kysely<Tables>, note: Note) => Promise<Result>): Promise<Result>
 }
 
-/** Acts over a database. Without `notices` (a start, before there are other nodes to tell) nobody is told. */
-export function createActs(database: Database, clock: Clock, notices?: Pick<Notices, 'publish'>): Acts {
+/**
+ * Acts over a database. Without `notices` (a start, before there are other nodes to tell) nobody is told. `done` is called before the act
+ * answers: on this node it counts from the next request on, and does not wait for its own notice to come round.
+ */
+export function createActs(
+  database: Database,
+  clock: Clock,
+  notices?: Pick<Notices, 'publish'>,
+  done?: () => void,
+): Acts {
   return {
     database,
     clock,
-    run: (actor, work) =>
-      database.query.transaction().execute(async (transaction) => {
-        const noted: Omit<Act, 'at' | 'actor'>[] = []
+    async run(actor, work) {
+      const noted: Omit<Act, 'at' | 'actor'>[] = []
+      const answer = await database.query.transaction().execute(async (transaction) => {
         const result = await work(transaction, (act) => void noted.push(act))
         for (const act of noted) {
           await record(transaction, { ...act, at: clock.now(), actor })
           await notices?.publish(actsChannel, act.action, { within: transaction })
         }
         return result
-      }),
+      })
+      if (noted.length > 0) done?.()
+      return answer
+    },
   }
 }

@@ -13,6 +13,8 @@ import { keyByHash, type StoredKey, touchKey } from './store.ts'
 export interface KeyVerifier {
   /** Who holds the key; undefined where the secret is unknown, revoked or expired. */
   verify(secret: string): Promise<Caller | undefined>
+  /** Forgets what was read: an act may have changed it. */
+  forget(): void
 }
 
 /** A use is noted at most this often per key, in milliseconds. */
@@ -37,10 +39,11 @@ export function keyVerifier(
 ): KeyVerifier {
   const memory = new Map<string, Remembered>()
   let forgotten = 0
-  notices?.subscribe(actsChannel, () => {
+  const forget = (): void => {
     forgotten++
     memory.clear()
-  })
+  }
+  notices?.subscribe(actsChannel, forget)
   const find = async (hash: string): Promise<StoredKey | undefined> => {
     const known = memory.get(hash)
     // While no notice can arrive nothing is believed.
@@ -58,6 +61,7 @@ export function keyVerifier(
   }
   const touched = new Map<string, number>()
   return {
+    forget,
     async verify(secret) {
       if (secret.length === 0 || secret.length > longestSecret) return undefined
       const hash = hashSecret(secret)
