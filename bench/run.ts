@@ -9,6 +9,7 @@ import { startProduct } from '../test/support/product.ts'
 import { starterModel } from '../test/support/weights.ts'
 import { quantile, type Target } from './load.ts'
 import { type PeerOptions, startLlamaServer } from './peers/llama-server.ts'
+import { measureBatchInterference, measureBatchThroughput } from './rows/batch.ts'
 import { measureColdStart } from './rows/cold-start.ts'
 import { measureInterference } from './rows/interference.ts'
 import { measureOverhead } from './rows/overhead.ts'
@@ -16,21 +17,25 @@ import { measureThroughput } from './rows/throughput.ts'
 
 const { values: flags } = parseArgs({
   options: {
-    rows: { type: 'string', default: '1,2,3,4,6' },
+    rows: { type: 'string', default: '1,2,3,4,6,7' },
     levels: { type: 'string', default: '1,4,8,16' },
     rounds: { type: 'string', default: '3' },
     slots: { type: 'string', default: '8' },
     threads: { type: 'string', default: `${availableParallelism()}` },
     tokens: { type: 'string', default: '64' },
+    /** Row 7: milliseconds between two live calls, how many of them, and lines of the batch that is timed. */
+    'live-every': { type: 'string', default: '1000' },
+    calls: { type: 'string', default: '30' },
+    lines: { type: 'string', default: '48' },
     out: { type: 'string', default: `docs/proof/${new Date().toISOString().slice(0, 10)}-bench.md` },
     help: { type: 'boolean', default: false },
   },
 })
 
 if (flags.help) {
-  console.log(`npm run bench -- [--rows 1,2,3,4,6] [--levels 1,4,8,16] [--rounds 3] [--slots 8] [--threads N] [--tokens 64] [--out FILE]
-The whole takes about 15 minutes on two cores and is written to docs/proof/.
-Rows: 1 throughput with a shared prefix, 2 without, 3 first token while long prompts arrive, 4 the server's overhead, 6 cold start.`)
+  console.log(`npm run bench -- [--rows 1,2,3,4,6,7] [--levels 1,4,8,16] [--rounds 3] [--slots 8] [--threads N] [--tokens 64] [--out FILE]
+The whole takes about 25 minutes on two cores and is written to docs/proof/.
+Rows: 1 throughput with a shared prefix, 2 without, 3 first token while long prompts arrive, 4 the server's overhead, 6 cold start, 7 batches beside live calls.`)
   process.exit(0)
 }
 
@@ -184,12 +189,52 @@ async function coldStart(): Promise<void> {
   say(report.at(-1) ?? '')
 }
 
+/** Batches against live calls on one server; there is no peer that has them. */
+async function batches(): Promise<void> {
+  say('Batches beside live calls')
+  const slots = Number(flags.slots)
+  const server = await startUs(alike(512, slots))
+  try {
+    report.push(`### Batches, ${slots} streams, of which batch work leaves one alone\n`)
+    report.push('| the same lines | live tok/s | as a batch tok/s | ratio |\n| --- | --- | --- | --- |')
+    const { live, batch, ratio } = await measureBatchThroughput(server.target, {
+      streams: slots,
+      lines: Number(flags.lines),
+      rounds,
+    })
+    report.push(
+      `| ${slots - 1} live clients, as many as batch work takes streams | ${live.fewer.toFixed(1)} | ${batch.toFixed(1)} | **${ratio.fewer.toFixed(2)}** |`,
+      `| ${slots} live clients | ${live.all.toFixed(1)} | ${batch.toFixed(1)} | **${ratio.all.toFixed(2)}** |`,
+    )
+    say(report.slice(-2).join('\n'))
+    const everyMs = Number(flags['live-every'])
+    const row = await measureBatchInterference(server.target, {
+      calls: Number(flags.calls),
+      rounds,
+      lines: 1_000,
+      everyMs,
+    })
+    report.push(
+      `\n| first token of live calls, one every ${everyMs} ms | alone | beside a batch of 1,000 lines | growth of p95 |`,
+    )
+    report.push('| --- | --- | --- | --- |')
+    const { alone, beside, growth, lines } = row
+    report.push(
+      `| p50 / p95 | ${alone.p50.toFixed(0)} / ${alone.p95.toFixed(0)} ms | ${beside.p50.toFixed(0)} / ${beside.p95.toFixed(0)} ms (${lines} lines done) | **${(growth * 100).toFixed(0)} %** |\n`,
+    )
+    say(report.at(-1) ?? '')
+  } finally {
+    await server.stop()
+  }
+}
+
 const work: Readonly<Record<string, () => Promise<void>>> = {
   1: () => throughput(true),
   2: () => throughput(false),
   3: interference,
   4: overhead,
   6: coldStart,
+  7: batches,
 }
 report.push(
   `SmolLM2-135M-Instruct Q4_1, ${flags.threads} threads, ${cpus()[0]?.model ?? 'unknown CPU'}, ${new Date().toISOString().slice(0, 10)}\n`,
