@@ -14,6 +14,8 @@ export interface TinyModelOptions {
   readonly contextLength?: number
   /** F16 halves the file; norms and biases stay F32, as the engine wants. */
   readonly type?: 'f32' | 'f16'
+  /** Files that the model is cut into, as llama.cpp's gguf-split cuts it; one without it. */
+  readonly parts?: number
 }
 
 const width = 64
@@ -139,6 +141,7 @@ class TinyModel {
   private readonly tensors: GgufTensor[] = []
   private readonly random: () => number
   private readonly type: 'f32' | 'f16'
+  private readonly parts: number
 
   constructor(architecture: string, name: string, options: TinyModelOptions) {
     this.architecture = architecture
@@ -146,6 +149,7 @@ class TinyModel {
     this.vocabulary = options.vocabulary
     this.random = randomNumbers(options.seed ?? 1)
     this.type = options.type ?? 'f16'
+    this.parts = options.parts ?? 1
     this.metadata = new Map<string, GgufValue>([
       ['general.architecture', { type: 'string', value: architecture }],
       ['general.name', { type: 'string', value: options.name ?? name }],
@@ -213,8 +217,27 @@ class TinyModel {
 
   async write(): Promise<string> {
     for (const [key, value] of this.vocabulary.metadata) this.metadata.set(key, value)
+    if (this.parts > 1) return await this.writeParts()
     await writeGguf(this.path, { metadata: this.metadata, tensors: this.tensors })
     return this.path
+  }
+
+  /** The first part has all metadata, the others only say which part they are. */
+  private async writeParts(): Promise<string> {
+    const { parts, tensors } = this
+    const each = Math.ceil(tensors.length / parts)
+    const name = (part: number) => {
+      const number = (count: number) => String(count).padStart(5, '0')
+      return this.path.replace(/\.gguf$/, `-${number(part + 1)}-of-${number(parts)}.gguf`)
+    }
+    for (let part = 0; part < parts; part++) {
+      const metadata = new Map<string, GgufValue>(part === 0 ? this.metadata : [])
+      metadata.set('split.no', { type: 'u16', value: part })
+      metadata.set('split.count', { type: 'u16', value: parts })
+      metadata.set('split.tensors.count', { type: 'i32', value: tensors.length })
+      await writeGguf(name(part), { metadata, tensors: tensors.slice(part * each, (part + 1) * each) })
+    }
+    return name(0)
   }
 }
 
