@@ -5,7 +5,7 @@ import { compileCacheVariable } from './base/compile-cache.ts'
 import { type Config, childEnvironment, processEnvironment } from './base/config.ts'
 import { createEgress, type Egress } from './base/egress.ts'
 import { fail } from './base/errors.ts'
-import { addressFile, databaseFile, makeHome } from './base/home.ts'
+import { addressFile, databaseFile, makeHome, prefixFolder } from './base/home.ts'
 import type { Log } from './base/log.ts'
 import { readSecret } from './base/secret.ts'
 import { serverAddress } from './base/server-address.ts'
@@ -227,8 +227,12 @@ async function openExporter(config: Config, parts: { readonly egress: Egress; re
 }
 
 /** What the settings say of every model's engine; what is absent the plan decides. */
-function engineSettings({ streams, contextLength, pooling, kvType, layout }: Config) {
-  return { streams, contextLength, pooling, kvType, layout }
+function engineSettings(config: Config) {
+  const { streams, contextLength, pooling, kvType, layout } = config
+  const bytes = config.prefixCacheDisk / Math.max(1, config.model.length)
+  const prefixDisk =
+    bytes > 0 ? { folder: prefixFolder(config.home), bytes, keepMs: config.prefixCacheKeep } : undefined
+  return { streams, contextLength, pooling, kvType, layout, prefixDisk }
 }
 
 async function prepareHome({ home }: Config): Promise<void> {

@@ -104,6 +104,15 @@ export const configSchema = Type.Object({
       maximum: 1024,
     }),
   ),
+  'prefix-cache-disk': Type.Integer({
+    description:
+      'Disk space for prompts that were read before, so that they need not be read again after a restart; 0 keeps none. The files hold prompts in clear, for this user alone.',
+    default: 0,
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    unit: 'size',
+  }),
+  'prefix-cache-keep': duration('Age at which such a file is deleted.', 86_400_000),
   'models-memory': Type.Optional(
     Type.Integer({
       description:

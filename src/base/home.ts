@@ -47,6 +47,11 @@ export function databaseFile(home: string): string {
   return join(home, 'galerne.sqlite')
 }
 
+/** Prompts that engines have read, for after a restart: only where `prefix-cache-disk` gives them room. */
+export function prefixFolder(home: string): string {
+  return join(home, 'prefixes')
+}
+
 /** Held by commands that work on the whole database without a server, so that they wait for each other. */
 export function databaseLockFile(home: string): string {
   return join(home, 'database.lock')

@@ -7,7 +7,7 @@ import type { Log } from '../base/log.ts'
 import type { ModelCard } from '../wire/model.ts'
 import type { ModelHeader } from './header-types.ts'
 import { type EngineHost, LocalModel } from './local-model.ts'
-import type { EngineLoad, EngineMemory, EngineSettings, Pooling, SpilledLine } from './messages.ts'
+import type { EngineLoad, EngineMemory, EngineSettings, Pooling, PrefixDisk, SpilledLine } from './messages.ts'
 import type { Plan, PlanWishes } from './plan.ts'
 import { type CorrectionBook, compared, corrected, correctionKey, correctionOf } from './plan-correct.ts'
 import { type Offload, offloadOf } from './plan-devices.ts'
@@ -30,6 +30,7 @@ export interface PoolModel {
   readonly pooling?: Pooling | undefined
   readonly kvType?: 'f16' | 'q8_0' | undefined
   readonly layout?: 'split' | 'unified' | undefined
+  readonly prefixDisk?: PrefixDisk | undefined
   /** sha256 of the weights, when known. */
   readonly digest?: string | null | undefined
   /** Never unloaded to make room. */
@@ -474,6 +475,7 @@ function settingsOf(model: PoolModel, plan: Plan, spillBytes: number): EngineSet
     createdAt: Math.trunc(statSync(model.path).mtimeMs),
     context: plan,
     spillBytes,
+    ...(model.prefixDisk === undefined ? {} : { prefixDisk: model.prefixDisk }),
     ...(model.pooling === undefined ? {} : { pooling: model.pooling }),
   }
 }

@@ -32,6 +32,17 @@ export interface EngineSettings {
   readonly offload?: Offload
   /** Host memory for the KV of streams that had to make room, bytes. */
   readonly spillBytes: number
+  /** Files for the same, and for after a restart; absent: none. */
+  readonly prefixDisk?: PrefixDisk | undefined
+}
+
+/** Where displaced KV is kept in files. They hold prompts in clear. */
+export interface PrefixDisk {
+  readonly folder: string
+  /** All files together. */
+  readonly bytes: number
+  /** Age at which a file is deleted, milliseconds. */
+  readonly keepMs: number
 }
 
 /** One request to a child. */

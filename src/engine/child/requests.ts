@@ -34,6 +34,7 @@ export class Requests {
       clock,
       outbox,
       spillBytes: settings.spillBytes,
+      disk: settings.prefixDisk && { ...settings.prefixDisk, identity: identityOf(engine) },
       limits: {
         capacity: context.batch.capacity,
         outputRows: Math.min(64, context.batch.outputCapacity),
@@ -169,6 +170,13 @@ export class Requests {
     const model = this.#engine.settings.name
     return fail('queue_full', { model, waiting: this.#scheduler.load.waiting, retryAfter: 1 })
   }
+}
+
+/** What a saved state fits: the same weights, engine and making of the context. Its length may differ. */
+function identityOf({ settings, build }: Engine): string {
+  const { streams, kvType, layout, flashAttention, fullWindow = false } = settings.context
+  const weights = settings.digest ?? `${settings.path} ${settings.createdAt}`
+  return JSON.stringify([weights, build, streams, kvType, layout, flashAttention, fullWindow])
 }
 
 /** Rows of a prompt that runs alone: see `step-plan.ts`. */

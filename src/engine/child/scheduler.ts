@@ -13,7 +13,7 @@ import { Pace } from './pace.ts'
 import { Sequence } from './sequence.ts'
 import { BatchFiller, type Placed } from './step-batch.ts'
 import type { StepLimits } from './step-plan.ts'
-import { Streams } from './streams.ts'
+import { type StreamDisk, Streams } from './streams.ts'
 import { ThreadChoice } from './thread-choice.ts'
 
 /** How a scheduler is set up. */
@@ -22,6 +22,7 @@ export interface SchedulerOptions {
   readonly clock: Clock
   readonly outbox: Outbox
   readonly spillBytes: number
+  readonly disk?: StreamDisk | undefined
   readonly limits: StepLimits
 }
 
@@ -46,7 +47,7 @@ export class Scheduler {
     this.#context = options.context
     const prefill = (tokens: number) => tokens * this.pace.perRow
     const step = () => this.pace.predict(Math.max(1, this.#running.length))
-    this.streams = new Streams(options.context, options.clock, options.spillBytes, { prefill, step })
+    this.streams = new Streams(options.context, options.clock, options.spillBytes, { prefill, step }, options.disk)
     this.#threads = new ThreadChoice(options.context.options.threads)
     this.#filler = new BatchFiller(options.context, this.pace, options.limits)
     this.#admission = new Admission(this.streams, options.context.streams, options.clock)

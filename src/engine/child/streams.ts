@@ -3,6 +3,7 @@
 
 import type { Clock } from '../../base/clock.ts'
 import type { Context } from './context.ts'
+import { type DiskLine, DiskStore, type DiskStoreOptions } from './disk-store.ts'
 import { groupsOf, joiningMove } from './neighbours.ts'
 import { PrefixTree } from './prefix-tree.ts'
 import { type SpilledLine, SpillStore } from './spill.ts'
@@ -33,8 +34,14 @@ export interface WorkCosts {
 /** A move to a neighbouring stream may cost so many steps: it saves about a tenth of each step that follows. */
 const stepsPerMove = 2
 
+/** Milliseconds a byte that reading a state from a file is taken to cost: 2 ms a MiB. */
+const diskMs = 2 / 2 ** 20
+
 /** Milliseconds a byte for one way until it was measured: 1 ms a MiB. */
 const guessedMoveMs = 1 / 2 ** 20
+
+/** Files for displaced lines, and what their states fit. */
+export type StreamDisk = Pick<DiskStoreOptions, 'folder' | 'bytes' | 'keepMs' | 'identity'>
 
 /** The table of streams with its prefix cache. Not to be called while a decode runs. */
 export class Streams {
@@ -42,8 +49,9 @@ export class Streams {
   readonly #clock: Clock
   readonly #costs: WorkCosts
   readonly #streams: readonly Stream[]
-  readonly #tree = new PrefixTree<Stream | SpilledLine>()
+  readonly #tree = new PrefixTree<Stream | SpilledLine | DiskLine>()
   readonly #spill: SpillStore
+  readonly #disk: DiskStore | undefined
   /** Targets of copies that may run only with the next decode: their bytes are not there yet. */
   readonly #moving = new Set<Stream>()
   /** Sources and targets of such copies: their state can be neither saved nor replaced before that. */
@@ -53,7 +61,7 @@ export class Streams {
   /** Milliseconds a byte for one way, smoothed over saves. */
   #moveMs = guessedMoveMs
 
-  constructor(context: Context, clock: Clock, spillBytes: number, costs: WorkCosts) {
+  constructor(context: Context, clock: Clock, spillBytes: number, costs: WorkCosts, disk?: StreamDisk) {
     this.#context = context
     this.#clock = clock
     this.#costs = costs
@@ -62,6 +70,8 @@ export class Streams {
       return { id, tokens: [], scope: '', taken: false, usedAt: 0 }
     })
     for (const stream of this.#streams) this.#tree.add(stream, '')
+    const kept = (line: DiskLine) => this.#enter(line)
+    this.#disk = disk && new DiskStore({ ...disk, clock, kept, forgotten: (line) => this.#tree.remove(line) })
   }
 
   /** Streams that nobody holds. */
@@ -206,7 +216,11 @@ export class Streams {
       .map((match) => ({ ...match, length: Math.min(match.length, tokens.length - 1) }))
       .filter((match) => match.length >= leastReuse && this.#keeps(match.holder, match.length))
     const best = matches[0]?.length ?? 0
-    const longest = matches.filter((match) => match.length === best).map((match) => match.holder)
+    const longest = matches
+      .filter((match) => match.length === best)
+      .map((match) => match.holder)
+      // Files last.
+      .toSorted((one, other) => Number('path' in one) - Number('path' in other))
     const own = longest.find((holder) => 'id' in holder && this.#inPlace(holder, best, free))
     const running = longest.find((holder) => 'id' in holder && !this.#moving.has(holder))
     for (const holder of [own, running, ...longest]) {
@@ -264,11 +278,14 @@ export class Streams {
     return this.#context.copyPrefix(source.id, target.id, length)
   }
 
-  #restore(line: SpilledLine, length: number, free: readonly Stream[]): Stream | undefined {
+  #restore(line: SpilledLine | DiskLine, length: number, free: readonly Stream[]): Stream | undefined {
+    const state = 'state' in line ? line.state : this.#load(line, length)
+    if (state === undefined) return undefined
     const target = this.#makeRoom(free.filter((stream) => !this.#locked.has(stream)))
     if (target === undefined) return undefined
-    if (!this.#context.restoreState(target.id, line.state)) return this.#emptied(target)
+    if (!this.#context.restoreState(target.id, state)) return this.#emptied(target)
     if (!this.#context.trim(target.id, length)) return this.#emptied(target)
+    if (!('state' in line)) return target
     this.#spill.touch(line)
     if (length === line.tokens.length) {
       this.#spill.remove(line)
@@ -277,13 +294,24 @@ export class Streams {
     return target
   }
 
+  /** A state from its file, where reading it is cheaper than computing the tokens again. */
+  #load(line: DiskLine, length: number): Buffer | undefined {
+    if (line.bytes * diskMs >= this.#costs.prefill(length)) return undefined
+    return this.#disk?.read(line)
+  }
+
+  #enter(line: SpilledLine | DiskLine): void {
+    this.#tree.add(line, line.scope)
+    this.#tree.extend(line, line.tokens)
+  }
+
   /** A failed move leaves its target empty. */
   #emptied(target: Stream): undefined {
     this.#settle(target, '', [])
   }
 
   /** Whether the first `length` tokens of a holder are still there to be used: see `engine-ffi` §1 and §2 on windows and recurrent state. */
-  #keeps(holder: Stream | SpilledLine, length: number): boolean {
+  #keeps(holder: Stream | SpilledLine | DiskLine, length: number): boolean {
     if (length === holder.tokens.length) return true
     const { recurrent, hybrid, slidingWindow } = this.#context.model
     if (recurrent || hybrid) return false
@@ -316,8 +344,8 @@ export class Streams {
   }
 
   #addLine(line: SpilledLine): void {
-    this.#tree.add(line, line.scope)
-    this.#tree.extend(line, line.tokens)
+    this.#enter(line)
     this.#spill.put(line)
+    this.#disk?.put(line)
   }
 }
