@@ -1,0 +1,223 @@
+// Proof: a million calls, and every dashboard query is answered within 100 ms, on both databases; and the money adds up to the last nano-unit.
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import { systemClock } from '../../src/base/clock.ts'
+import { connect, type Database } from '../../src/database/connect.ts'
+import { costOf } from '../../src/features/prices/price.ts'
+import type { UsageRow } from '../../src/features/usage/row.ts'
+import { writeUsage } from '../../src/features/usage/store.ts'
+import { type AccountingServer, startAccounting } from '../support/accounting.ts'
+import { emptyPostgres, withoutPostgres } from '../support/databases.ts'
+import { rowsPrice, usageRow } from '../support/usage-rows.ts'
+
+const day = 86_400_000
+const days = 30
+const keys = 100
+const workspaces = 10
+const models = 8
+const batchSize = 512
+
+/** How long one answer may take, over HTTP, in milliseconds; the median of several. */
+const limitMs = 100
+const repeats = 9
+
+/** A small generator of numbers that are always the same. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
+/** Calls of 100 keys in 10 workspaces over 30 days: each key has a model it uses and another now and then, one key in ten does batches. */
+function* calls(count: number, end: number): Generator<UsageRow> {
+  const draw = numbers(7)
+  for (let index = 0; index < count; index++) {
+    const key = draw(keys)
+    const model = (key + (draw(5) === 0 ? 1 : 0)) % models
+    const [promptTokens, completionTokens] = [20 + draw(4000), 1 + draw(800)]
+    const tokens = { promptTokens, cachedTokens: draw(promptTokens), completionTokens }
+    const callClass = key % 10 === 0 && draw(2) === 0 ? 'batch' : 'interactive'
+    yield usageRow({
+      ...tokens,
+      at: end - days * day + Math.floor((index / count) * days * day),
+      workspace: `workspace-${key % workspaces}`,
+      key: `key_${key}`,
+      model: `model-${model}`,
+      class: callClass,
+      cost: costOf(rowsPrice, tokens, callClass),
+      firstTokenMs: 20 + draw(500),
+      durationMs: 50 + draw(9000),
+      status: draw(200) === 0 ? 'engine_failed' : 'ok',
+    })
+  }
+}
+
+async function fill(database: Database, count: number, end: number): Promise<bigint> {
+  let total = 0n
+  let batch: { row: UsageRow }[] = []
+  for (const row of calls(count, end)) {
+    total += BigInt(row.cost)
+    batch.push({ row })
+    if (batch.length < batchSize) continue
+    await writeUsage(database, batch)
+    batch = []
+  }
+  if (batch.length > 0) await writeUsage(database, batch)
+  return total
+}
+
+/** What dashboards and the vendors' clients ask. */
+function questions(end: number): readonly (readonly [name: string, path: string])[] {
+  const second = (time: number) => Math.floor(time / 1000)
+  const month = new Date(end - day).toISOString()
+  const openai = (path: string, from: number, rest: string) =>
+    `/v1/organization/${path}?start_time=${second(from)}&end_time=${second(end)}&${rest}`
+  const own = (rest: string) => `/galerne/v1/usage?${rest}`
+  const groups = 'group_by[]=project_id&group_by[]=api_key_id&group_by[]=model&group_by[]=batch'
+  return [
+    ['30 days by day', own('width=day')],
+    ['30 days by day and model', own('width=day&group_by=model')],
+    ['30 days by day and key', own('width=day&group_by=key')],
+    ['30 days by day and workspace', own('width=day&group_by=workspace')],
+    ['30 days in all, by key and model', own('width=total&group_by=key&group_by=model')],
+    ['30 days by day and model, one workspace, as CSV', own('group_by=model&workspace=workspace-3&format=csv')],
+    ['30 days by day, batches', own('class=batch&group_by=model')],
+    ['7 days by hour and model', own(`width=hour&from=${second(end - 7 * day)}&group_by=model`)],
+    ['24 hours by minute', own(`width=minute&from=${second(end - day)}`)],
+    ['24 hours by minute, one key', own(`width=minute&from=${second(end - day)}&key=key_17`)],
+    [
+      'OpenAI: completions, 31 days by every group',
+      openai('usage/completions', end - days * day, `limit=31&${groups}`),
+    ],
+    [
+      'OpenAI: completions, 168 hours by model',
+      openai('usage/completions', end - 7 * day, 'bucket_width=1h&limit=168&group_by[]=model'),
+    ],
+    ['OpenAI: completions, 1,440 minutes', openai('usage/completions', end - day, 'bucket_width=1m&limit=1440')],
+    [
+      'OpenAI: costs, 180 days by line item and project',
+      openai('costs', end - 180 * day, 'limit=180&group_by[]=line_item&group_by[]=project_id'),
+    ],
+    ['Mistral: the month', `/v1/admin/usage?month=${month.slice(5, 7)}&year=${month.slice(0, 4)}`],
+    ['the last 50 calls', '/galerne/v1/usage/calls'],
+    ['the last 50 calls of a key', '/galerne/v1/usage/calls?key=key_42'],
+    ['the last 50 calls of a model in a workspace', '/galerne/v1/usage/calls?model=model-3&workspace=workspace-3'],
+    ['the last 50 failed calls', '/galerne/v1/usage/calls?failed=true'],
+  ]
+}
+
+interface Timed {
+  readonly name: string
+  readonly median: number
+  readonly slowest: number
+  readonly bytes: number
+}
+
+async function ask(server: AccountingServer, end: number): Promise<readonly Timed[]> {
+  const timed: Timed[] = []
+  for (const [name, path] of questions(end)) {
+    const times: number[] = []
+    let bytes = 0
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      const since = systemClock.elapsed()
+      const answer = await server.send('GET', path)
+      times.push(systemClock.elapsed() - since)
+      assert.equal(answer.status, 200, `${path}: ${answer.text.slice(0, 300)}`)
+      bytes = answer.text.length
+    }
+    times.sort((one, other) => one - other)
+    timed.push({ name, median: times[Math.floor(repeats / 2)] ?? 0, slowest: times.at(-1) ?? 0, bytes })
+  }
+  return timed
+}
+
+/** Rows, sums of every width and the report over HTTP say the same as what was handed in. */
+async function assertMoney(database: Database, server: AccountingServer, count: number, total: bigint): Promise<void> {
+  const { query } = database
+  const cost = sql<string>`cast(sum(cost) as text)`.as('cost')
+  const rows = await query
+    .selectFrom('usage')
+    .select([cost, sql<string>`cast(count(*) as text)`.as('calls')])
+    .executeTakeFirstOrThrow()
+  assert.deepEqual([rows.cost, rows.calls], [String(total), String(count)])
+  const perGroup = sql<string>`cast(sum(requests) as text)`.as('calls')
+  const sums = await query.selectFrom('usage_sums').select([cost, perGroup]).groupBy('width').execute()
+  assert.deepEqual(
+    sums.map((sum) => [sum.cost, sum.calls]),
+    Array(3).fill([String(total), String(count)]),
+  )
+  const { body } = await server.send('GET', '/galerne/v1/usage?width=total&group_by=key&group_by=model&from=2020-01-01')
+  const reported = body.data.reduce((sum: bigint, { cost_nano }: { cost_nano: number }) => sum + BigInt(cost_nano), 0n)
+  assert.equal(reported, total)
+}
+
+async function prove(
+  database: Database,
+  count: number,
+): Promise<{ readonly rate: number; readonly timed: readonly Timed[] }> {
+  const end = systemClock.now() - (systemClock.now() % 60_000)
+  const since = systemClock.elapsed()
+  const total = await fill(database, count, end)
+  const rate = count / ((systemClock.elapsed() - since) / 1000)
+  if (database.dialect.name === 'postgres') await sql`analyze`.execute(database.query)
+  const server = await startAccounting(database)
+  try {
+    const timed = await ask(server, end)
+    await assertMoney(database, server, count, total)
+    return { rate, timed }
+  } finally {
+    await server.stop()
+  }
+}
+
+/** Runs the proof. */
+export async function run({ whole }: { readonly whole: boolean }): Promise<string> {
+  const count = whole ? 1_000_000 : 3000
+  const folder = await mkdtemp(join(tmpdir(), 'galerne-proof-'))
+  const places = [{ name: 'SQLite', url: `sqlite:${join(folder, 'usage.sqlite')}`, remove: async () => {} }]
+  if (withoutPostgres === false) places.push({ name: 'PostgreSQL', ...(await emptyPostgres()) })
+  const columns: { readonly name: string; readonly rate: number; readonly timed: readonly Timed[] }[] = []
+  try {
+    for (const { name, url } of places) {
+      const database = await connect(url)
+      columns.push({ name, ...(await prove(database, count).finally(() => database.close())) })
+    }
+  } finally {
+    for (const place of places) await place.remove()
+    await rm(folder, { recursive: true, force: true })
+  }
+  if (whole) {
+    const slow = columns.flatMap(({ name, timed }) =>
+      timed.filter(({ median }) => median > limitMs).map((one) => `${name}, ${one.name}: ${one.median} ms`),
+    )
+    assert.deepEqual(slow, [], `over ${limitMs} ms`)
+  }
+  return findings(count, columns)
+}
+
+function findings(
+  count: number,
+  columns: readonly { readonly name: string; readonly rate: number; readonly timed: readonly Timed[] }[],
+): string {
+  const head = columns.flatMap(({ name }) => [`${name}, median`, 'slowest'])
+  const lines = (columns[0]?.timed ?? []).map(({ name, bytes }, index) => {
+    const cells = columns.flatMap(({ timed }) =>
+      [timed[index]?.median ?? 0, timed[index]?.slowest ?? 0].map((ms) => ms.toFixed(1)),
+    )
+    return `| ${name} | ${cells.join(' | ')} | ${(bytes / 1000).toFixed(1)} |`
+  })
+  return `${count.toLocaleString('en')} calls of ${keys} keys in ${workspaces} workspaces with ${models} models over ${days} days, written by the writer's own
+transactions of ${batchSize} (${columns.map(({ name, rate }) => `${name}: ${Math.round(rate).toLocaleString('en')} calls/s with their sums`).join('; ')}). Then the server over HTTP,
+${repeats} times each, milliseconds:
+
+| question | ${head.join(' | ')} | kB |
+| --- | ${head.map(() => '---:').join(' | ')} | ---: |
+${lines.join('\n')}
+
+The sum of the rows' costs, the sums per minute, per hour and per day and the report over HTTP are equal to what was handed in, to the nano-unit.`
+}
