@@ -16,7 +16,7 @@ import type { Metering } from './meter.ts'
 import { startRetention } from './retention.ts'
 import type { UsageRecord } from './row.ts'
 import { openSettings, type SettingsBook } from './settings.ts'
-import { type Settle, writeUsage } from './store.ts'
+import { writeUsage } from './store.ts'
 import { createUsageWriter } from './writer.ts'
 
 /** What counts, open. The registry takes it as its metering, the server for its routes. */
@@ -40,7 +40,6 @@ export async function openUsage(parts: {
   readonly log: Log
   /** Where rows are kept over a SIGKILL; without it they are not. */
   readonly home?: string
-  readonly settle?: Settle
 }): Promise<OpenUsage> {
   const { database, reader, notices, currency, clock, log, home } = parts
   const vendors = await loadVendorLists()

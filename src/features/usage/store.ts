@@ -8,17 +8,13 @@ import type { UsageRecord, UsageRow } from './row.ts'
 /** Spans that usage is summed over, in milliseconds: a minute, an hour, a day in UTC. Reports read these and never the rows. */
 export const sumWidths = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const
 
-/** Joins the transaction that writes rows, with those of them that are new: balances that must agree with the rows move here. */
-export type Settle = (transaction: Kysely<Tables>, rows: readonly UsageRow[]) => Promise<void>
-
-/** Writes the records and their sums in one transaction. A call that is there already changes nothing. Resolves once all is committed. */
-export async function writeUsage(
-  { query }: Pick<Database, 'query'>,
-  records: readonly UsageRecord[],
-  settle?: Settle,
-): Promise<void> {
+/**
+ * Writes the records and their sums in one transaction. A call that is there already changes nothing, but a counted one takes the place of
+ * an estimate: its node was only asleep. Resolves once all is committed.
+ */
+export async function writeUsage({ query }: Pick<Database, 'query'>, records: readonly UsageRecord[]): Promise<void> {
   const prices = new Map(records.flatMap(({ row: { price } }) => (price === null ? [] : [[price.id, price] as const])))
-  const unique = new Map(records.map((record) => [record.row.id, record]))
+  const unique = [...new Map(records.map((record) => [record.row.id, record])).values()]
   await query.transaction().execute(async (transaction) => {
     await keepPrices(
       transaction,
@@ -26,18 +22,43 @@ export async function writeUsage(
     )
     const added = await insertRows(
       transaction,
-      [...unique.values()].map(({ row }) => row),
+      unique.map(({ row }) => row),
     )
-    const fresh = [...unique.values()].filter(({ row }) => added.has(row.id))
-    const rows = fresh.map(({ row }) => row)
-    if (rows.length === 0) return
-    await addToSums(
-      transaction,
-      rows.map((row) => ({ row: columnsOf(row), sign: 1 })),
-    )
+    const fresh = unique.filter(({ row }) => added.has(row.id))
+    const seen = unique.filter(({ row }) => !added.has(row.id) && (row.ranOn !== null || !row.estimated))
+    const counted = seen.map(({ row }) => columnsOf(row))
+    const parts = fresh.map(({ row }) => ({ row: columnsOf(row), sign: 1 }) as const)
+    const moved = counted.length === 0 ? [] : await replaceEstimates(transaction, counted)
+    await addToSums(transaction, [...parts, ...moved])
     await insertContents(transaction, fresh)
-    await settle?.(transaction, rows)
   })
+}
+
+/** Puts rows of calls that were seen in the place of those of reservations, which ran nowhere; how the sums move by that. */
+async function replaceEstimates(
+  transaction: Kysely<Tables>,
+  counted: readonly NewRow<'usage'>[],
+): Promise<readonly SumPart[]> {
+  const parts: SumPart[] = []
+  for (const row of counted) {
+    const old = await transaction
+      .selectFrom('usage')
+      .selectAll()
+      .where('id', '=', row.id)
+      .where('estimated', '=', 1)
+      .where('ran_on', 'is', null)
+      .executeTakeFirst()
+    if (old === undefined) continue
+    const { numUpdatedRows } = await transaction
+      .updateTable('usage')
+      .set(row)
+      .where('id', '=', row.id)
+      .where('estimated', '=', 1)
+      .where('ran_on', 'is', null)
+      .executeTakeFirst()
+    if (numUpdatedRows === 1n) parts.push({ row: old, sign: -1 }, { row, sign: 1 })
+  }
+  return parts
 }
 
 /** Ids of those that were not there. */

@@ -7,7 +7,6 @@ import { describeOnDatabases, needsSessions } from '../../../test/support/databa
 import { rowsPrice as price, usageRow as row, rowsStart as start } from '../../../test/support/usage-rows.ts'
 import { createLog } from '../../base/log.ts'
 import { connect, type Database } from '../../database/connect.ts'
-import type { UsageRow } from './row.ts'
 import { createUsageWriter } from './writer.ts'
 
 const log = createLog({ level: 'silent' })
@@ -85,19 +84,45 @@ describeOnDatabases('usage writer', (get) => {
     assert.deepEqual([kept?.model, kept?.output], ['tiny', 2_000_000_000])
   })
 
-  test('a call counts once, however often it is handed in, and only new rows are settled', async () => {
+  test('a call counts once, however often it is handed in', async () => {
     const { database } = get()
-    const settled: string[] = []
-    const settle = async (_: unknown, rows: readonly UsageRow[]) => void settled.push(...rows.map(({ id }) => id))
-    const writer = createUsageWriter({ database, log, settle })
+    const writer = createUsageWriter({ database, log })
     const [one, other] = [row({ id: 'call_once' }), row({ id: 'call_other' })]
     writer.admit().record({ row: one })
     writer.admit().record({ row: one })
     await writer.flush()
     await writer.write([{ row: { ...one, cost: 99, estimated: true } }, { row: other }])
     await writer.stop()
-    assert.deepEqual(settled, ['call_once', 'call_other'])
+    const rows = await database.query
+      .selectFrom('usage')
+      .select(['id', 'cost'])
+      .where('id', 'like', 'call_o%')
+      .execute()
+    assert.deepEqual(rows.map(({ id, cost }) => [id, cost]).sort(), [
+      ['call_once', 16_400],
+      ['call_other', 16_400],
+    ])
     await assertSumsMatch(database)
+  })
+
+  test('what was counted takes the place of an estimate, once, and never the other way round', async () => {
+    const { database } = get()
+    const writer = createUsageWriter({ database, log })
+    const estimate = row({ id: 'call_asleep', completionTokens: 500, cost: 9_000_000, estimated: true, ranOn: null })
+    const counted = row({ id: 'call_asleep', key: 'key_1' })
+    const cost = async () => {
+      const found = await database.query.selectFrom('usage').selectAll().where('id', '=', 'call_asleep').execute()
+      return found.map((one) => [one.cost, one.estimated])
+    }
+    await writer.write([{ row: estimate }])
+    assert.deepEqual(await cost(), [[9_000_000, 1]])
+    await assertSumsMatch(database)
+    for (const again of [counted, counted, estimate]) {
+      await writer.write([{ row: again }])
+      assert.deepEqual(await cost(), [[16_400, 0]])
+      await assertSumsMatch(database)
+    }
+    await writer.stop()
   })
 
   test('many writers at once, and every number adds up', async (context) => {
@@ -151,24 +176,16 @@ describeOnDatabases('usage writer', (get) => {
     await assertSumsMatch(database)
   })
 
-  test('content is written with its row, and a settlement that fails leaves neither', async () => {
+  test('content is written with its row', async () => {
     const { database } = get()
     const content = { input: '{"prompt":"a"}', output: '[{"text":"b"}]' }
-    const refusing = createUsageWriter({
-      database,
-      log,
-      retryMs: 100_000,
-      settle: async () => Promise.reject(new Error('no')),
-    })
-    await assert.rejects(refusing.write([{ row: row({ id: 'call_content' }), content }]), /no/)
     const writer = createUsageWriter({ database, log })
-    const kept = async () => {
-      const rows = await database.query.selectFrom('usage_contents').select(['id', 'input', 'output']).execute()
-      return rows.map((kept) => ({ ...kept }))
-    }
-    assert.deepEqual(await kept(), [])
     await writer.write([{ row: row({ id: 'call_content' }), content }])
-    assert.deepEqual(await kept(), [{ id: 'call_content', ...content }])
+    const rows = await database.query.selectFrom('usage_contents').select(['id', 'input', 'output']).execute()
+    assert.deepEqual(
+      rows.map((one) => ({ ...one })),
+      [{ id: 'call_content', ...content }],
+    )
     await assertSumsMatch(database)
   })
 })

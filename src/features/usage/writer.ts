@@ -5,7 +5,7 @@ import type { Log } from '../../base/log.ts'
 import type { Database } from '../../database/connect.ts'
 import type { UsageJournal } from './journal.ts'
 import type { UsageRecord } from './row.ts'
-import { type Settle, writeUsage } from './store.ts'
+import { writeUsage } from './store.ts'
 
 /** A place in the buffer, held from before a call begins until its row is written. */
 export interface UsagePlace {
@@ -36,7 +36,6 @@ export interface UsageWriter {
 export interface WriterOptions {
   readonly database: Pick<Database, 'query'>
   readonly log: Log
-  readonly settle?: Settle
   /** Keeps rows over a SIGKILL until they are committed. */
   readonly journal?: UsageJournal
   /** Calls in flight and rows not yet written, together, at most; 20,000 (a row is about 1 kB). */
@@ -52,7 +51,7 @@ const largestBatch = 512
 
 /** Starts a writer. */
 export function createUsageWriter(options: WriterOptions): UsageWriter {
-  const { database, log, settle, journal, places = 20_000, gatherMs = 20, retryMs = 250 } = options
+  const { database, log, journal, places = 20_000, gatherMs = 20, retryMs = 250 } = options
   const waiting: UsageRecord[] = []
   let held = 0
   let away: unknown
@@ -62,7 +61,7 @@ export function createUsageWriter(options: WriterOptions): UsageWriter {
   const writeAll = async (): Promise<void> => {
     while (waiting.length > 0) {
       const batch = waiting.slice(0, largestBatch)
-      await writeUsage(database, batch, settle)
+      await writeUsage(database, batch)
       // Only now: rows of a write that failed stay first in line. A commit whose answer was lost is repeated without effect.
       waiting.splice(0, batch.length)
       journal?.keep(waiting)
@@ -109,7 +108,7 @@ export function createUsageWriter(options: WriterOptions): UsageWriter {
         () => (held -= 1),
       )
     },
-    write: (records) => writeUsage(database, records, settle),
+    write: (records) => writeUsage(database, records),
     async flush() {
       while (waiting.length > 0) await flush()
     },
