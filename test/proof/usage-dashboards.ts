@@ -1,75 +1,22 @@
 // Proof: a million calls, and every dashboard query is answered within 100 ms, on both databases; and the money adds up to the last nano-unit.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { sql } from 'kysely'
 import { systemClock } from '../../src/base/clock.ts'
 import { connect, type Database } from '../../src/database/connect.ts'
-import { costOf } from '../../src/features/prices/price.ts'
-import type { UsageRow } from '../../src/features/usage/row.ts'
-import { writeUsage } from '../../src/features/usage/store.ts'
 import { type AccountingServer, startAccounting } from '../support/accounting.ts'
 import { emptyPostgres, withoutPostgres } from '../support/databases.ts'
-import { rowsPrice, usageRow } from '../support/usage-rows.ts'
+import { batchSize, days, keys, models, workspaces } from './usage-dashboards/calls.ts'
 
 const day = 86_400_000
-const days = 30
-const keys = 100
-const workspaces = 10
-const models = 8
-const batchSize = 512
 
 /** How long one answer may take, over HTTP, in milliseconds: the quickest of several, which other programs of the machine disturb least. */
 const limitMs = 100
 const repeats = 15
-
-/** A small generator of numbers that are always the same. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}
-
-/** Calls of 100 keys in 10 workspaces over 30 days: each key has a model it uses and another now and then, one key in ten does batches. */
-function* calls(count: number, end: number): Generator<UsageRow> {
-  const draw = numbers(7)
-  for (let index = 0; index < count; index++) {
-    const key = draw(keys)
-    const model = (key + (draw(5) === 0 ? 1 : 0)) % models
-    const [promptTokens, completionTokens] = [20 + draw(4000), 1 + draw(800)]
-    const tokens = { promptTokens, cachedTokens: draw(promptTokens), completionTokens }
-    const callClass = key % 10 === 0 && draw(2) === 0 ? 'batch' : 'interactive'
-    yield usageRow({
-      ...tokens,
-      at: end - days * day + Math.floor((index / count) * days * day),
-      workspace: `workspace-${key % workspaces}`,
-      key: `key_${key}`,
-      model: `model-${model}`,
-      class: callClass,
-      cost: costOf(rowsPrice, tokens, callClass),
-      firstTokenMs: 20 + draw(500),
-      durationMs: 50 + draw(9000),
-      status: draw(200) === 0 ? 'engine_failed' : 'ok',
-    })
-  }
-}
-
-async function fill(database: Database, count: number, end: number): Promise<bigint> {
-  let total = 0n
-  let batch: { row: UsageRow }[] = []
-  for (const row of calls(count, end)) {
-    total += BigInt(row.cost)
-    batch.push({ row })
-    if (batch.length < batchSize) continue
-    await writeUsage(database, batch)
-    batch = []
-  }
-  if (batch.length > 0) await writeUsage(database, batch)
-  return total
-}
 
 /** What dashboards and the vendors' clients ask. */
 function questions(end: number): readonly (readonly [name: string, path: string])[] {
@@ -165,12 +112,13 @@ interface Filled {
 }
 
 async function prepare(name: string, url: string, count: number, end: number): Promise<Filled> {
+  const thread = new Worker(new URL('./usage-dashboards/fill-thread.ts', import.meta.url), {
+    workerData: { url, count, end },
+  })
+  const [{ total, seconds }] = (await once(thread, 'message')) as [{ readonly total: bigint; readonly seconds: number }]
   const database = await connect(url)
-  const since = systemClock.elapsed()
-  const total = await fill(database, count, end)
-  const rate = count / ((systemClock.elapsed() - since) / 1000)
   if (database.dialect.name === 'postgres') await sql`analyze`.execute(database.query)
-  return { name, database, rate, total }
+  return { name, database, rate: count / seconds, total }
 }
 
 async function measure({ name, database, rate, total }: Filled, count: number, end: number): Promise<Column> {

@@ -1,4 +1,5 @@
 // Computes the costs of the past again with the prices that hold now for that time: rows, their sums, and the balances that follow them.
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { Row, Tables } from '../../database/tables.ts'
@@ -60,6 +61,8 @@ export async function reprice(
     })
     last = rows.at(-1) ?? last
     more = rows.length === piece
+    // SQLite's reads and writes never wait: others must get a turn.
+    await turn()
   }
   return [...totals.values()].sort((one, other) => (one.model < other.model ? -1 : 1))
 }

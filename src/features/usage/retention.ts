@@ -1,4 +1,5 @@
 // Deletes what has been kept long enough, workspace by workspace, once an hour on one node. Sums per day stay: they are the accounts.
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -38,6 +39,8 @@ export async function deleteOld(
     for (let count = piece; count >= piece && signal?.aborted !== true; ) {
       count = Number((await run()).numDeletedRows)
       deleted[name] += count
+      // SQLite's writes never wait: others must get a turn.
+      await turn()
     }
   }
   for (const [workspace, { rowDays, contentDays }] of settings) {

@@ -1,5 +1,6 @@
 // The way of usage into the database: buffered, in batches, in order, never shed. Where there is no room or no database, no call begins.
 
+import { setImmediate as turn } from 'node:timers/promises'
 import { fail } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Database } from '../../database/connect.ts'
@@ -66,6 +67,8 @@ export function createUsageWriter(options: WriterOptions): UsageWriter {
       waiting.splice(0, batch.length)
       journal?.keep(waiting)
       held -= batch.length
+      // SQLite's writes never wait, so a long line of batches would let nobody else in.
+      await turn()
       if (away !== undefined) log.info({ waiting: waiting.length }, 'usage is written again')
       away = undefined
     }
