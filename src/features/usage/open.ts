@@ -45,7 +45,7 @@ export async function openUsage(parts: {
   const vendors = await loadVendorLists()
   const prices = await openPrices({ database, notices, currency, vendors })
   const settings = await openSettings(database, notices)
-  const write = (records: readonly UsageRecord[]) => writeUsage(database, records, parts.settle)
+  const write = (records: readonly UsageRecord[]) => writeUsage(database, records)
   const journal = home === undefined ? undefined : await openUsageJournal(home, { write, log })
   const writer = createUsageWriter({ ...parts, ...(journal !== undefined && { journal }) })
   const jobs = database.query.$extendTables<JobTables>().$pickTables<'jobs'>()
