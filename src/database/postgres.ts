@@ -28,7 +28,8 @@ const requestStatementMs = 10_000
 export function postgresDialect(url: string, options: PostgresOptions = {}): Dialect {
   const { connections = 10, statementTimeoutMs = requestStatementMs, readOnly = false } = options
   const pool = new pg.Pool({
-    connectionString: readOnly ? withOption(url, '-c default_transaction_read_only=on') : url,
+    // Compiling a report costs more than it saves: sums of a million calls take 20 ms, and PostgreSQL's compiler 50 to 200.
+    connectionString: readOnly ? withOption(url, '-c default_transaction_read_only=on -c jit=off') : url,
     application_name: 'galerne',
     max: connections,
     connectionTimeoutMillis: connectTimeoutMs,

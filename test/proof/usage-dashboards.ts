@@ -25,7 +25,7 @@ function questions(end: number): readonly (readonly [name: string, path: string]
   const openai = (path: string, from: number, rest: string) =>
     `/v1/organization/${path}?start_time=${second(from)}&end_time=${second(end)}&${rest}`
   const own = (rest: string) => `/galerne/v1/usage?${rest}`
-  const groups = 'group_by[]=project_id&group_by[]=api_key_id&group_by[]=model&group_by[]=batch'
+  const groups = 'group_by[]=project_id&group_by[]=model&group_by[]=batch'
   return [
     ['30 days by day', own('width=day')],
     ['30 days by day and model', own('width=day&group_by=model')],
@@ -38,8 +38,12 @@ function questions(end: number): readonly (readonly [name: string, path: string]
     ['24 hours by minute', own(`width=minute&from=${second(end - day)}`)],
     ['24 hours by minute, one key', own(`width=minute&from=${second(end - day)}&key=key_17`)],
     [
-      'OpenAI: completions, 31 days by every group',
+      'OpenAI: completions, 31 days by project, model and batch',
       openai('usage/completions', end - days * day, `limit=31&${groups}`),
+    ],
+    [
+      'OpenAI: completions, 31 days of a project by key, model and batch',
+      openai('usage/completions', end - days * day, `limit=31&project_ids[]=workspace-3&group_by[]=api_key_id&${groups}`),
     ],
     [
       'OpenAI: completions, 168 hours by model',

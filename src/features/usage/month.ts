@@ -36,6 +36,7 @@ export function registerMonthUsage(
       const sums = await sumUsage(database, {
         ...{ width: 'day', from, to: here ? to : from, byTime: true, groupBy: ['model', 'provider', 'operation'] },
         ...(workspaces !== undefined && { workspaces }),
+        amounts: ['promptTokens', 'cachedTokens', 'completionTokens'],
       })
       return monthUsage(sums, prices, { from, to, now })
     },

@@ -18,6 +18,9 @@ import { type Dimension, sumUsage, type UsageQuestion, type UsageSum } from './r
 import type { UsageRow } from './row.ts'
 import { sumWidths } from './store.ts'
 
+/** All that these reports say. */
+const amounts = ['requests', 'promptTokens', 'cachedTokens', 'completionTokens', 'cost'] as const
+
 /** What a report takes and how it words a sum. */
 interface Report {
   readonly path: string
@@ -123,11 +126,13 @@ async function answer(
     ...page,
     groupBy: dimensionsOf(groups),
     operations: only,
+    amounts,
   })
+  const byStart = Map.groupBy(sums, ({ start }) => start)
   const step = sumWidths[page.width]
   const data = Array.from({ length: (page.to - page.from) / step }, (_, index) => {
     const start = page.from + index * step
-    const results = sums.filter((sum) => sum.start === start).map((sum) => report.result(sum, groups))
+    const results = (byStart.get(start) ?? []).map((sum) => report.result(sum, groups))
     return { object: 'bucket' as const, start_time: start / 1000, end_time: (start + step) / 1000, results }
   })
   return { object: 'page' as const, data, has_more: page.more, next_page: page.more ? `page_${page.to / 1000}` : null }

@@ -24,9 +24,14 @@ export interface UsageQuestion {
   readonly members?: readonly string[]
   readonly operations?: readonly UsageRow['operation'][]
   readonly class?: UsageRow['class']
+  /** What to add up; absent: everything. Each costs time. */
+  readonly amounts?: readonly Amount[]
 }
 
-/** One answer: a group, and what it adds up to. Currencies are never added to each other. */
+/** What can be added up. */
+export type Amount = keyof typeof amounts
+
+/** One answer: a group, and what it adds up to. Currencies are never added to each other. What was not asked for is 0. */
 export interface UsageSum {
   /** Where the span begins; null where the question has none. */
   readonly start: number | null
@@ -64,6 +69,8 @@ const amounts = {
   firstTokens: 'first_tokens',
 } as const
 
+const allAmounts = Object.keys(amounts) as readonly Amount[]
+
 const columns = {
   workspace: 'usage_sums.workspace',
   key: 'usage_sums.key_id',
@@ -87,7 +94,7 @@ export async function sumUsage(query: Kysely<Tables>, question: UsageQuestion): 
     .where('requests', '<>', 0)
     .select('currency')
     .groupBy('currency')
-    .select(Object.entries(amounts).map(([name, column]) => sumOf(column).as(name)))
+    .select((question.amounts ?? allAmounts).map((name) => sumOf(amounts[name]).as(name)))
   if (groupBy.includes('member') || members !== undefined) {
     selected = selected.leftJoin('keys', 'keys.id', 'usage_sums.key_id') as unknown as typeof selected
   }
@@ -113,6 +120,6 @@ const sumOf = (column: string) => sql<number>`cast(sum(${sql.ref(column)}) as bi
 
 function answerOf(row: Readonly<Record<string, unknown>>, groupBy: readonly Dimension[]): UsageSum {
   const group = Object.fromEntries(groupBy.map((name) => [name, row[`group_${name}`] ?? null]))
-  const counted = Object.fromEntries(Object.keys(amounts).map((name) => [name, row[name]]))
+  const counted = Object.fromEntries(allAmounts.map((name) => [name, row[name] ?? 0]))
   return { ...counted, start: row['start'] ?? null, group, currency: row['currency'] } as UsageSum
 }
