@@ -43,7 +43,11 @@ function questions(end: number): readonly (readonly [name: string, path: string]
     ],
     [
       'OpenAI: completions, 31 days of a project by key, model and batch',
-      openai('usage/completions', end - days * day, `limit=31&project_ids[]=workspace-3&group_by[]=api_key_id&${groups}`),
+      openai(
+        'usage/completions',
+        end - days * day,
+        `limit=31&project_ids[]=workspace-3&group_by[]=api_key_id&${groups}`,
+      ),
     ],
     [
       'OpenAI: completions, 168 hours by model',
