@@ -37,6 +37,33 @@ export async function ask<Answer>(
   return (await answer.json()) as Answer
 }
 
+/** Every item of a list, page by page. */
+export async function askAll<Item>(server: Connection, path: string): Promise<Item[]> {
+  const items: Item[] = []
+  for (let after = ''; ; ) {
+    const page = await ask<{ data: Item[]; has_more: boolean; last_id: string | null }>(
+      server,
+      'GET',
+      `${path}${path.includes('?') ? '&' : '?'}limit=100${after}`,
+    )
+    items.push(...page.data)
+    if (!page.has_more || page.last_id === null) return items
+    after = `&after=${encodeURIComponent(page.last_id)}`
+  }
+}
+
+/** A day for tables: `2026-11-26`, and a dash for none. */
+export function dayOf(seconds: number | null | undefined): string {
+  return typeof seconds === 'number' ? new Date(seconds * 1000).toISOString().slice(0, 10) : '–'
+}
+
+/** Seconds of a span as people write it: `90s`, `30m`, `12h`, `30d`. Throws for anything else. */
+export function spanSeconds(text: string): number {
+  const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
+  if (count === undefined) throw new Error(`"${text}" is no span of time: write it as 90s, 30m, 12h or 30d.`)
+  return Number(count) * ({ s: 1, m: 60, h: 3600, d: 86_400 }[unit] ?? 1)
+}
+
 /** Collects an option that may be given again. */
 export function collect(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value]
