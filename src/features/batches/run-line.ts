@@ -4,7 +4,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../../base/clock.ts'
 import { Failure } from '../../base/errors.ts'
 import { toFailure } from '../../wire/failure.ts'
-import { parseBody } from '../../wire/parse.ts'
 import { collect } from '../files/contents.ts'
 import type { Files } from '../files/files.ts'
 import type { Registry } from '../models/registry.ts'
@@ -91,7 +90,6 @@ async function answer(
 ): Promise<object> {
   const content = (JSON.parse(batch.inputs) as string[])[line.input] ?? ''
   const bytes = await collect(await files.read(content, { start: line.start, length: line.bytes }))
-  parseBody(bytes.toString('utf8').replace(/^\uFEFF/, ''))
   const request = readLine(bytes, batch)
   if (request === undefined) throw new Error(`line ${line.number} of ${batch.id} is empty`)
   const model = registry.model(request.model, accessOf(batch))

@@ -1,6 +1,7 @@
 // Cuts a stream of bytes into lines within bounded memory, and checks that a line is a JSON object. Knows no file and no batch.
 import { isUtf8 } from 'node:buffer'
-import { fail } from '../../base/errors.ts'
+import { Failure, fail } from '../../base/errors.ts'
+import { parseBody } from '../../wire/parse.ts'
 
 /** One line of a stream, without its end. */
 export interface Line {
@@ -75,13 +76,16 @@ export function readObject(bytes: Buffer): Record<string, unknown> | undefined {
   // A byte order mark before the first line is what some spreadsheets write.
   const text = bytes.toString('utf8').replace(/^\uFEFF/, '')
   if (text.trim() === '') return undefined
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    // The parser's own message quotes the text, which may be a prompt.
-    throw new Error('it is not JSON')
-  }
+  const value = parse(text)
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw new Error('it must be a JSON object, {…}')
+}
+
+/** What JSON may be is one rule for bodies and for lines: a line is a body that comes in a file. */
+function parse(text: string): unknown {
+  try {
+    return parseBody(text)
+  } catch (error) {
+    throw error instanceof Failure ? new Error(String(error.fields['reason'])) : error
+  }
 }

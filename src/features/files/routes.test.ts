@@ -153,7 +153,19 @@ describeOnServers('files', (get) => {
       [{ 'expires_after[seconds]': '5', purpose: 'batch', file: good }, 400, 'expires_after[seconds]', /3600/],
       [{ 'expires_after[anchor]': 'now', purpose: 'batch', file: good }, 400, 'expires_after[anchor]', /created_at/],
       [{ purpose: 'batch', data: good }, 400, 'data', /"file"/],
-      [{ purpose: 'batch', file: ['a.jsonl', `${line('a')}\n{"b":\n`] }, 400, 'file', /Line 3: it is not JSON/],
+      [
+        { purpose: 'batch', file: ['a.jsonl', `${line('a')}\n{"b":\n`] },
+        400,
+        'file',
+        /Line 3: it breaks off or holds something that is not JSON/,
+      ],
+      [
+        { purpose: 'batch', file: ['a.jsonl', `${line('a')}${'['.repeat(300)}${']'.repeat(300)}`] },
+        400,
+        'file',
+        /Line 2: it nests deeper/,
+      ],
+      [{ purpose: 'batch', file: ['a.jsonl', '{"__proto__":1}'] }, 400, 'file', /Line 1: it has a field "__proto__"/],
       [{ file: ['a.jsonl', `${line('a')}[1]`], purpose: 'fine-tune' }, 400, 'file', /Line 2: .*object/],
       [
         { purpose: 'batch', file: ['a.jsonl', Uint8Array.of(0x89, 0x50, 0xff, 0xfe)] },

@@ -5,8 +5,10 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import S3rver from 's3rver'
 import { describeOnServers } from '../../../test/support/databases.ts'
+import { createEchoModel } from '../../../test/support/echo-model.ts'
 import { type FilesServer, startFilesServer, upload } from '../../../test/support/files-server.ts'
 import { send } from '../../../test/support/http-client.ts'
 import { testKey } from '../../../test/support/server.ts'
@@ -32,7 +34,7 @@ describeOnServers('files in an S3 store', (get) => {
     })
     const { port } = await store.run()
     place = `s3://bucket/some/place?endpoint=http://127.0.0.1:${port}&region=eu-west-3`
-    server = await startFilesServer(get().database, { fileStore: place })
+    server = await startFilesServer(get().database, { fileStore: place, models: [createEchoModel()] })
   })
   after(async () => {
     await server.stop()
@@ -68,6 +70,25 @@ describeOnServers('files in an S3 store', (get) => {
     await assert.rejects(contents.read('no-such-key'), { code: 'file_store_failed' })
     await send(server, `/v1/files/${body.id}`, { method: 'DELETE' })
     await egress.close()
+  })
+
+  test('a batch reads its lines from the store and puts its results there', async () => {
+    const lines = ['a', 'b', 'c'].map((id) =>
+      JSON.stringify({ custom_id: id, body: { model: 'echo', messages: [{ role: 'user', content: `say ${id}` }] } }),
+    )
+    const { body } = await upload(server, { purpose: 'batch', file: ['in.jsonl', lines.join('\n')] })
+    const job = { endpoint: '/v1/chat/completions', input_files: [body.id] }
+    const { id } = (await send(server, '/v1/batch/jobs', { body: job })).json()
+    for (;;) {
+      const now = (await send(server, `/v1/batch/jobs/${id}?inline=true`)).json()
+      if (now.status === 'SUCCESS') {
+        assert.equal(now.outputs.length, 3)
+        break
+      }
+      await delay(20)
+    }
+    for (const file of (await send(server, '/v1/files')).json().data)
+      await send(server, `/v1/files/${file.id}`, { method: 'DELETE' })
   })
 
   test('a store that is away is a 503 that can be tried again, and nothing is acknowledged', async () => {
