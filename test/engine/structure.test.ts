@@ -109,11 +109,14 @@ describe('vectors', () => {
     assert.equal(textOf(await complete(model, call)), before)
   })
 
-  test('an empty text and a foreign token are refused by place; ranking is refused as such', async () => {
+  test('an empty text and a foreign token are refused by place; a ranking without a head compares vectors', async () => {
     await assert.rejects(embed(['fine', '']), { name: 'Failure', status: 400, param: 'input[1]' })
     await assert.rejects(embed([[10, 99_999_999]]), { name: 'Failure', status: 400, param: 'input' })
-    const ranking = model.rank({ context, query: 'a', documents: ['b'] }, never())
-    await assert.rejects(ranking, { name: 'Failure', code: 'unsupported_value' })
+    const documents = ['The dog ran.', 'A cat slept on the mat.', '']
+    const refused = model.rank({ context, query: 'A cat slept.', documents }, never())
+    await assert.rejects(refused, { name: 'Failure', status: 400, param: 'documents[2]' })
+    const { scores } = await model.rank({ context, query: 'A cat slept.', documents: documents.slice(0, 2) }, never())
+    assert.ok((scores[1] ?? 0) > (scores[0] ?? 1), `${scores}`)
   })
 })
 
