@@ -18,11 +18,10 @@ import { type Pool, startPool } from './engine/pool.ts'
 import type { SpareEngine } from './engine/spare.ts'
 import { createActs } from './features/audit/acts.ts'
 import { openBatches } from './features/batches/batches.ts'
-import { budgetStore } from './features/budgets/store.ts'
+import { openMoney } from './features/budgets/open.ts'
 import { openFiles } from './features/files/open.ts'
 import { firstKey } from './features/keys/first.ts'
 import { keyVerifier } from './features/keys/verify.ts'
-import { openLimits } from './features/limits/open.ts'
 import { localModels } from './features/models/local-models.ts'
 import type { PullOptions } from './features/models/pull.ts'
 import { Pulls } from './features/models/pull-jobs.ts'
@@ -108,12 +107,12 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     const { keepsContent, writer } = usage
     const prompts = openPrompts(database, clock)
     opened.push(() => prompts.close())
-    const limits = await openLimits({
-      ...{ database, notices, clock, log, knownCosts },
-      budgets: () => budgetStore(database).list(),
+    const money = await openMoney({
+      ...{ database, notices, clock, log, knownCosts, egress, currency: config.currency, alerting: config },
       onEstimated: (calls) => writer.write(calls.map(estimatedRecord)),
     })
-    opened.push(() => limits.stop())
+    opened.push(() => money.stop())
+    const { limits } = money
     const exporter = await openExporter(config, { egress, log })
     const traces = openTraces({ database, reader, clock, log, keepsContent, ...(exporter && { exporter }) })
     opened.push(() => traces.close())
@@ -152,6 +151,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       ...(oidc !== undefined && { oidc }),
       figures: ownFigures({ query: reader.query, limits, models, clock }),
       accounting: usage,
+      money,
       pulls,
       local: { models: local, home: config.home },
       batches,

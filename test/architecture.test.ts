@@ -66,6 +66,8 @@ const featureImports: readonly string[] = [
   'limits → prices',
   'limits → audit',
   'budgets → limits',
+  'budgets → prices',
+  'budgets → audit',
 ]
 
 interface Source {
@@ -173,7 +175,14 @@ test('only base/clock.ts reads the clocks', () => {
   )
 })
 
-test('only base/egress.ts opens outgoing connections', () => {
+// nodemailer would open sockets itself: in that one file it is given those of egress, which checks the address and keeps the ledger.
+test('only base/egress.ts opens outgoing connections, and mail goes over its sockets', () => {
+  const mailing = sources.filter(({ packages }) => packages.includes('nodemailer'))
+  assert.deepEqual(
+    mailing.map(({ path }) => path),
+    ['features/budgets/mail.ts'],
+  )
+  assert.match(mailing[0]?.text ?? '', /getSocket\([^)]*\) \{\s+egress\s+\.connect\(/)
   const allowed = ['base/egress.ts']
   const clients = /^(undici|node:(http|https|http2|net|tls|dgram|dns)(\/.*)?|axios|got|ws|node-fetch)$/
   // The one judges addresses, the other tries whether a port is free: neither opens a way out.

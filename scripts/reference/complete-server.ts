@@ -14,6 +14,7 @@ import { openReader } from '../../src/database/reader.ts'
 import { startPool } from '../../src/engine/pool.ts'
 import { createActs } from '../../src/features/audit/acts.ts'
 import { openBatches } from '../../src/features/batches/batches.ts'
+import { openMoney } from '../../src/features/budgets/open.ts'
 import { openFiles } from '../../src/features/files/open.ts'
 import { keyVerifier } from '../../src/features/keys/verify.ts'
 import { type LocalModels, localModels } from '../../src/features/models/local-models.ts'
@@ -52,10 +53,11 @@ export async function openCompleteServer(): Promise<CompleteServer> {
   const notices = await createNotices(database)
   const { currency } = config
   const accounting = await openUsage({ database, reader, notices, currency, clock, log })
+  const money = await openMoney({ ...{ database, notices, clock, log, egress, currency }, alerting: config })
   const traces = openTraces({ database, reader, clock, log, keepsContent: () => false })
   // Required: a part that is added to the server and not here does not compile, so none of its routes can be forgotten.
   const parts: Required<ServerParts> = {
-    ...{ config, registry, files, batches, traces, prompts, accounting, log, clock, metrics, version },
+    ...{ config, registry, files, batches, traces, prompts, accounting, money, log, clock, metrics, version },
     keys: keyVerifier(database, clock),
     acts: createActs(database, clock),
     local: { models: await noModels(registry), home: folder },
@@ -72,7 +74,7 @@ export async function openCompleteServer(): Promise<CompleteServer> {
     async close() {
       await server.close()
       for (const part of [batches, files, traces]) await ('stop' in part ? part.stop() : part.close())
-      await Promise.all([accounting.close(), prompts.close()])
+      await Promise.all([money.stop(), accounting.close(), prompts.close()])
       await Promise.all([notices.close(), reader.close(), egress.close()])
       await database.close()
       await rm(folder, { recursive: true, force: true })

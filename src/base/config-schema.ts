@@ -67,6 +67,33 @@ export const configSchema = Type.Object({
     description: 'Currency that costs are accounted in. What a vendor lists in the other one needs an exchange rate.',
     default: 'USD',
   }),
+  'webhook-secret': Type.Optional(
+    Type.String({
+      description: 'Signs the alerts of budgets that are posted (Standard Webhooks): what both sides know.',
+      minLength: 24,
+      maxLength: 512,
+      secret: true,
+    }),
+  ),
+  'webhook-private': Type.Enum(['refuse', 'allow'], {
+    description: 'Whether alerts may be posted to addresses of private networks and of this machine.',
+    default: 'refuse',
+  }),
+  'smtp-url': Type.Optional(
+    Type.String({
+      description:
+        'Server that alerts are mailed by: smtp://user:password@host:587, or smtps:// for TLS from the start.',
+      pattern: '^smtps?://\\S+$',
+      hint: 'must be an address that starts with smtp:// or smtps://',
+      secret: true,
+    }),
+  ),
+  'smtp-from': Type.String({
+    description: 'Sender of mailed alerts.',
+    default: 'galerne@localhost',
+    pattern: '^[^\\r\\n]{3,200}$',
+    hint: 'must be an address on one line',
+  }),
   pooling: Type.Optional(
     Type.Enum(['none', 'mean', 'cls', 'last', 'rank'], {
       description:

@@ -1,6 +1,6 @@
 // The only place that opens outgoing connections. Every address is checked after resolution and connected to as checked, hop by hop.
 import { lookup as resolveName } from 'node:dns'
-import { isIP, type LookupFunction } from 'node:net'
+import { isIP, type LookupFunction, connect as openSocket, type Socket } from 'node:net'
 import { Agent, type Dispatcher, request as send } from 'undici'
 import { classifyAddress } from './addresses.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -61,8 +61,18 @@ export interface LedgerEntry {
 /** Sends requests under a policy. */
 export interface Egress {
   request(request: EgressRequest): Promise<EgressResponse>
+  /** Opens a connection for a protocol that is not HTTP (SMTP), to a checked address. */
+  connect(target: EgressTarget): Promise<Socket>
   /** Closes idle connections. */
   close(): Promise<void>
+}
+
+/** Where a connection leads. */
+export interface EgressTarget {
+  readonly host: string
+  readonly port: number
+  readonly purpose: string
+  readonly allowPrivate: boolean
 }
 
 /** Where ledger entries go and which clock dates them. */
@@ -80,9 +90,40 @@ export function createEgress(options: EgressOptions = {}): Egress {
   const agents = { open: createAgent(true), strict: createAgent(false) }
   return {
     request: (request) => follow(request, agents, clock, options.ledger ?? (() => {})),
+    connect: (target) => connectTo(target, clock, options.ledger ?? (() => {})),
     close: async () => {
       await Promise.all([agents.open.close(), agents.strict.close()])
     },
+  }
+}
+
+/** What is sent over the connection is its owner's business; that it was opened is in the ledger. */
+async function connectTo(
+  { host, port, purpose, allowPrivate }: EgressTarget,
+  clock: Clock,
+  ledger: (entry: LedgerEntry) => void,
+): Promise<Socket> {
+  const destination = `tcp://${host}:${port}`
+  if (isIP(host) !== 0 && !mayReach(host, allowPrivate)) throw refusal(host, host)
+  const [at, started] = [clock.now(), clock.elapsed()]
+  try {
+    return await new Promise<Socket>((resolve, reject) => {
+      const socket = openSocket({ host, port, lookup: checkedLookup(allowPrivate), timeout: connectTimeoutMs })
+      socket.once('connect', () => {
+        socket.setTimeout(0)
+        socket.off('error', reject)
+        resolve(socket)
+      })
+      socket.once('timeout', () => socket.destroy(new Error('it does not answer')))
+      socket.once('error', reject)
+    })
+  } catch (error) {
+    throw error instanceof Error && error.name === 'Failure'
+      ? error
+      : fail('egress_failed', { url: destination, reason: (error as Error).message }, error)
+  } finally {
+    const elapsedMs = clock.elapsed() - started
+    ledger({ at, purpose, method: 'CONNECT', destination, path: '', sentBytes: 0, status: null, elapsedMs })
   }
 }
 

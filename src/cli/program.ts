@@ -29,6 +29,8 @@ const modules: readonly (readonly [names: string, load: () => Promise<AddCommand
   ['migrate', async () => (await import('./commands/migrate.ts')).addMigrateCommand],
   ['backup', async () => (await import('./commands/backup.ts')).addBackupCommand],
   ['restore', async () => (await import('./commands/restore.ts')).addRestoreCommand],
+  ['limits', async () => (await import('./commands/limits.ts')).addLimitsCommand],
+  ['budget', async () => (await import('./commands/budget.ts')).addBudgetCommand],
   ['database', async () => (await import('./commands/database.ts')).addDatabaseCommand],
   ['version', async () => (await import('./commands/version.ts')).addVersionCommand],
 ]

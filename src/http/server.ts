@@ -9,6 +9,8 @@ import type { Log } from '../base/log.ts'
 import type { Acts } from '../features/audit/acts.ts'
 import type { Batches } from '../features/batches/batches.ts'
 import { registerBatches } from '../features/batches/routes.ts'
+import type { Money } from '../features/budgets/open.ts'
+import { registerMoney } from '../features/budgets/register.ts'
 import { registerChat } from '../features/chat/routes.ts'
 import { registerCompletions } from '../features/completions/routes.ts'
 import { registerEmbeddings } from '../features/embeddings/routes.ts'
@@ -70,6 +72,8 @@ export interface ServerParts {
   readonly pulls?: Pulls
   /** How people sign in by OpenID Connect; absent: by password alone. */
   readonly oidc?: Omit<OidcRoutes, 'acts' | 'checkHost'>
+  /** Limits and budgets. */
+  readonly money?: Money
   /** What limits and usage tell a key's holder at /v1/whoami. */
   readonly figures?: OwnFigures
   /** Batches over those files. */
@@ -125,6 +129,10 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       ...(figures !== undefined && { figures }),
       ...(oidc !== undefined && { oidc }),
     })
+  }
+  if (parts.acts !== undefined && parts.money !== undefined) {
+    const models = () => registry.list({}).map(({ name }) => name)
+    registerMoney(server, { acts: parts.acts, money: parts.money, models })
   }
   if (parts.files !== undefined && parts.batches !== undefined)
     registerBatches(server, { batches: parts.batches, files: parts.files.files })

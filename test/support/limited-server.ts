@@ -1,10 +1,12 @@
 // A server with limits, budgets, prices and usage over a given database, in this process: what the product wires, with a light model.
 import { systemClock } from '../../src/base/clock.ts'
+import { createEgress } from '../../src/base/egress.ts'
 import { createLog } from '../../src/base/log.ts'
 import type { Database } from '../../src/database/connect.ts'
 import { createNotices } from '../../src/database/notices.ts'
-import { budgetStore } from '../../src/features/budgets/store.ts'
-import { type Limits, openLimits } from '../../src/features/limits/open.ts'
+import { createActs } from '../../src/features/audit/acts.ts'
+import { type AlertSettings, openMoney } from '../../src/features/budgets/open.ts'
+import type { Limits } from '../../src/features/limits/open.ts'
 import { createPriceBook } from '../../src/features/prices/book.ts'
 import { type Price, perMillion } from '../../src/features/prices/price.ts'
 import { estimatedRecord, knownCosts } from '../../src/features/usage/estimated.ts'
@@ -40,22 +42,24 @@ export function testPrice(model: string): Price {
 export async function startLimitedServer(
   database: Database,
   models: readonly Model[],
-  options: { readonly leaseMs?: number; readonly queueLength?: number } = {},
+  options: { readonly leaseMs?: number; readonly queueLength?: number; readonly alerting?: AlertSettings } = {},
 ): Promise<LimitedServer> {
   const log = createLog({ level: 'silent' })
   const notices = await createNotices(database, { log })
   const writer = createUsageWriter({ database, log })
-  const limits = await openLimits({
-    ...{ database, notices, clock: systemClock, log, knownCosts },
+  const egress = createEgress()
+  const money = await openMoney({
+    ...{ database, notices, clock: systemClock, log, knownCosts, egress, currency: 'USD' },
     ...(options.leaseMs !== undefined && { leaseMs: options.leaseMs }),
-    budgets: () => budgetStore(database).list(),
+    alerting: { webhookPrivate: 'allow', backoffMs: 20, ...options.alerting },
     onEstimated: (calls) => writer.write(calls.map(estimatedRecord)),
   })
+  const { limits } = money
   const prices = createPriceBook({ currency: 'USD' })
   prices.replace({ rows: models.map(({ card }) => testPrice(card.name)), rates: [] })
   const usage = { writer, prices, keepsContent: () => false }
   const server = await startServer(models, {
-    ...{ usage, limits },
+    ...{ usage, limits, parts: { money, acts: createActs(database, systemClock, notices) } },
     ...(options.queueLength !== undefined && { queueLength: options.queueLength }),
   })
   return {
@@ -73,7 +77,8 @@ export async function startLimitedServer(
     },
     async stop() {
       await server.stop()
-      await limits.stop()
+      await money.stop()
+      await egress.close()
       await writer.stop()
       await notices.close()
     },

@@ -16,7 +16,7 @@ export interface Block {
   target: number
   /** Whether a call drew on it since the last beat. */
   used: boolean
-  /** Another node needs it: what is free goes back with the next step. */
+  /** Another node needs it, or the capacity was lowered: what is free goes back with the next step. */
   wanted: boolean
 }
 
@@ -56,7 +56,8 @@ export function createBlocks(): Blocks {
         }
         blocks.set(account.id, block)
       }
-      // The newest rule counts: a capacity may have changed.
+      // The newest rule counts. What was leased ahead under a higher capacity may be more than is left: it goes back first.
+      if ((account.capacity ?? 0) < (block.account.capacity ?? 0)) block.wanted = true
       block.account = account
       block.used = true
       return block
@@ -77,12 +78,12 @@ export function emptyHolds(blocks: Blocks, accounts: readonly Account[]): Hold[]
   }))
 }
 
-/** Whether the holds can grow to the amounts out of what is leased already. */
+/** Whether the holds can grow to the amounts out of what is leased already and nobody else wants. */
 export function fits(holds: readonly Hold[], amounts: Amounts): boolean {
-  return holds.every(
-    ({ account, block, amount }) =>
-      block === undefined || drawOf(account, amounts) - amount <= block.amount - block.open,
-  )
+  return holds.every(({ account, block, amount }) => {
+    const more = drawOf(account, amounts) - amount
+    return block === undefined || more <= 0 || (!block.wanted && more <= block.amount - block.open)
+  })
 }
 
 /** Sets the holds to the amounts. */

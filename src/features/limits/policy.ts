@@ -85,7 +85,10 @@ export async function createPolicy(sources: PolicySources): Promise<Policy> {
   let known: Known = { limits: new Map(), tiers: [], assignments: new Map(), budgets: new Map() }
   const spent = new Map<string, number>()
   const cache = new Map<string, Cached>()
+  let begun = 0
+  let applied = 0
   const reload = async () => {
+    const turn = ++begun
     const [limits, tiers, assignments, budgets] = await Promise.all([
       sources.store.limits(),
       sources.store.tiers(),
@@ -93,8 +96,14 @@ export async function createPolicy(sources: PolicySources): Promise<Policy> {
       sources.budgets(),
     ])
     for (const assignment of assignments) {
-      if (assignment.tier === null) spent.set(idOf(assignment), (await sources.store.spentEver(assignment)).money)
+      if (assignment.tier !== null) continue
+      const { money } = await sources.store.spentEver(assignment)
+      // A charge that came while this was read is newer, and what was spent in all only grows.
+      spent.set(idOf(assignment), Math.max(money, spent.get(idOf(assignment)) ?? 0))
     }
+    // A read that began earlier must not put back what a later one found changed.
+    if (turn < applied) return
+    applied = turn
     known = {
       limits: Map.groupBy(limits, idOf),
       tiers,

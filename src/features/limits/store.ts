@@ -42,6 +42,7 @@ export interface LimitStore {
   remove(whose: Pick<Limit, 'scope' | 'subject' | 'model'>): Promise<boolean>
   /** The operator's tiers, else the usual ones. */
   tiers(): Promise<readonly Tier[]>
+  /** Call it within a transaction. */
   replaceTiers(tiers: readonly Tier[]): Promise<void>
   assignments(): Promise<readonly TierAssignment[]>
   assign(assignment: TierAssignment, now: number): Promise<void>
@@ -94,10 +95,8 @@ export function limitStore({ query }: Pick<Database, 'query'>): LimitStore {
       return rows.length === 0 ? usualTiers : rows.map(tierOf)
     },
     async replaceTiers(tiers) {
-      await query.transaction().execute(async (transaction) => {
-        await transaction.deleteFrom('tiers').execute()
-        if (tiers.length > 0) await transaction.insertInto('tiers').values(tiers.map(tierColumns)).execute()
-      })
+      await query.deleteFrom('tiers').execute()
+      if (tiers.length > 0) await query.insertInto('tiers').values(tiers.map(tierColumns)).execute()
     },
     assignments: () =>
       query

@@ -1,0 +1,81 @@
+// `galerne budget`: shows and sets budgets of the running server.
+import type { Command } from 'commander'
+import { printResult, table } from '../terminal.ts'
+import { call, connected, partyOf, whose } from './limits.ts'
+
+type Options = Readonly<Record<string, unknown>>
+
+interface Budget {
+  readonly id: string
+  readonly scope: string
+  readonly subject: string
+  readonly amount: number
+  readonly currency: string
+  readonly period: string
+  readonly hard: boolean
+  readonly spent: number
+  readonly reserved: number
+  readonly thresholds: readonly number[]
+}
+
+/** Adds the command. */
+export function addBudgetCommand(program: Command): void {
+  const budget = program.command('budget').summary('show and set budgets, and who is told on the way there')
+  connected(budget.command('list', { isDefault: true }).description('Lists budgets and how they stand.')).action(
+    async (options: Options) => {
+      const list = (await call(options, 'GET', '/galerne/v1/budgets')) as { data: Budget[] }
+      printResult(options['json'] === true, list, () =>
+        list.data.length === 0 ? 'There are no budgets.' : show(list.data),
+      )
+    },
+  )
+  const set = budget
+    .command('set <amount>')
+    .description('Makes a budget in the currency of the server, or changes the one that --id names.')
+    .option('--id <budget>', 'change this budget')
+    .option('--period <period>', 'day, week, month, year or ever; month without it')
+    .option('--time-zone <name>', 'IANA name; UTC without it')
+    .option('--soft', 'alert, and refuse nothing')
+    .option('--alert-at <percent...>', 'percentages at which an alert is sent')
+    .option('--webhook <address>', 'post alerts there')
+    .option('--email <address...>', 'mail alerts there')
+  connected(whose(set)).action(async (amount: string, options: Options) => {
+    const { id, period, timeZone, alertAt, webhook, email } = options as Record<string, string & string[]>
+    const { model: _, ...party } = partyOf(options)
+    const body = {
+      ...(id === undefined && party),
+      amount: Number(amount),
+      ...(period !== undefined && { period }),
+      ...(timeZone !== undefined && { time_zone: timeZone }),
+      ...(options['soft'] === true && { hard: false }),
+      ...(alertAt !== undefined && { thresholds: alertAt.map(Number) }),
+      ...(webhook !== undefined && { webhook }),
+      ...(email !== undefined && { emails: email }),
+    }
+    const path = id === undefined ? '/galerne/v1/budgets' : `/galerne/v1/budgets/${encodeURIComponent(id)}`
+    const made = (await call(options, 'POST', path, body)) as Budget
+    printResult(options['json'] === true, made, () => show([made]))
+  })
+  connected(budget.command('remove <id>').description('Removes a budget.')).action(
+    async (id: string, options: Options) => {
+      const removed = await call(options, 'DELETE', `/galerne/v1/budgets/${encodeURIComponent(id)}`)
+      printResult(options['json'] === true, removed, () => 'Removed.')
+    },
+  )
+}
+
+function show(budgets: readonly Budget[]): string {
+  return table([
+    ['budget', 'for', 'window', 'spent', 'reserved', 'of', 'kind', 'alerts at'],
+    ...budgets.map(({ id, scope, subject, period, spent, reserved, amount, currency, hard, thresholds }) => [
+      id,
+      scope === 'organisation' ? scope : `${scope} ${subject}`,
+      period,
+      String(spent),
+      String(reserved),
+      `${amount} ${currency}`,
+      hard ? 'hard' : 'soft',
+      thresholds.map((threshold) => `${threshold} %`).join(', '),
+    ]),
+  ])
+}

@@ -1,0 +1,147 @@
+// `galerne limits`: shows and sets limits and tiers of the running server.
+import type { Command } from 'commander'
+import { connect } from '../connection.ts'
+import { addJson, addSettings, configFrom } from '../settings.ts'
+import { printResult, table } from '../terminal.ts'
+
+type Options = Readonly<Record<string, unknown>>
+
+interface Row {
+  readonly [name: string]: string | number | boolean | null | undefined
+}
+
+const numbers = [
+  ['requests-per-second', 'requests/s'],
+  ['requests-per-minute', 'requests/min'],
+  ['tokens-per-minute', 'tokens/min'],
+  ['tokens-per-month', 'tokens/month'],
+  ['parallel-requests', 'parallel'],
+  ['line-length', 'line'],
+  ['line-weight', 'weight'],
+] as const
+
+/** Adds the command. */
+export function addLimitsCommand(program: Command): void {
+  const limits = program.command('limits').summary('show and set limits of requests and tokens, and tiers')
+  connected(
+    limits.command('list', { isDefault: true }).description('Lists limits, tiers, and who is in which.'),
+  ).action(async (options: Options) => {
+    const overview = (await call(options, 'GET', '/galerne/v1/limits')) as {
+      data: Row[]
+      tiers: Row[]
+      assignments: Row[]
+    }
+    printResult(options['json'] === true, overview, () =>
+      [
+        table([['for', 'model', ...numbers.map(([, title]) => title)], ...overview.data.map(rowOf)]),
+        table([
+          ['tier', 'model', 'spend above', ...numbers.slice(0, 5).map(([, title]) => title)],
+          ...overview.tiers.map(tierOf),
+        ]),
+        ...overview.assignments.map(
+          (one) =>
+            `${one['scope']} ${one['subject']} is in tier ${one['tier']}${one['automatic'] === true ? ', by spend' : ''}`,
+        ),
+      ].join('\n\n'),
+    )
+  })
+  const set = limits.command('set').description('Sets limits; "none" takes one away. What is not named stays as it is.')
+  for (const [name, title] of numbers) set.option(`--${name} <number>`, title)
+  connected(whose(set)).action(async (options: Options) => {
+    const given = numbers.flatMap(([name]) => {
+      const value = options[camel(name)]
+      return value === undefined ? [] : [[name.replaceAll('-', '_'), value === 'none' ? null : Number(value)]]
+    })
+    const limit = (await call(options, 'PUT', '/galerne/v1/limits', {
+      ...partyOf(options),
+      ...Object.fromEntries(given),
+    })) as Row
+    printResult(options['json'] === true, limit, () =>
+      table([['for', 'model', ...numbers.map(([, title]) => title)], rowOf(limit)]),
+    )
+  })
+  connected(whose(limits.command('remove').description('Takes all limits of somebody for a model away.'))).action(
+    async (options: Options) => {
+      const query = new URLSearchParams(partyOf(options))
+      const removed = await call(options, 'DELETE', `/galerne/v1/limits?${query}`)
+      printResult(options['json'] === true, removed, () => 'Removed.')
+    },
+  )
+  connected(
+    limits
+      .command('tier <tier>')
+      .description(
+        'Puts a workspace or the organisation into a tier: free, a number, "auto" to follow the spend, or "none".',
+      )
+      .option('--workspace <id>', 'the workspace; the organisation without it'),
+  ).action(async (tier: string, options: Options) => {
+    const workspace = options['workspace']
+    const party = workspace === undefined ? { scope: 'organisation' } : { scope: 'workspace', subject: workspace }
+    const wanted = /^\d+$/.test(tier) ? Number(tier) : tier
+    const assigned = (await call(options, 'PUT', '/galerne/v1/tiers/assignments', { ...party, tier: wanted })) as Row
+    printResult(
+      options['json'] === true,
+      assigned,
+      () => `${assigned['scope']} ${assigned['subject']}: tier ${assigned['tier'] ?? 'none'}`,
+    )
+  })
+}
+
+/** Whose limits: the organisation's, unless a workspace or a key is named. */
+export function whose(command: Command): Command {
+  return command
+    .option('--workspace <id>', 'of a workspace')
+    .option('--key <id>', 'of a key; without either, of the organisation')
+    .option('--model <name>', 'for one model; all together without it')
+}
+
+/** The party that the flags name, as the API takes it. */
+export function partyOf(options: Options): Record<string, string> {
+  const { key, workspace, model } = options as Record<string, string | undefined>
+  const party: Record<string, string> =
+    key !== undefined
+      ? { scope: 'key', subject: key }
+      : workspace !== undefined
+        ? { scope: 'workspace', subject: workspace }
+        : { scope: 'organisation' }
+  return { ...party, ...(model !== undefined && { model }) }
+}
+
+/** The flags that every command of the server has. */
+export function connected(command: Command): Command {
+  return addJson(addSettings(command, ['home', 'host', 'port', 'api-key']))
+}
+
+/** One call of the running server; throws its message. */
+export async function call(
+  options: Options,
+  method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+  path: string,
+  body?: object,
+): Promise<unknown> {
+  const connection = await connect(configFrom(options))
+  try {
+    const answer = await connection.send(path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) })
+    return await answer.json()
+  } finally {
+    await connection.close()
+  }
+}
+
+const camel = (name: string) => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+const shown = (value: Row[string]) => (value === null || value === undefined ? '–' : String(value))
+
+function rowOf(row: Row): string[] {
+  const party = row['scope'] === 'organisation' ? 'organisation' : `${row['scope']} ${row['subject']}`
+  return [party, shown(row['model']), ...numbers.map(([name]) => shown(row[name.replaceAll('-', '_')]))]
+}
+
+function tierOf(row: Row): string[] {
+  const tier = row['tier'] === 0 ? 'free' : shown(row['tier'])
+  return [
+    tier,
+    shown(row['model']),
+    shown(row['spend_above']),
+    ...numbers.slice(0, 5).map(([name]) => shown(row[name.replaceAll('-', '_')])),
+  ]
+}

@@ -1,0 +1,65 @@
+// Opens limits, budgets and their alerts over a database: one ledger for what is allowed and what is spent.
+import type { Egress } from '../../base/egress.ts'
+import { type Limits, type LimitsOptions, openLimits } from '../limits/open.ts'
+import { openAlerts } from './alerts.ts'
+import { mailer } from './mail.ts'
+import { budgetStore } from './store.ts'
+import { webhookPoster } from './webhook.ts'
+
+/** What an operator set for alerts. */
+export interface AlertSettings {
+  /** Alerts that are posted are signed with it. */
+  readonly webhookSecret?: string | undefined
+  readonly webhookPrivate?: 'refuse' | 'allow'
+  readonly smtpUrl?: string | undefined
+  readonly smtpFrom?: string
+  /** Pause after the first failed attempt to send, in milliseconds. */
+  readonly backoffMs?: number
+}
+
+/** Limits with budgets, for the registry, and what alerts can be sent by here, for the routes. */
+export interface Money {
+  readonly limits: Limits
+  readonly ways: { readonly webhook: boolean; readonly email: boolean }
+  readonly currency: string
+  stop(): Promise<void>
+}
+
+/** Opens all of it. */
+export async function openMoney(
+  parts: Omit<LimitsOptions, 'budgets' | 'onCharged'> & {
+    readonly currency: string
+    readonly egress: Egress
+    readonly alerting: AlertSettings
+  },
+): Promise<Money> {
+  const { database, clock, log, currency, egress, alerting } = parts
+  const {
+    webhookSecret: secret,
+    webhookPrivate,
+    smtpUrl: url,
+    smtpFrom: from = 'galerne@localhost',
+    backoffMs,
+  } = alerting
+  const alerts = openAlerts({
+    ...{ database, clock, log, currency },
+    ...(secret !== undefined && {
+      post: webhookPoster({ egress, clock, secret, allowPrivate: webhookPrivate === 'allow' }),
+    }),
+    ...(url !== undefined && { mail: mailer({ egress, url, from }) }),
+    ...(backoffMs !== undefined && { backoffMs }),
+  })
+  const limits = await openLimits({
+    ...parts,
+    budgets: async () => alerts.watch(await budgetStore(database).list()),
+    onCharged: alerts.onCharged,
+  })
+  return {
+    ...{ limits, currency },
+    ways: { webhook: secret !== undefined, email: url !== undefined },
+    async stop() {
+      await limits.stop()
+      await alerts.stop()
+    },
+  }
+}

@@ -1,0 +1,236 @@
+// Budgets under our own path, and Mistral's /v1/admin/spend-limit: the organisation's hard budget of the month.
+import type { Static } from 'typebox'
+import { Type } from 'typebox'
+import { fail } from '../../base/errors.ts'
+import type { Caller, Server } from '../../wire/exchange.ts'
+import {
+  BudgetList,
+  BudgetObject,
+  idParams,
+  MistralSpendLimits,
+  NewSpendLimit,
+  PutBudget,
+} from '../../wire/limit-objects.ts'
+import { actorOf } from '../audit/record.ts'
+import { demandParty, partyOf, visibleParties } from '../limits/access.ts'
+import { organisation, type Scope } from '../limits/account.ts'
+import { windowAt } from '../limits/calendar.ts'
+import { limitStore } from '../limits/store.ts'
+import { nanoPerUnit } from '../prices/price.ts'
+import { type BudgetParts, changeBudget, createBudget, removeBudget, type WantedBudget } from './change.ts'
+import { type Budget, type BudgetStanding, budgetStore } from './store.ts'
+
+/** What the routes need. */
+export interface BudgetRoutes extends BudgetParts {
+  readonly currency: string
+}
+
+const tags = ['budgets']
+const reading = { permission: 'limits.read' } as const
+const usualThresholds = [50, 80, 100]
+
+/** Adds the routes. */
+export function registerBudgets(server: Server, parts: BudgetRoutes): void {
+  const { acts, currency } = parts
+  const { query } = acts.database
+  const store = budgetStore(acts.database)
+  const shown = async (budget: Budget) => {
+    const [standing] = await store.standings([budget], acts.clock.now())
+    return budgetObject(standing as BudgetStanding, currency)
+  }
+  const known = async (id: string, caller: Caller) => {
+    const budget = await store.byId(id)
+    if (budget === undefined) throw fail('not_found', { what: 'budget', id: id.slice(0, 100), param: 'id' })
+    await demandParty(query, caller, 'budgets.write', budget)
+    return budget
+  }
+  server.get(
+    '/galerne/v1/budgets',
+    { config: reading, schema: { tags, summary: 'Budgets and how they stand', response: { 200: BudgetList } } },
+    async ({ exchange: { caller } }) => {
+      const seen = await visibleParties(query, caller, await store.list())
+      const standings = await store.standings(seen, acts.clock.now())
+      return { object: 'list' as const, data: standings.map((standing) => budgetObject(standing, currency)) }
+    },
+  )
+  server.post(
+    '/galerne/v1/budgets',
+    {
+      config: reading,
+      schema: {
+        tags,
+        summary: 'Make a budget',
+        description: 'What was spent in its calendar window before counts.',
+        body: PutBudget,
+        response: { 200: BudgetObject },
+      },
+    },
+    async (request) => {
+      const { body, exchange } = request
+      const party = partyOf(body, exchange.caller)
+      await demandParty(query, exchange.caller, 'budgets.write', party)
+      return shown(await createBudget(parts, actorOf(request), { ...fresh, ...party, ...wantedOf(body) }))
+    },
+  )
+  server.post(
+    '/galerne/v1/budgets/:id',
+    {
+      config: reading,
+      schema: {
+        tags,
+        summary: 'Change a budget',
+        params: idParams,
+        body: Type.Partial(Type.Omit(PutBudget, ['scope', 'subject']), { additionalProperties: false }),
+        response: { 200: BudgetObject },
+      },
+    },
+    async (request) => {
+      const { id } = await known(request.params.id, request.exchange.caller)
+      return shown(await changeBudget(parts, actorOf(request), id, wantedOf(request.body)))
+    },
+  )
+  server.delete(
+    '/galerne/v1/budgets/:id',
+    {
+      config: reading,
+      schema: {
+        tags,
+        summary: 'Remove a budget',
+        params: idParams,
+        response: { 200: Type.Object({ id: Type.String(), deleted: Type.Boolean() }) },
+      },
+    },
+    async (request) => {
+      const budget = await known(request.params.id, request.exchange.caller)
+      await removeBudget(parts, actorOf(request), budget)
+      return { id: budget.id, deleted: true }
+    },
+  )
+  registerSpendLimit(server, parts)
+}
+
+function registerSpendLimit(server: Server, parts: BudgetRoutes): void {
+  const { acts, currency } = parts
+  const answer = async (): Promise<Static<typeof MistralSpendLimits>> => {
+    const now = acts.clock.now()
+    const limit = await hardLimit(parts, 'organisation', organisation)
+    const { opensAt, closesAt } = windowAt('month', limit?.budget.timeZone ?? 'UTC', now)
+    const whole = { scope: 'organisation', subject: organisation } as const
+    const { money } = await limitStore(acts.database).spentBetween(whole, opensAt, closesAt)
+    const usage = (limit?.spent ?? money) / nanoPerUnit
+    return {
+      limits: {
+        completion: {
+          no_monthly_limit: limit === undefined,
+          monthly_limit_reached: limit !== undefined && limit.spent >= limit.budget.amount,
+          ...{ usage, vibe_usage: 0, total_usage: usage },
+          usage_limit: limit === undefined ? null : limit.budget.amount / nanoPerUnit,
+        },
+        ...{ last_payment_failure: false, last_payment_failure_protection: null, currency },
+      },
+    }
+  }
+  server.get(
+    '/v1/admin/spend-limit',
+    {
+      config: { permission: 'limits.read' },
+      schema: { tags, summary: 'What the organisation may spend in a month', response: { 200: MistralSpendLimits } },
+    },
+    answer,
+  )
+  server.post(
+    '/v1/admin/spend-limit',
+    {
+      config: { permission: 'budgets.write' },
+      schema: {
+        tags,
+        summary: 'Set what the organisation may spend in a month',
+        body: NewSpendLimit,
+        response: { 200: MistralSpendLimits },
+      },
+    },
+    async (request) => {
+      const { body, exchange } = request
+      await demandParty(acts.database.query, exchange.caller, 'budgets.write', {
+        scope: 'organisation',
+        subject: organisation,
+      })
+      const amount = body.no_monthly_limit === true ? undefined : body.amount * nanoPerUnit
+      await setHardLimit(parts, actorOf(request), { scope: 'organisation', subject: organisation, amount })
+      return answer()
+    },
+  )
+}
+
+/** The hard budget of the month, as both vendors have one; where there are several, the smallest. */
+export async function hardLimit(
+  { acts }: Pick<BudgetParts, 'acts'>,
+  scope: Scope,
+  subject: string,
+): Promise<BudgetStanding | undefined> {
+  const store = budgetStore(acts.database)
+  const hard = (await store.list({ scope, subject, period: 'month' })).filter((budget) => budget.hard)
+  const standings = await store.standings(hard, acts.clock.now())
+  return [...standings].sort((a, b) => a.budget.amount - b.budget.amount)[0]
+}
+
+/** Sets the hard budget of the month, or takes it away; nano-units. */
+export async function setHardLimit(
+  parts: BudgetParts,
+  actor: Parameters<typeof createBudget>[1],
+  { scope, subject, amount }: { readonly scope: Scope; readonly subject: string; readonly amount: number | undefined },
+): Promise<void> {
+  const known = (await hardLimit(parts, scope, subject))?.budget
+  if (amount === undefined) {
+    if (known !== undefined) await removeBudget(parts, actor, known)
+  } else if (known === undefined) await createBudget(parts, actor, { ...fresh, scope, subject, amount })
+  else await changeBudget(parts, actor, known.id, { amount })
+}
+
+const fresh: Omit<WantedBudget, 'scope' | 'subject'> = {
+  ...{ period: 'month', timeZone: 'UTC', amount: 0, hard: true },
+  ...{ thresholds: usualThresholds, webhook: null, emails: [] },
+}
+
+function wantedOf(body: Partial<Static<typeof PutBudget>>): Pick<WantedBudget, never> & Partial<WantedBudget> {
+  const { amount, period, time_zone, hard, thresholds, webhook, emails } = body
+  return {
+    ...(amount !== undefined && { amount: Math.round(amount * nanoPerUnit) }),
+    ...(period !== undefined && { period }),
+    ...(time_zone !== undefined && { timeZone: time_zone }),
+    ...(hard !== undefined && { hard }),
+    ...(thresholds !== undefined && { thresholds }),
+    ...(webhook !== undefined && { webhook }),
+    ...(emails !== undefined && { emails }),
+  }
+}
+
+const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
+
+/** A budget on the wire. */
+export function budgetObject(
+  { budget, opensAt, closesAt, spent, reserved }: BudgetStanding,
+  currency: string,
+): Static<typeof BudgetObject> {
+  const { id, scope, subject, period, hard, webhook } = budget
+  return {
+    ...{
+      id,
+      object: 'budget' as const,
+      scope,
+      subject,
+      amount: budget.amount / nanoPerUnit,
+      currency,
+      period,
+      hard,
+      webhook,
+    },
+    time_zone: budget.timeZone,
+    thresholds: [...budget.thresholds],
+    emails: [...budget.emails],
+    spent: spent / nanoPerUnit,
+    reserved: reserved / nanoPerUnit,
+    opens_at: seconds(opensAt),
+    closes_at: closesAt === Number.MAX_SAFE_INTEGER ? null : seconds(closesAt),
+  }
+}

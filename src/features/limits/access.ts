@@ -1,0 +1,63 @@
+// Whose limits and budgets a caller may read and set: their own workspace's, or with a role in the organisation everybody's.
+import type { Kysely } from 'kysely'
+import { fail } from '../../base/errors.ts'
+import type { Tables } from '../../database/tables.ts'
+import type { Caller } from '../../wire/exchange.ts'
+import { may, type Permission } from '../../wire/permissions.ts'
+import { organisation, type Scope } from './account.ts'
+
+/** Somebody who has limits and budgets. */
+export interface Party {
+  readonly scope: Scope
+  readonly subject: string
+}
+
+/** Whom a request means: the one it names, else the organisation, or the caller's own workspace or key. */
+export function partyOf(
+  { scope, subject }: { readonly scope: Scope; readonly subject?: string },
+  caller: Caller,
+): Party {
+  if (scope === 'organisation') return { scope, subject: organisation }
+  return { scope, subject: subject ?? (scope === 'key' ? caller.id : caller.workspace) }
+}
+
+/** Throws where the caller may not do this to that party, or where there is no such party. */
+export async function demandParty(
+  query: Kysely<Tables>,
+  caller: Caller,
+  permission: Permission,
+  party: Party,
+): Promise<void> {
+  const workspace = await workspaceOf(query, party)
+  if (workspace === undefined || !may(caller, 'workspaces.read', workspace)) {
+    if (party.scope !== 'organisation')
+      throw fail('not_found', { what: party.scope, id: party.subject, param: 'subject' })
+  }
+  // No workspace has the empty name: only what counts in the whole organisation counts there.
+  if (!may(caller, permission, workspace ?? ''))
+    throw fail('forbidden', { permission, workspace: workspace ?? party.scope })
+}
+
+/** Which of the parties the caller may see. */
+export async function visibleParties<Item extends Party>(
+  query: Kysely<Tables>,
+  caller: Caller,
+  items: readonly Item[],
+): Promise<Item[]> {
+  const keys = new Map(
+    (await query.selectFrom('keys').select(['id', 'workspace']).execute()).map(({ id, workspace }) => [id, workspace]),
+  )
+  return items.filter(({ scope, subject }) => {
+    if (scope === 'organisation') return may(caller, 'limits.read', '')
+    const workspace = scope === 'key' ? keys.get(subject) : subject
+    return workspace !== undefined && may(caller, 'limits.read', workspace)
+  })
+}
+
+async function workspaceOf(query: Kysely<Tables>, { scope, subject }: Party): Promise<string | undefined> {
+  if (scope === 'organisation') return undefined
+  if (scope === 'workspace') {
+    return (await query.selectFrom('workspaces').select('id').where('id', '=', subject).executeTakeFirst())?.id
+  }
+  return (await query.selectFrom('keys').select('workspace').where('id', '=', subject).executeTakeFirst())?.workspace
+}

@@ -1,0 +1,146 @@
+// Alerts of budgets: once per threshold over all nodes, signed, tried again until taken, mailed over SMTP, and set by the official clients.
+import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
+import { test } from 'node:test'
+import OpenAI from 'openai-7'
+import { describeOnDatabases } from '../support/databases.ts'
+import { createEchoModel } from '../support/echo-model.ts'
+import { chat, send } from '../support/http-client.ts'
+import { startLimitedServer } from '../support/limited-server.ts'
+import { adminKey } from '../support/server.ts'
+
+const admin = { authorization: `Bearer ${adminKey}` }
+const portOf = (server: Server | ReturnType<typeof createServer>) => (server.address() as AddressInfo).port
+
+/** A receiver that refuses the first call. */
+async function receiver() {
+  const taken: { body: string; headers: IncomingHttpHeaders }[] = []
+  let calls = 0
+  const server = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()))
+    request.on('end', () => {
+      calls += 1
+      if (calls > 1) taken.push({ body, headers: request.headers })
+      response.writeHead(calls > 1 ? 204 : 503).end()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { url: `http://127.0.0.1:${portOf(server)}/hook`, taken, close: () => server.close() }
+}
+
+/** The least SMTP server that takes a message. */
+async function mailServer() {
+  const messages: string[] = []
+  const server = createTcpServer((socket) => {
+    let data: string | undefined
+    let rest = ''
+    socket.write('220 test ESMTP\r\n')
+    socket.on('data', (chunk: Buffer) => {
+      rest += chunk.toString()
+      for (let end = rest.indexOf('\r\n'); end >= 0; end = rest.indexOf('\r\n')) {
+        const line = rest.slice(0, end)
+        rest = rest.slice(end + 2)
+        if (data !== undefined) {
+          if (line === '.') {
+            messages.push(data)
+            data = undefined
+            socket.write('250 taken\r\n')
+          } else data += `${line}\n`
+        } else if (/^DATA/i.test(line)) {
+          data = ''
+          socket.write('354 go on\r\n')
+        } else if (/^QUIT/i.test(line)) socket.end('221 bye\r\n')
+        else socket.write('250 ok\r\n')
+      }
+    })
+    socket.on('error', () => {})
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { url: `smtp://127.0.0.1:${portOf(server)}`, messages, close: () => server.close() }
+}
+
+const until = async (holds: () => boolean) => {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+describeOnDatabases('alerts of budgets', (get) => {
+  test('a threshold is told once, signed and mailed, again where it was not taken', async () => {
+    const [hook, mails] = [await receiver(), await mailServer()]
+    const alerting = { webhookSecret: 'a secret of both sides, 32 letters', smtpUrl: mails.url }
+    const server = await startLimitedServer(get().database, [createEchoModel()], { alerting })
+    try {
+      const made = await send(server, '/galerne/v1/budgets', {
+        headers: admin,
+        body: {
+          scope: 'workspace',
+          amount: 0.000_09,
+          thresholds: [80, 20],
+          webhook: hook.url,
+          emails: ['ops@example.org'],
+        },
+      })
+      assert.equal(made.status, 200, made.text)
+      assert.deepEqual(made.json().thresholds, [20, 80])
+      for (let n = 0; n < 4; n++) assert.equal((await chat(server, { max_tokens: 3 })).status, 200)
+      await server.settled()
+      await until(() => hook.taken.length === 1 && mails.messages.length >= 1)
+      const [{ body, headers } = { body: '', headers: {} as IncomingHttpHeaders }] = hook.taken
+      const alert = JSON.parse(body)
+      assert.deepEqual([alert.type, alert.threshold, alert.budget.id], ['budget.threshold_reached', 20, made.json().id])
+      const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`
+      const signature = createHmac('sha256', alerting.webhookSecret).update(signed).digest('base64')
+      assert.equal(headers['webhook-signature'], `v1,${signature}`)
+      assert.match(mails.messages[0] ?? '', /^Subject: 20 % of the budget/m)
+      for (let n = 0; n < 4; n++) await chat(server, { max_tokens: 3 })
+      await server.settled()
+      await until(() => hook.taken.length === 2)
+      assert.equal(JSON.parse(hook.taken[1]?.body ?? '{}').threshold, 80)
+      const rows = await get().database.query.selectFrom('budget_alerts').selectAll().execute()
+      assert.equal(rows.length, 2)
+    } finally {
+      await server.stop()
+      hook.close()
+      mails.close()
+    }
+  })
+
+  test('the official client sets the spend limit and alerts, and calls stop at the limit', async () => {
+    const mails = await mailServer()
+    const server = await startLimitedServer(get().database, [createEchoModel()], { alerting: { smtpUrl: mails.url } })
+    try {
+      const openai = new OpenAI({ apiKey: adminKey, adminAPIKey: adminKey, baseURL: `${server.url}/v1`, maxRetries: 0 })
+      const { spendLimit, spendAlerts } = openai.admin.organization
+      const limit = await spendLimit.update({ currency: 'USD', interval: 'month', threshold_amount: 1 })
+      assert.deepEqual([limit.threshold_amount, limit.enforcement.status], [1, 'inactive'])
+      const channel = { type: 'email' as const, recipients: ['billing@example.org'] }
+      const alert = await spendAlerts.create({
+        currency: 'USD',
+        interval: 'month',
+        threshold_amount: 1,
+        notification_channel: channel,
+      })
+      assert.deepEqual(
+        (await spendAlerts.list()).data.map(({ id }) => id),
+        [alert.id],
+      )
+      assert.equal((await spendAlerts.delete(alert.id)).deleted, true)
+      const mistral = await send(server, '/v1/admin/spend-limit', { headers: admin, body: { amount: 0 } })
+      const { completion, currency } = mistral.json().limits
+      assert.deepEqual([completion.usage_limit, completion.monthly_limit_reached, currency], [0, true, 'USD'])
+      const refused = await chat(server, { max_tokens: 3 })
+      assert.deepEqual([refused.status, refused.json().error.code], [429, 'insufficient_quota'])
+      assert.equal((await spendLimit.delete()).deleted, true)
+      assert.equal((await chat(server, { max_tokens: 3 })).status, 200)
+      const free = await send(server, '/v1/admin/spend-limit', {
+        headers: { 'x-api-key': adminKey, authorization: '' },
+      })
+      assert.equal(free.json().limits.completion.no_monthly_limit, true)
+    } finally {
+      await server.stop()
+      mails.close()
+    }
+  })
+})
