@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { browserPath } from '../test/support/browser.ts'
 import { starterModel } from '../test/support/weights.ts'
 
 const root = dirname(import.meta.dirname)
@@ -20,6 +21,10 @@ const extras = [
   {
     name: 'PostgreSQL (GALERNE_TEST_POSTGRES=<url>; bash scripts/start-postgres.sh starts one): stores run on PGlite in its place, several nodes not at all',
     present: process.env['GALERNE_TEST_POSTGRES'] !== undefined,
+  },
+  {
+    name: 'Chromium, for the console (Debian: apt-get install chromium)',
+    present: browserPath !== undefined,
   },
   {
     name: 'the schemas of JSONSchemaBench (../shared/data/evals/jsonschemabench)',
@@ -64,6 +69,5 @@ if (files.length === 0) {
 } else {
   process.stdout.write(`${files.length} test files on Node ${process.versions.node}.\n`)
   for (const name of absent) process.stdout.write(`Left out, because this machine lacks it: ${name}.\n`)
-  process.stdout.write('A browser is needed by no test of this version.\n')
   process.exitCode = await run(files, await fetchWeights())
 }

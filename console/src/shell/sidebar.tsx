@@ -26,7 +26,7 @@ export function NarrowBar() {
   const t = useWords(text)
   const [open, setOpen] = useState(false)
   return (
-    <div className="sticky top-0 z-10 flex items-center justify-between border-b border-line bg-surface pr-2 md:hidden">
+    <header className="sticky top-0 z-10 flex items-center justify-between border-b border-line bg-surface pr-2 md:hidden">
       <Brand />
       <Dialog.Root open={open} onOpenChange={setOpen}>
         <Dialog.Trigger render={<IconButton label={t('menu')} />}>
@@ -47,7 +47,7 @@ export function NarrowBar() {
           </Dialog.Popup>
         </Dialog.Portal>
       </Dialog.Root>
-    </div>
+    </header>
   )
 }
 

@@ -29,7 +29,7 @@ export function AnswerView({ answer }: { readonly answer: Answer }) {
       {answer.calls.map((call) => (
         <Call key={call.id} call={call} />
       ))}
-      {answer.state === 'waiting' && <p className="animate-pulse text-muted">{t('waiting')}</p>}
+      {answer.state === 'waiting' && <p className="text-muted">{t('waiting')}</p>}
       {answer.state === 'failed' && <Problem error={answer.error} />}
       <Figures answer={answer} />
     </div>

@@ -123,15 +123,20 @@ function Turns({ conversation: { columns, turns } }: { readonly conversation: Co
   }
   return (
     <ol className="flex-1 space-y-4 p-4" aria-label={t('conversation')}>
-      {turns.map((turn) => (
+      {turns.map((turn, place) => (
         <li key={turn.id}>
           <div className="mb-3 ml-auto w-fit max-w-[85%] rounded-xl bg-accent-soft px-3 py-2 text-sm whitespace-pre-wrap">
             <span className="sr-only">{t('you')}: </span>
             {turn.question}
           </div>
           <div className={join('grid gap-4', columnsClass(columns.length))}>
-            {columns.map(({ id, model }) => (
-              <section key={id} aria-label={model} aria-live="polite" aria-busy={turn.answers[id]?.state === 'writing'}>
+            {columns.map(({ id, model }, index) => (
+              <section
+                key={id}
+                aria-label={t('answer', { number: index + 1, model, question: place + 1 })}
+                aria-live="polite"
+                aria-busy={turn.answers[id]?.state === 'writing'}
+              >
                 {columns.length > 1 && <p className="mb-1 text-xs font-medium text-muted">{model}</p>}
                 <AnswerView answer={turn.answers[id] ?? noAnswer} />
               </section>

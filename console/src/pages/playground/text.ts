@@ -49,6 +49,7 @@ export const text = words({
     call: 'Calls {name}',
     likelihood: '{token}: {percent}',
     conversation: 'Conversation',
+    answer: 'Answer {number} to question {question}, of {model}',
   },
   fr: {
     title: 'Bac à sable',
@@ -96,5 +97,6 @@ export const text = words({
     call: 'Appelle {name}',
     likelihood: '{token} : {percent}',
     conversation: 'Conversation',
+    answer: 'Réponse {number} à la question {question}, de {model}',
   },
 })

@@ -1,0 +1,127 @@
+// The keys of the workspace: who holds what, made and revoked here.
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useState } from 'react'
+import type { Static } from 'typebox'
+import type { KeyList, KeyObject } from '../../../../src/wire/keys.ts'
+import { useFormats, useWords } from '../../language/language.tsx'
+import { Badge } from '../../parts/badge.tsx'
+import { Button } from '../../parts/button.tsx'
+import { Dialog } from '../../parts/dialog.tsx'
+import { PageHead, Panel } from '../../parts/panel.tsx'
+import { Empty, Loading, Problem } from '../../parts/states.tsx'
+import { type Column, Table } from '../../parts/table.tsx'
+import { call } from '../../server/client.ts'
+import { useSession } from '../../server/session.tsx'
+import { MakeKey } from './make-key.tsx'
+import { text } from './text.ts'
+
+type Key = Static<typeof KeyObject>
+
+/** The page. */
+export function Keys() {
+  const t = useWords(text)
+  const { may } = useSession()
+  return (
+    <>
+      <PageHead title={t('title')} hint={t('hint')} actions={may('keys.write') && <MakeKey />} />
+      <Panel>
+        <List />
+      </Panel>
+    </>
+  )
+}
+
+function List() {
+  const t = useWords(text)
+  const columns = useColumns()
+  const keys = useQuery({
+    queryKey: ['keys'],
+    queryFn: ({ signal }) => call<Static<typeof KeyList>>('/galerne/v1/keys', { signal }),
+  })
+  if (keys.isPending) return <Loading />
+  if (keys.isError) return <Problem error={keys.error} retry={() => void keys.refetch()} />
+  if (keys.data.data.length === 0) return <Empty title={t('empty')} />
+  return <Table label={t('title')} columns={columns} items={keys.data.data} id={(key) => key.id} />
+}
+
+function stateOf(key: Key, now: number): 'works' | 'ended' | 'revoked' {
+  if (key.revoked_at !== null) return 'revoked'
+  return key.expires_at !== null && key.expires_at * 1_000 <= now ? 'ended' : 'works'
+}
+
+function useColumns(): readonly Column<Key>[] {
+  const t = useWords(text)
+  const { ago, day } = useFormats()
+  const { may } = useSession()
+  const columns: Column<Key>[] = [
+    {
+      name: t('name'),
+      show: (key) => (
+        <div>
+          <span className="font-medium">{key.name}</span>{' '}
+          <span className="font-mono text-xs text-muted">…{key.hint}</span>
+          {key.models !== null && <div className="text-xs text-muted">{key.models.join(', ')}</div>}
+        </div>
+      ),
+    },
+    { name: t('role'), show: (key) => key.role },
+    {
+      name: t('state'),
+      show: (key) => {
+        const state = stateOf(key, Date.now())
+        return <Badge tone={state === 'works' ? 'good' : 'plain'}>{t(state)}</Badge>
+      },
+    },
+    {
+      name: t('lastUsed'),
+      wide: true,
+      show: (key) => (key.last_used_at === null ? t('never') : ago(key.last_used_at * 1_000, Date.now())),
+    },
+    { name: t('made'), wide: true, show: (key) => day(key.created_at * 1_000) },
+    {
+      name: t('traces'),
+      wide: true,
+      show: (key) => (
+        <Link to="/traces" search={{ q: `key_id = '${key.id}'` } as never} className="text-accent hover:underline">
+          {t('traces')}
+        </Link>
+      ),
+    },
+  ]
+  if (!may('keys.write')) return columns
+  return [
+    ...columns,
+    { name: t('revoke'), show: (key) => (stateOf(key, Date.now()) === 'works' ? <Revoke keyObject={key} /> : null) },
+  ]
+}
+
+function Revoke({ keyObject }: { readonly keyObject: Key }) {
+  const t = useWords(text)
+  const queries = useQueryClient()
+  const [open, setOpen] = useState(false)
+  const revoke = useMutation({
+    mutationFn: () => call(`/galerne/v1/keys/${encodeURIComponent(keyObject.id)}`, { method: 'DELETE' }),
+    async onSuccess() {
+      await queries.invalidateQueries({ queryKey: ['keys'] })
+      setOpen(false)
+    },
+  })
+  return (
+    <Dialog
+      title={t('revokeTitle', { name: keyObject.name })}
+      hint={t('revokeHint')}
+      open={open}
+      change={setOpen}
+      trigger={<Button weight="quiet">{t('revoke')}</Button>}
+    >
+      {revoke.isError && <Problem error={revoke.error} />}
+      <div className="flex justify-end gap-2">
+        <Button onClick={() => setOpen(false)}>{t('cancel')}</Button>
+        <Button weight="danger" onClick={() => revoke.mutate()} disabled={revoke.isPending}>
+          {t('revoke')}
+        </Button>
+      </div>
+    </Dialog>
+  )
+}

@@ -1,0 +1,148 @@
+// The models of this machine: served ones with their memory, weights on the disk, and pulls with their progress.
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import type { Static } from 'typebox'
+import type { ModelStateList, ModelStateShown, StoredModelList } from '../../../../src/wire/model-states.ts'
+import { useFormats, useWords } from '../../language/language.tsx'
+import { Badge } from '../../parts/badge.tsx'
+import { Button } from '../../parts/button.tsx'
+import { PageHead, Panel } from '../../parts/panel.tsx'
+import { Empty, Loading, Problem } from '../../parts/states.tsx'
+import { type Column, Table } from '../../parts/table.tsx'
+import { call } from '../../server/client.ts'
+import { useSession } from '../../server/session.tsx'
+import { Pulls } from './pulls.tsx'
+import { text } from './text.ts'
+
+/** The page. */
+export function Models() {
+  const t = useWords(text)
+  return (
+    <>
+      <PageHead title={t('title')} hint={t('hint')} />
+      <div className="space-y-6">
+        <Panel title={t('served')}>
+          <Served />
+        </Panel>
+        <Pulls />
+        <Panel title={t('stored')}>
+          <Stored />
+        </Panel>
+      </div>
+    </>
+  )
+}
+
+const tones = { ready: 'good', loading: 'warn', draining: 'warn', unloaded: 'plain' } as const
+
+function Served() {
+  const t = useWords(text)
+  const { bytes, whole, percent } = useFormats()
+  const { may } = useSession()
+  const models = useQuery({
+    queryKey: ['model-states'],
+    refetchInterval: 2_000,
+    queryFn: ({ signal }) => call<Static<typeof ModelStateList>>('/galerne/v1/models', { signal }),
+  })
+  if (models.isPending) return <Loading />
+  if (models.isError) return <Problem error={models.error} retry={() => void models.refetch()} />
+  if (models.data.data.length === 0) return <Empty title={t('none')} hint={t('noneHint')} />
+  const columns: Column<ModelStateShown>[] = [
+    {
+      name: t('model'),
+      show: (model) => (
+        <div>
+          <span className="font-medium">{model.model}</span> {model.pinned && <Badge tone="plain">{t('pinned')}</Badge>}
+          {model.error !== null && <p className="text-xs text-bad">{model.error.message}</p>}
+        </div>
+      ),
+    },
+    {
+      name: t('state'),
+      show: (model) => (
+        <Badge tone={tones[model.state]}>
+          {t(model.state)}
+          {model.progress !== null && ` ${percent(model.progress)}`}
+        </Badge>
+      ),
+    },
+    { name: t('takes'), figures: true, show: (model) => bytes(model.memory_bytes) },
+    { name: t('context'), figures: true, wide: true, show: (model) => whole(model.context_length) },
+    { name: t('streams'), figures: true, wide: true, show: (model) => whole(model.streams) },
+  ]
+  const actions: Column<ModelStateShown> = { name: t('actions'), show: (model) => <Actions model={model} /> }
+  return (
+    <>
+      <Table
+        label={t('served')}
+        columns={may('server.write') ? [...columns, actions] : columns}
+        items={models.data.data}
+        id={(model) => model.model}
+      />
+      <p className="border-t border-line px-4 py-2 text-xs text-muted">
+        {t('memory', { size: bytes(models.data.memory_bytes) })}
+      </p>
+    </>
+  )
+}
+
+function Actions({ model }: { readonly model: ModelStateShown }) {
+  const t = useWords(text)
+  const queries = useQueryClient()
+  const act = useMutation({
+    mutationFn: ({ verb, body }: { readonly verb: string; readonly body: object }) =>
+      call(`/galerne/v1/models/${verb}`, { body: { model: model.model, ...body } }),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['model-states'] }),
+  })
+  const loaded = model.state === 'ready'
+  return (
+    <div className="flex flex-wrap items-center gap-1">
+      <Button
+        weight="quiet"
+        disabled={act.isPending || model.state === 'loading' || model.state === 'draining'}
+        onClick={() => act.mutate({ verb: loaded ? 'unload' : 'load', body: {} })}
+      >
+        {t(loaded ? 'unload' : 'load')}
+      </Button>
+      <Button
+        weight="quiet"
+        disabled={act.isPending}
+        onClick={() => act.mutate({ verb: 'pin', body: { pinned: !model.pinned } })}
+      >
+        {t(model.pinned ? 'unpin' : 'pin')}
+      </Button>
+      {act.isError && <span className="text-xs text-bad">{act.error.message}</span>}
+    </div>
+  )
+}
+
+function Stored() {
+  const t = useWords(text)
+  const { bytes } = useFormats()
+  const stored = useQuery({
+    queryKey: ['stored-models'],
+    queryFn: ({ signal }) => call<Static<typeof StoredModelList>>('/galerne/v1/models/stored', { signal }),
+  })
+  if (stored.isPending) return <Loading />
+  if (stored.isError) return <Problem error={stored.error} retry={() => void stored.refetch()} />
+  if (stored.data.data.length === 0) return <Empty title={t('none')} hint={t('noneHint')} />
+  return (
+    <Table
+      label={t('stored')}
+      items={stored.data.data}
+      id={(model) => model.reference}
+      columns={[
+        {
+          name: t('model'),
+          show: (model) => (
+            <div>
+              <span className="font-medium">{model.name}</span>
+              <div className="text-xs break-all text-muted">{model.reference}</div>
+            </div>
+          ),
+        },
+        { name: t('source'), wide: true, show: (model) => model.source },
+        { name: t('size'), figures: true, show: (model) => bytes(model.bytes) },
+      ]}
+    />
+  )
+}

@@ -1,0 +1,177 @@
+// The list of traces: filters stand in the address, so that a list can be shared and come back to.
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { type FormEvent, useState } from 'react'
+import type { Static } from 'typebox'
+import type { RecordingObject, TraceShape, TracesAnswer } from '../../../../src/wire/observability.ts'
+import { useFormats, useWords } from '../../language/language.tsx'
+import { Badge } from '../../parts/badge.tsx'
+import { Button } from '../../parts/button.tsx'
+import { SelectField, TextField } from '../../parts/field.tsx'
+import { PageHead, Panel } from '../../parts/panel.tsx'
+import { Empty, Loading, Problem } from '../../parts/states.tsx'
+import { type Column, Table } from '../../parts/table.tsx'
+import { call } from '../../server/client.ts'
+import { useModels } from '../../server/models.ts'
+import { expressionOf, type Filters, pathOf } from './search.ts'
+import { text } from './text.ts'
+
+/** The page. */
+export function Traces() {
+  const t = useWords(text)
+  const filters = useSearch({ strict: false }) as Filters
+  return (
+    <>
+      <PageHead title={t('title')} hint={t('hint')} />
+      <Shed />
+      <FilterBar filters={filters} />
+      <Panel>
+        <List filters={filters} />
+      </Panel>
+    </>
+  )
+}
+
+/** What was not kept is told, or the list could not be trusted. */
+function Shed() {
+  const t = useWords(text)
+  const { whole } = useFormats()
+  const state = useQuery({
+    queryKey: ['traces', 'state'],
+    queryFn: ({ signal }) => call<Static<typeof RecordingObject>>('/galerne/v1/traces/state', { signal }),
+  })
+  const shed = state.data?.shed ?? 0
+  if (shed === 0) return null
+  return <p className="mb-4 rounded-lg bg-warn-soft p-3 text-sm text-warn">{t('shed', { count: whole(shed) })}</p>
+}
+
+function FilterBar({ filters }: { readonly filters: Filters }) {
+  const t = useWords(text)
+  const navigate = useNavigate()
+  const models = useModels()
+  const [q, setQ] = useState(filters.q ?? '')
+  const change = (changes: Partial<Filters>) => {
+    const next = Object.entries({ ...filters, ...changes }).filter(([, value]) => value !== undefined && value !== '')
+    void navigate({ to: '/traces', search: Object.fromEntries(next) as never })
+  }
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    change({ q })
+  }
+  return (
+    <form onSubmit={submit} className="mb-4 grid gap-3 sm:grid-cols-[10rem_9rem_9rem_minmax(0,1fr)_auto] sm:items-end">
+      <SelectField
+        label={t('model')}
+        value={filters.model ?? ''}
+        onChange={(event) => change({ model: event.target.value })}
+      >
+        <option value="">{t('anyModel')}</option>
+        {(models.data?.data ?? []).map(({ id }) => (
+          <option key={id}>{id}</option>
+        ))}
+      </SelectField>
+      <SelectField
+        label={t('status')}
+        value={filters.status ?? ''}
+        onChange={(event) => change({ status: event.target.value })}
+      >
+        <option value="">{t('anyStatus')}</option>
+        {(['Ok', 'Error', 'Unset'] as const).map((status) => (
+          <option key={status} value={status}>
+            {t(status)}
+          </option>
+        ))}
+      </SelectField>
+      <SelectField
+        label={t('range')}
+        value={filters.range ?? ''}
+        onChange={(event) => change({ range: (event.target.value || undefined) as never })}
+      >
+        <option value="">{t('all')}</option>
+        <option value="hour">{t('hour')}</option>
+        <option value="day">{t('day')}</option>
+        <option value="week">{t('week')}</option>
+      </SelectField>
+      <TextField
+        label={t('search')}
+        placeholder={t('searchHint')}
+        spellCheck={false}
+        value={q}
+        onChange={(event) => setQ(event.target.value)}
+      />
+      <Button type="submit">{t('apply')}</Button>
+    </form>
+  )
+}
+
+function List({ filters }: { readonly filters: Filters }) {
+  const t = useWords(text)
+  const columns = useColumns()
+  const traces = useInfiniteQuery({
+    queryKey: ['traces', filters],
+    initialPageParam: undefined as string | undefined,
+    refetchInterval: 10_000,
+    queryFn: ({ pageParam, signal }) =>
+      call<Static<typeof TracesAnswer>>(pathOf(filters, pageParam, Date.now()), {
+        body: { search_expression: expressionOf(filters) },
+        signal,
+      }),
+    getNextPageParam: (page) => page.traces.cursor ?? undefined,
+  })
+  if (traces.isPending) return <Loading />
+  if (traces.isError) return <Problem error={traces.error} retry={() => void traces.refetch()} />
+  const items = traces.data.pages.flatMap((page) => page.traces.results)
+  if (items.length === 0) {
+    const filtered = Object.keys(filters).length > 0
+    return <Empty title={t('empty')} hint={t(filtered ? 'emptyFiltered' : 'emptyHint')} />
+  }
+  return (
+    <Table
+      label={t('title')}
+      columns={columns}
+      items={items}
+      id={(trace) => trace.trace_id}
+      more={traces.hasNextPage ? () => void traces.fetchNextPage() : undefined}
+      loading={traces.isFetchingNextPage}
+    />
+  )
+}
+
+const tones = { Ok: 'good', Error: 'bad', Unset: 'plain' } as const
+
+function useColumns(): readonly Column<TraceShape>[] {
+  const t = useWords(text)
+  const { duration, compact, money, ago } = useFormats()
+  return [
+    {
+      name: t('name'),
+      show: (trace) => (
+        <Link
+          to={'/traces/$traceId' as never}
+          params={{ traceId: trace.trace_id } as never}
+          className="font-medium text-accent hover:underline"
+        >
+          {trace.root_span_name || trace.trace_id.slice(0, 8)}
+        </Link>
+      ),
+    },
+    { name: t('status'), show: (trace) => <Badge tone={tones[trace.status_code]}>{t(trace.status_code)}</Badge> },
+    {
+      name: t('began'),
+      show: (trace) => <span className="whitespace-nowrap">{ago(Date.parse(trace.start_time), Date.now())}</span>,
+    },
+    { name: t('duration'), figures: true, show: (trace) => duration(trace.duration_ns / 1e6) },
+    {
+      name: t('tokens'),
+      figures: true,
+      wide: true,
+      show: (trace) => `${compact(trace.input_tokens)} / ${compact(trace.output_tokens)}`,
+    },
+    {
+      name: t('cost'),
+      figures: true,
+      wide: true,
+      show: (trace) => (trace.cost === null || trace.currency === null ? '–' : money(trace.cost, trace.currency)),
+    },
+  ]
+}

@@ -1,0 +1,59 @@
+// Spans as rows of a waterfall: each under its parent, with where it lies on the time of the whole. Pure.
+import type { SpanShape } from '../../../../src/wire/observability.ts'
+
+/** A row. */
+export interface WaterfallRow {
+  readonly span: SpanShape
+  readonly depth: number
+  /** Fractions of the whole trace, 0 to 1. */
+  readonly from: number
+  readonly length: number
+}
+
+/** The rows in the order of the tree; spans whose parent is not there are roots. */
+export function waterfall(spans: readonly SpanShape[]): readonly WaterfallRow[] {
+  const begin = Math.min(...spans.map(startOf))
+  const end = Math.max(...spans.map((span) => startOf(span) + span.duration_ns / 1e6))
+  const whole = Math.max(end - begin, 0.001)
+  const ids = new Set(spans.map((span) => span.span_id))
+  const rows: WaterfallRow[] = []
+  const seen = new Set<string>()
+  const add = (span: SpanShape, depth: number) => {
+    // Spans of a stranger may name each other as parents.
+    if (seen.has(span.span_id)) return
+    seen.add(span.span_id)
+    const length = Math.max(span.duration_ns / 1e6 / whole, 0.002)
+    rows.push({ span, depth, from: Math.min((startOf(span) - begin) / whole, 1 - length), length })
+    for (const child of spans) if (child.parent_span_id === span.span_id) add(child, depth + 1)
+  }
+  for (const span of spans) if (!ids.has(span.parent_span_id)) add(span, 0)
+  for (const span of spans) add(span, 0)
+  return rows
+}
+
+/** Milliseconds since 1970, with the microseconds that the date holds. */
+function startOf({ start_time: date }: SpanShape): number {
+  return Date.parse(date) + Number(date.slice(23, 26)) / 1_000
+}
+
+/** One message of a conversation, as OpenTelemetry writes it. */
+export interface SaidMessage {
+  readonly role: string
+  readonly parts: readonly { readonly type: string; readonly [field: string]: unknown }[]
+}
+
+/** The messages of a JSON text; none where it is something else. */
+export function messagesOf(json: string): readonly SaidMessage[] {
+  try {
+    const value = JSON.parse(json) as unknown
+    return Array.isArray(value) ? value.filter(isMessage) : []
+  } catch {
+    return []
+  }
+}
+
+function isMessage(value: unknown): value is SaidMessage {
+  return (
+    typeof value === 'object' && value !== null && 'parts' in value && Array.isArray(value.parts) && 'role' in value
+  )
+}

@@ -1,0 +1,194 @@
+// Usage and costs: by day, and by model, key, workspace or class; every figure leads to the calls behind it.
+import { useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { Download } from 'lucide-react'
+import { lazy, Suspense } from 'react'
+import type { Static } from 'typebox'
+import type { UsageReport } from '../../../../src/wire/usage-report.ts'
+import { useFormats, useWords } from '../../language/language.tsx'
+import { SelectField } from '../../parts/field.tsx'
+import { Figure, PageHead, Panel } from '../../parts/panel.tsx'
+import { Empty, Loading, Problem } from '../../parts/states.tsx'
+import { type Column, Table } from '../../parts/table.tsx'
+import { call } from '../../server/client.ts'
+import { chartOf, type Measure, type UsageEntry } from './series.ts'
+import { text } from './text.ts'
+
+// Charts are larger than the rest of the page together.
+const UsageChart = lazy(async () => ({ default: (await import('./chart.tsx')).UsageChart }))
+
+interface Choice {
+  readonly range?: 'week' | 'month' | 'quarter'
+  readonly group?: 'model' | 'key' | 'workspace' | 'class'
+  readonly measure?: Measure
+}
+
+const days = { week: 7, month: 30, quarter: 90 } as const
+
+/** The path of the report, from midnight of the first day on. */
+function pathOf({ range = 'month', group = 'model' }: Choice, now: number): string {
+  const from = new Date(now - (days[range] - 1) * 86_400_000).toISOString().slice(0, 10)
+  return `/galerne/v1/usage?${new URLSearchParams({ from, width: 'day', group_by: group })}`
+}
+
+/** The page. */
+export function Usage() {
+  const t = useWords(text)
+  const choice = useSearch({ strict: false }) as Choice
+  const path = pathOf(choice, Date.now())
+  const report = useQuery({
+    queryKey: ['usage', path],
+    queryFn: ({ signal }) => call<Static<typeof UsageReport>>(path, { signal }),
+  })
+  return (
+    <>
+      <PageHead
+        title={t('title')}
+        hint={t('hint')}
+        actions={
+          <a
+            href={`${path}&format=csv`}
+            download="usage.csv"
+            className="inline-flex min-h-9 items-center gap-2 rounded-lg border border-line bg-surface px-3 text-sm font-medium hover:bg-raised"
+          >
+            <Download aria-hidden className="size-4" />
+            {t('csv')}
+          </a>
+        }
+      />
+      <Choices choice={choice} />
+      {report.isPending && <Loading />}
+      {report.isError && <Problem error={report.error} retry={() => void report.refetch()} />}
+      {report.data !== undefined && <Report entries={report.data.data as readonly UsageEntry[]} choice={choice} />}
+    </>
+  )
+}
+
+function Choices({ choice }: { readonly choice: Choice }) {
+  const t = useWords(text)
+  const navigate = useNavigate()
+  const change = (changes: Choice) => void navigate({ to: '/usage', search: { ...choice, ...changes } as never })
+  return (
+    <div className="mb-4 grid grid-cols-2 gap-3 sm:grid-cols-3 lg:w-2/3">
+      <SelectField
+        label={t('range')}
+        value={choice.range ?? 'month'}
+        onChange={(event) => change({ range: event.target.value as 'week' })}
+      >
+        {(['week', 'month', 'quarter'] as const).map((range) => (
+          <option key={range} value={range}>
+            {t(range)}
+          </option>
+        ))}
+      </SelectField>
+      <SelectField
+        label={t('group')}
+        value={choice.group ?? 'model'}
+        onChange={(event) => change({ group: event.target.value as 'model' })}
+      >
+        {(['model', 'key', 'workspace', 'class'] as const).map((group) => (
+          <option key={group} value={group}>
+            {t(group)}
+          </option>
+        ))}
+      </SelectField>
+      <SelectField
+        label={t('measure')}
+        value={choice.measure ?? 'tokens'}
+        onChange={(event) => change({ measure: event.target.value as Measure })}
+      >
+        {(['tokens', 'cost', 'requests'] as const).map((measure) => (
+          <option key={measure} value={measure}>
+            {t(measure)}
+          </option>
+        ))}
+      </SelectField>
+    </div>
+  )
+}
+
+function Report({ entries, choice }: { readonly entries: readonly UsageEntry[]; readonly choice: Choice }) {
+  const t = useWords(text)
+  const { compact, money, day, percent, whole } = useFormats()
+  const { group = 'model', measure = 'tokens' } = choice
+  if (entries.length === 0) {
+    return (
+      <Panel>
+        <Empty title={t('empty')} hint={t('emptyHint')} />
+      </Panel>
+    )
+  }
+  const currency = entries[0]?.currency ?? 'USD'
+  const sum = (read: (entry: UsageEntry) => number) => entries.reduce((total, entry) => total + read(entry), 0)
+  const prompt = sum((entry) => entry.prompt_tokens)
+  const figure = (value: number) => (measure === 'cost' ? money(value * 1e9, currency) : compact(value))
+  return (
+    <div className="space-y-4">
+      <div className="grid grid-cols-2 gap-4 lg:grid-cols-4">
+        <Figure
+          name={t('cost')}
+          value={money(
+            sum((entry) => entry.cost_nano),
+            currency,
+          )}
+        />
+        <Figure
+          name={t('requests')}
+          value={whole(sum((entry) => entry.requests))}
+          note={`${whole(sum((entry) => entry.errors))} ${t('errors')}`}
+        />
+        <Figure
+          name={t('input')}
+          value={compact(prompt)}
+          note={prompt === 0 ? undefined : `${percent(sum((entry) => entry.cached_tokens) / prompt)} ${t('cached')}`}
+        />
+        <Figure name={t('output')} value={compact(sum((entry) => entry.completion_tokens))} />
+      </div>
+      <Panel title={t('chart', { measure: t(measure), group: t(group) })}>
+        <Suspense fallback={<Loading />}>
+          <UsageChart
+            chart={chartOf(entries, group, measure)}
+            label={t('chart', { measure: t(measure), group: t(group) })}
+            name={(name) => (name === '' ? t('other') : name)}
+            figure={figure}
+            day={(start) => day(Date.parse(start))}
+          />
+        </Suspense>
+      </Panel>
+      <Panel>
+        <Rows entries={entries} group={group} />
+      </Panel>
+    </div>
+  )
+}
+
+function Rows({ entries, group }: { readonly entries: readonly UsageEntry[]; readonly group: string }) {
+  const t = useWords(text)
+  const { day, whole, money } = useFormats()
+  const named = (entry: UsageEntry) => String(entry[group] ?? t('other'))
+  const columns: Column<UsageEntry>[] = [
+    { name: t('day'), show: (entry) => day(Date.parse(entry.start ?? '')) },
+    {
+      name: t(group as 'model'),
+      show: (entry) =>
+        group === 'model' || group === 'key' ? (
+          <Link
+            to="/traces"
+            search={(group === 'model' ? { model: named(entry) } : { q: `key_id = '${named(entry)}'` }) as never}
+            className="text-accent hover:underline"
+          >
+            {named(entry)}
+          </Link>
+        ) : (
+          named(entry)
+        ),
+    },
+    { name: t('requests'), figures: true, show: (entry) => whole(entry.requests) },
+    { name: t('input'), figures: true, show: (entry) => whole(entry.prompt_tokens) },
+    { name: t('cached'), figures: true, wide: true, show: (entry) => whole(entry.cached_tokens) },
+    { name: t('output'), figures: true, show: (entry) => whole(entry.completion_tokens) },
+    { name: t('cost'), figures: true, show: (entry) => money(entry.cost_nano, entry.currency) },
+  ]
+  const latest = [...entries].reverse()
+  return <Table label={t('title')} columns={columns} items={latest} id={(entry) => `${entry.start}/${named(entry)}`} />
+}

@@ -1,0 +1,184 @@
+// The console in a real browser against the real server and model: the way in, a chat, a comparison, a key, a trace from click to span.
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import type { Browser, Page } from 'playwright-core'
+import { listenForFaults, noBrowser, startBrowser, takePictures, violations } from '../support/browser.ts'
+import { type RunningProduct, startProduct } from '../support/product.ts'
+import { starterModel } from '../support/weights.ts'
+
+const built = join(dirname(dirname(import.meta.dirname)), 'console/dist')
+const attack = '<img src=x onerror="document.title=`taken`"><script>document.title="taken"</script>'
+
+describe('the console', { skip: noBrowser, timeout: 600_000 }, () => {
+  let product: RunningProduct
+  let browser: Browser
+  let page: Page
+  let faults: readonly string[] = []
+  before(async () => {
+    product = await startProduct(['--model', await starterModel(), '--streams', '4', '--context-length', '2048'])
+    browser = await startBrowser()
+    const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: 'light' })
+    page = await context.newPage()
+    page.setDefaultTimeout(120_000)
+    faults = listenForFaults(page, product.url)
+  })
+  after(async () => {
+    await browser?.close()
+    await product?.stop()
+  })
+  const open = (path: string) => page.goto(`${product.url}${path}`)
+  const heading = (name: string) => page.getByRole('heading', { level: 1, name }).waitFor()
+
+  test('a stranger sees the way in, a wrong key is refused in words, the right one opens', async () => {
+    await open('/')
+    await page.getByLabel('API key').fill('gal_wrong_0123456789abcdef0123456789')
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+    await page.getByText('No such key').waitFor()
+    assert.deepEqual(await violations(page), [])
+    await takePictures(page, 'sign-in')
+    await page.getByLabel('API key').fill(product.key)
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+    await heading('Overview')
+    assert.equal(await page.evaluate(() => document.cookie), '', 'no script reads the cookie')
+    assert.ok(
+      !(await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }))).includes(product.key),
+    )
+  })
+
+  test('a question is answered as it is written, with its figures; four models stand side by side', async () => {
+    await open('/playground')
+    await page.getByLabel('Most tokens').fill('24')
+    await page.getByLabel('Message').fill(`What is the capital of France? ${attack}`)
+    await page.keyboard.press('Enter')
+    await page.getByText('tokens/s').first().waitFor()
+    for (let column = 0; column < 3; column++) await page.getByRole('button', { name: 'Compare' }).click()
+    assert.equal(await page.getByRole('button', { name: 'Compare' }).isDisabled(), true)
+    await page.getByLabel('Message').fill('And of Italy?')
+    await page.keyboard.press('Enter')
+    await page.getByText('tokens/s').nth(4).waitFor()
+    await page.getByRole('button', { name: 'View code' }).click()
+    await page.getByRole('dialog').getByText('/v1/chat/completions').waitFor()
+    await page.getByRole('combobox', { name: 'View code' }).selectOption('TypeScript (mistralai)')
+    await page.getByRole('dialog').getByText('@mistralai/mistralai').waitFor()
+    await page.keyboard.press('Escape')
+    assert.deepEqual(await violations(page), [])
+    await takePictures(page, 'playground')
+  })
+
+  test('a key is made, shown once, used, and revoked', async () => {
+    await open('/keys')
+    await page.getByRole('button', { name: 'Make a key' }).click()
+    await page.getByLabel('Name').fill(`laptop ${attack}`)
+    await page.getByRole('button', { name: 'Make it' }).click()
+    const secret = (await page.getByRole('dialog').locator('pre').textContent()) ?? ''
+    assert.match(secret, /^gal_/)
+    await page.getByRole('button', { name: 'I have it' }).click()
+    assert.ok(!(await page.content()).includes(secret))
+    const models = () => fetch(`${product.url}/v1/models`, { headers: { authorization: `Bearer ${secret}` } })
+    assert.equal((await models()).status, 200)
+    const row = page.getByRole('row').filter({ hasText: 'laptop' })
+    await row.getByRole('button', { name: 'Revoke' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
+    await row.getByText('revoked').waitFor()
+    assert.equal((await models()).status, 401)
+    assert.deepEqual(await violations(page), [])
+    await takePictures(page, 'keys')
+  })
+
+  test('a call is a trace: from the list, by a filter in the address, to its span', async () => {
+    await open('/traces')
+    await page
+      .getByRole('link', { name: /^chat / })
+      .first()
+      .waitFor()
+    await page.getByLabel('Status').selectOption('Error')
+    await page.getByText('Nothing fits').waitFor()
+    assert.match(page.url(), /status=Error/)
+    await page.getByLabel('Status').selectOption('')
+    assert.deepEqual(await violations(page), [])
+    await takePictures(page, 'traces')
+    await page
+      .getByRole('link', { name: /^chat / })
+      .first()
+      .click()
+    await page.getByRole('button', { name: /^decode/ }).click()
+    await page.getByText('gen_ai.usage.output_tokens').waitFor()
+    assert.deepEqual(await violations(page), [])
+    await takePictures(page, 'trace')
+    await page.getByRole('link', { name: 'All traces' }).click()
+    await page.getByLabel('Search expression').fill('model ~ 1')
+    await page.getByRole('button', { name: 'Search' }).click()
+    await page.getByRole('alert').getByText('search_expression').waitFor()
+  })
+
+  test('usage counts what was used, and its figures lead to the calls', async () => {
+    await open('/usage')
+    await page.getByRole('table').waitFor()
+    const link = page.getByRole('row').nth(1).getByRole('link')
+    await takePictures(page, 'usage')
+    assert.deepEqual(await violations(page), [])
+    await link.click()
+    await heading('Traces')
+    assert.match(page.url(), /model=/)
+  })
+
+  test('models show what they take; one is unloaded and loaded again', async () => {
+    await open('/models')
+    const row = page.getByRole('row').filter({ hasText: 'ready' })
+    await row.waitFor()
+    assert.deepEqual(await violations(page), [])
+    await takePictures(page, 'models')
+    await row.getByRole('button', { name: 'Unload' }).click()
+    await page.getByText('not loaded').waitFor()
+    await page.getByRole('button', { name: 'Load', exact: true }).click()
+    await page.getByRole('row').filter({ hasText: 'ready' }).waitFor()
+  })
+
+  test('French, dark, and narrow: every page works at 375 pixels', async () => {
+    await page.setViewportSize({ width: 375, height: 760 })
+    await open('/')
+    await page.getByRole('button', { name: 'Menu' }).click()
+    await page.getByRole('dialog').getByLabel('Language').selectOption('fr')
+    await page.keyboard.press('Escape')
+    await heading('Vue d’ensemble')
+    for (const path of ['/', '/playground', '/traces', '/usage', '/models', '/keys']) {
+      await open(path)
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      const wider = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)
+      assert.equal(wider, false, `${path} is wider than the screen`)
+      assert.deepEqual(await violations(page), [], path)
+    }
+    await takePictures(page, 'narrow')
+    await page.setViewportSize({ width: 1280, height: 860 })
+    await page.getByLabel('Langue').first().selectOption('en')
+  })
+
+  test('the page asked nobody but this server, broke no policy, and ran no script of a stranger', async () => {
+    assert.deepEqual(faults, [])
+    assert.notEqual(await page.title(), 'taken')
+  })
+
+  test('signing out ends it', async () => {
+    await open('/')
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+  })
+})
+
+test('what a first visit loads is at most 300 kB, packed', { skip: noBrowser }, () => {
+  const page = readFileSync(join(built, 'index.html'), 'utf8')
+  const named = [...page.matchAll(/(?:src|href)="\/([^"]+\.(?:js|css|svg))"/g)].map((match) => match[1] ?? '')
+  // Pieces that the entry imports at once come with it.
+  const entry = named.find((file) => file.startsWith('assets/') && file.endsWith('.js')) ?? ''
+  const pieces = [...readFileSync(join(built, entry), 'utf8').matchAll(/from"\.\/([\w-]+\.js)"/g)].map(
+    (match) => `assets/${match[1]}`,
+  )
+  const files = [...new Set([...named, ...pieces])]
+  assert.ok(files.length > 3)
+  assert.ok(globSync('assets/*.js', { cwd: built }).length > files.length, 'pages come when they are visited')
+  const bytes = files.reduce((sum, file) => sum + gzipSync(readFileSync(join(built, file))).length, 0)
+  assert.ok(bytes <= 300_000, `${bytes} bytes`)
+})
