@@ -4,6 +4,7 @@ import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { LanguageProvider } from './language/language.tsx'
+import { Invitation, invitationSecret } from './pages/invitation/invitation.tsx'
 import { SignIn } from './pages/sign-in/sign-in.tsx'
 import { ServerError } from './server/client.ts'
 import { SessionProvider } from './server/session.tsx'
@@ -20,15 +21,20 @@ const queries = new QueryClient({
   },
 })
 
+const secret = invitationSecret(location.pathname)
 const place = document.getElementById('root')
 if (place !== null) {
   createRoot(place).render(
     <StrictMode>
       <QueryClientProvider client={queries}>
         <LanguageProvider>
-          <SessionProvider signIn={<SignIn />}>
-            <RouterProvider router={router} />
-          </SessionProvider>
+          {secret === undefined ? (
+            <SessionProvider signIn={<SignIn />}>
+              <RouterProvider router={router} />
+            </SessionProvider>
+          ) : (
+            <Invitation secret={secret} />
+          )}
         </LanguageProvider>
       </QueryClientProvider>
     </StrictMode>,

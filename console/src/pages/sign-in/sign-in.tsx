@@ -19,6 +19,7 @@ export function SignIn() {
     queryFn: ({ signal }) => call<Static<typeof SignInWays>>('/galerne/v1/sign-in', { signal }),
   })
   const oidc = ways.data?.oidc ?? undefined
+  const refusal = refusalOf(new URLSearchParams(location.search).get('error'))
   return (
     <main className="flex min-h-screen items-center justify-center p-4">
       <div className="w-full max-w-sm">
@@ -29,6 +30,11 @@ export function SignIn() {
         </div>
         <Panel className="p-5">
           <h1 className="mb-4 text-base font-semibold">{t('title')}</h1>
+          {refusal !== undefined && (
+            <p role="alert" className="mb-4 rounded-lg bg-bad-soft p-3 text-sm">
+              {t(refusal)}
+            </p>
+          )}
           {way === 'key' ? <KeyForm /> : <PasswordForm />}
           <div className="mt-3 flex flex-col gap-2">
             <Button weight="quiet" onClick={() => setWay(way === 'key' ? 'password' : 'key')}>
@@ -44,6 +50,12 @@ export function SignIn() {
       </div>
     </main>
   )
+}
+
+/** Why the provider's way did not open, as the server says in the address. */
+function refusalOf(code: string | null): 'providerUnknown' | 'providerFailed' | undefined {
+  if (code === null) return undefined
+  return code === 'sign_in_unknown' ? 'providerUnknown' : 'providerFailed'
 }
 
 /** Sends a way in, and reads the session where it opened. */
