@@ -161,6 +161,26 @@ describe('the console', { skip: noBrowser, timeout: 600_000 }, () => {
     assert.notEqual(await page.title(), 'taken')
   })
 
+  test('an invitation opens with its link, and whoever accepts it is in, with what their role allows', async () => {
+    const invited = await fetch(`${product.url}/v1/organization/invites`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${product.key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ email: 'new@example.org', role: 'reader', projects: [{ id: 'default', role: 'member' }] }),
+    })
+    const { secret } = (await invited.json()) as { readonly secret: string }
+    const guest = await (await browser.newContext()).newPage()
+    await guest.goto(`${product.url}/invitation/${secret}`)
+    await guest.getByText('new@example.org').waitFor()
+    assert.deepEqual(await violations(guest), [])
+    await guest.getByLabel('Your name').fill('New Person')
+    await guest.getByLabel('Choose a password').fill('correct horse battery')
+    await guest.getByRole('button', { name: 'Join' }).click()
+    await guest.getByRole('heading', { level: 1, name: 'Overview' }).waitFor()
+    await guest.getByText('new@example.org').waitFor()
+    assert.equal(await guest.getByRole('link', { name: 'Keys' }).count(), 0, 'a member manages no keys')
+    await guest.context().close()
+  })
+
   test('signing out ends it', async () => {
     await open('/')
     await page.getByRole('button', { name: 'Sign out' }).click()
