@@ -52,6 +52,8 @@ const inOrganisation: Partial<Record<Permission, string>> = {
   'prices.write': 'owner admin billing',
   'server.write': 'owner admin',
   'owners.write': 'owner',
+  'spending.read': 'owner admin billing',
+  'spending.write': 'owner admin billing',
 }
 
 /** Routes that anybody may call. Each is a decision. */
@@ -60,6 +62,7 @@ const open = [
   ...[
     'GET /galerne/v1/sign-in',
     'POST /galerne/v1/session',
+    'POST /galerne/v1/session/key',
     'GET /galerne/v1/oidc/start',
     'GET /galerne/v1/oidc/callback',
   ],

@@ -7,7 +7,7 @@ export const roles = ['owner', 'admin', 'billing', 'member', 'viewer'] as const
 export type Role = (typeof roles)[number]
 
 const seeing = ['self.read', 'models.read', 'server.read', 'workspaces.read', 'members.read', 'limits.read'] as const
-const paying = [...seeing, 'usage.read', 'budgets.write'] as const
+const paying = [...[...seeing, 'usage.read', 'budgets.write'], ...['spending.read', 'spending.write']] as const
 const working = [
   ...[...seeing, 'usage.read', 'models.use', 'keys.own'],
   ...['files.read', 'files.write', 'batches.read', 'batches.write'],
@@ -17,6 +17,7 @@ const leading = [
   ...working,
   ...['keys.read', 'keys.write', 'workspaces.write', 'members.write', 'limits.write', 'budgets.write'],
   ...['workspaces.create', 'users.read', 'users.write', 'audit.read', 'prices.write', 'server.write'],
+  ...['spending.read', 'spending.write'],
 ] as const
 const owning = [...leading, 'owners.write'] as const
 
@@ -35,7 +36,7 @@ export const permissionsOf: Readonly<Record<Role, ReadonlySet<Permission>>> = {
 /** Permissions over the whole organisation: a role in one workspace never gives them. */
 const organisationWide: ReadonlySet<Permission> = new Set<Permission>([
   ...(['workspaces.create', 'users.read', 'users.write', 'owners.write'] as const),
-  ...(['audit.read', 'prices.write', 'server.write'] as const),
+  ...(['audit.read', 'prices.write', 'server.write', 'spending.read', 'spending.write'] as const),
 ])
 
 /** A role and where it counts. */

@@ -15,8 +15,11 @@ import { type BudgetRoutes, hardLimit, setHardLimit } from './routes.ts'
 import { type Budget, budgetStore } from './store.ts'
 
 const tags = ['organization']
-const reading = { permission: 'limits.read' } as const
-const writing = { permission: 'budgets.write' } as const
+/** A project's budget is its workspace's matter, the organisation's one nobody's in a workspace alone. */
+const rightsIn = ({ scope }: Place) =>
+  scope === 'organisation'
+    ? ({ reading: { permission: 'spending.read' }, writing: { permission: 'spending.write' } } as const)
+    : ({ reading: { permission: 'limits.read' }, writing: { permission: 'budgets.write' } } as const)
 const nanoPerCent = nanoPerUnit / 100
 
 /** Adds the routes for both. */
@@ -49,6 +52,7 @@ function checkCurrency(given: string, currency: string): void {
 function registerLimit(server: Server, parts: BudgetRoutes, place: Place): void {
   const { acts, currency } = parts
   const path = `${place.path}/spend_limit`
+  const { reading, writing } = rightsIn(place)
   const object = async (subject: string): Promise<Static<typeof SpendLimitObject>> => {
     const limit = await hardLimit(parts, place.scope, subject)
     if (limit === undefined) throw fail('not_found', { what: 'spend limit', id: subject })
@@ -101,6 +105,7 @@ function registerAlerts(server: Server, parts: BudgetRoutes, place: Place): void
   const { query } = acts.database
   const store = budgetStore(acts.database)
   const path = `${place.path}/spend_alerts`
+  const { reading, writing } = rightsIn(place)
   const object = (budget: Budget): Static<typeof SpendAlertObject> => ({
     ...{ id: budget.id, object: `${place.noun}.spend_alert` as const, currency, interval: 'month' as const },
     threshold_amount: Math.floor(budget.amount / nanoPerCent),

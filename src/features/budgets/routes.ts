@@ -133,7 +133,7 @@ function registerSpendLimit(server: Server, parts: BudgetRoutes): void {
   server.get(
     '/v1/admin/spend-limit',
     {
-      config: { permission: 'limits.read' },
+      config: { permission: 'spending.read' },
       schema: { tags, summary: 'What the organisation may spend in a month', response: { 200: MistralSpendLimits } },
     },
     answer,
@@ -141,7 +141,7 @@ function registerSpendLimit(server: Server, parts: BudgetRoutes): void {
   server.post(
     '/v1/admin/spend-limit',
     {
-      config: { permission: 'budgets.write' },
+      config: { permission: 'spending.write' },
       schema: {
         tags,
         summary: 'Set what the organisation may spend in a month',

@@ -62,7 +62,7 @@ async function eventsOf(response: Response): Promise<{ event: string; pull: Pull
 }
 
 test('a pull tells how far it is until it is done', async () => {
-  hub.pace = 10
+  hub.pace = 40
   const response = await ask('pull', 'POST', { model: 'hf:team/Tiny-GGUF:one.gguf' })
   assert.equal(response.headers.get('content-type'), 'text/event-stream; charset=utf-8')
   const events = await eventsOf(response)
