@@ -37,8 +37,11 @@ async function serve(options: Readonly<Record<string, unknown>>, json: boolean):
   const pulls = pullDisplay()
   const giveUp = new AbortController()
   const asked = stopRequests(log, () => giveUp.abort(new Error('Stopped before the server listened.')))
-  const running = await start(config, { log, spare, signal: giveUp.signal, ...(!json && { onPull: pulls.show }) })
-  spare.end()
+  // Also where the start fails: a process that nobody took would keep this one alive.
+  const running = await start(config, {
+    ...{ log, spare, signal: giveUp.signal },
+    ...(!json && { onPull: pulls.show }),
+  }).finally(() => spare.end())
   pulls.end()
   process.stdout.write(json ? `${JSON.stringify(facts(running))}\n` : `${greeting(greetingOf(running))}\n`)
   await asked
