@@ -1,5 +1,13 @@
 // OTLP's JSON form (opentelemetry-proto v1, trace service) read into our spans and written from them. Pure; knows no HTTP.
-import { type Attributes, type AttributeValue, type Span, type SpanEvent, spanKinds, spanStates } from './span.ts'
+import {
+  type Attributes,
+  type AttributeValue,
+  isList,
+  type Span,
+  type SpanEvent,
+  spanKinds,
+  spanStates,
+} from './span.ts'
 
 /** The body of `POST /v1/traces`. */
 export interface OtlpRequest {
@@ -219,9 +227,4 @@ function writeValue(value: AttributeValue): OtlpAnyValue {
   if (typeof value === 'number') return Number.isInteger(value) ? { intValue: String(value) } : { doubleValue: value }
   if (isList(value)) return { arrayValue: { values: value.map(writeValue) } }
   return { kvlistValue: { values: writeAttributes(value) } }
-}
-
-/** `Array.isArray` does not narrow a readonly list. */
-function isList(value: AttributeValue): value is readonly AttributeValue[] {
-  return Array.isArray(value)
 }

@@ -9,6 +9,11 @@ export type AttributeValue =
   | readonly AttributeValue[]
   | { readonly [name: string]: AttributeValue }
 
+/** Whether a value is a list: `Array.isArray` does not narrow a readonly one. */
+export function isList(value: AttributeValue | undefined): value is readonly AttributeValue[] {
+  return Array.isArray(value)
+}
+
 /** Attributes by name. */
 export type Attributes = { readonly [name: string]: AttributeValue }
 

@@ -16,5 +16,5 @@ export interface Prompts extends PromptParts {
 export function openPrompts(database: Database, clock: Clock): Prompts {
   const store = promptStore(database, clock)
   const renderer = promptRenderer()
-  return { store, renderer, clock, fill: promptFiller(store, renderer), close: () => renderer.close() }
+  return { store, renderer, fill: promptFiller(store, renderer), close: () => renderer.close() }
 }

@@ -1,6 +1,5 @@
 // Mistral's prompt registry (`/v2/prompts`): prompts with versions, aliases and variables, by name or id.
 import { type Static, Type } from 'typebox'
-import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import type { Caller, Server } from '../../wire/exchange.ts'
 import {
@@ -22,7 +21,6 @@ import type { Definition, PromptReader, PromptStore } from './store.ts'
 export interface PromptParts {
   readonly store: PromptStore
   readonly renderer: PromptRenderer
-  readonly clock: Clock
 }
 
 const read = { permission: 'prompts.read' } as const

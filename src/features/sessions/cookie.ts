@@ -12,14 +12,15 @@ export function setSessionCookie(
   reply: FastifyReply,
   { token, expiresAt }: { readonly token: string; readonly expiresAt: number },
 ): void {
-  void reply.setCookie(sessionCookie, token, { ...attributes(request), expires: new Date(expiresAt) })
+  void reply.setCookie(sessionCookie, token, { ...cookieAttributes(request), expires: new Date(expiresAt) })
 }
 
 /** Takes it back. */
 export function clearSessionCookie(request: FastifyRequest, reply: FastifyReply): void {
-  void reply.clearCookie(sessionCookie, attributes(request))
+  void reply.clearCookie(sessionCookie, cookieAttributes(request))
 }
 
-function attributes({ protocol }: FastifyRequest) {
+/** Out of reach for scripts and for requests that other sites send. */
+export function cookieAttributes({ protocol }: FastifyRequest) {
   return { path: '/', httpOnly: true, sameSite: 'strict', secure: protocol === 'https' } as const
 }

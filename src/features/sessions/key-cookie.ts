@@ -1,9 +1,9 @@
 // A key as a way into the console: the first administrator has nothing else, and a key's holder wants to see what is theirs.
 // The cookie holds the key where no script can read it; the key's own rights, restrictions and revocation hold at each request.
 
-import '@fastify/cookie'
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { cookieAttributes } from './cookie.ts'
 
 /** The cookie's name. */
 export const keyCookie = 'galerne_key'
@@ -18,14 +18,10 @@ export function csrfOfKey(secret: string): string {
 
 /** Gives the browser the key. */
 export function setKeyCookie(request: FastifyRequest, reply: FastifyReply, secret: string): void {
-  void reply.setCookie(keyCookie, secret, { ...attributes(request), maxAge: lifetimeSeconds })
+  void reply.setCookie(keyCookie, secret, { ...cookieAttributes(request), maxAge: lifetimeSeconds })
 }
 
 /** Takes it back. */
 export function clearKeyCookie(request: FastifyRequest, reply: FastifyReply): void {
-  void reply.clearCookie(keyCookie, attributes(request))
-}
-
-function attributes({ protocol }: FastifyRequest) {
-  return { path: '/', httpOnly: true, sameSite: 'strict', secure: protocol === 'https' } as const
+  void reply.clearCookie(keyCookie, cookieAttributes(request))
 }

@@ -1,6 +1,6 @@
 // Rows of traces and spans in the shapes of the API. Pure.
 import type { Row } from '../../database/tables.ts'
-import type { Attributes, AttributeValue } from '../../telemetry/span.ts'
+import { type Attributes, type AttributeValue, isList } from '../../telemetry/span.ts'
 import type { SpanShape, TraceShape } from '../../wire/observability.ts'
 
 const states = { ok: 'Ok', error: 'Error', unset: 'Unset' } as const
@@ -135,8 +135,4 @@ function textMap(attributes: Attributes): Record<string, string> {
 function textOf(value: AttributeValue | undefined): string {
   if (value === undefined || value === null) return ''
   return typeof value === 'string' ? value : JSON.stringify(value)
-}
-
-function isList(value: AttributeValue | undefined): value is readonly AttributeValue[] {
-  return Array.isArray(value)
 }

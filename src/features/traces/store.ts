@@ -146,7 +146,7 @@ async function append(
           .execute()
       }
     }
-    for (const [workspace, spans] of grouped(fresh, (span) => span.workspace)) {
+    for (const [workspace, spans] of Map.groupBy(fresh, (span) => span.workspace)) {
       await sum(transaction, dialect, workspace, spans)
     }
     return fresh.length
@@ -160,7 +160,7 @@ async function sum(
   workspace: string,
   fresh: readonly Row<'spans'>[],
 ): Promise<void> {
-  const byTrace = grouped(fresh, (span) => span.trace_id)
+  const byTrace = Map.groupBy(fresh, (span) => span.trace_id)
   const known = new Set(byTrace.keys())
   for (const part of parts([...byTrace.values()].map(sumTrace))) {
     // Where another node writes the same trace just now, this waits for it, and then the trace is a known one.
@@ -195,7 +195,7 @@ async function sumAgain(
     .where('workspace', '=', workspace)
     .where('trace_id', 'in', ids)
     .execute()
-  const sums = [...grouped(spans, (span) => span.trace_id).values()].map(sumTrace)
+  const sums = [...Map.groupBy(spans, (span) => span.trace_id).values()].map(sumTrace)
   await transaction
     .insertInto('traces')
     .values(sums)
@@ -220,16 +220,6 @@ type Key = Pick<Row<'spans'>, 'workspace' | 'trace_id' | 'span_id'>
 
 function keyOf({ workspace, trace_id, span_id }: Key): string {
   return `${workspace}/${trace_id}/${span_id}`
-}
-
-function grouped<Item>(items: readonly Item[], key: (item: Item) => string): Map<string, Item[]> {
-  const groups = new Map<string, Item[]>()
-  for (const item of items) {
-    const group = groups.get(key(item))
-    if (group === undefined) groups.set(key(item), [item])
-    else group.push(item)
-  }
-  return groups
 }
 
 function* parts<Item>(items: readonly Item[]): Generator<Item[], void> {
