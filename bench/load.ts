@@ -34,7 +34,8 @@ export async function complete(target: Target, prompt: string, newTokens: number
   const started = performance.now()
   const response = await fetch(`${target.url}/v1/completions`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${target.key}`, 'content-type': 'application/json' },
+    // A connection of its own: llama-server closes idle ones after 5 s and holds a thread for each till then, which fails calls at 16 clients.
+    headers: { authorization: `Bearer ${target.key}`, 'content-type': 'application/json', connection: 'close' },
     body: JSON.stringify({
       model: target.model,
       prompt,
@@ -45,6 +46,8 @@ export async function complete(target: Target, prompt: string, newTokens: number
       stream: true,
       stream_options: { include_usage: true },
     }),
+  }).catch((cause: unknown) => {
+    throw new Error(`${target.name} did not answer`, { cause })
   })
   if (!response.ok || response.body === null) {
     throw new Error(`${target.name} answered ${response.status}: ${await response.text()}`)

@@ -22,9 +22,9 @@ export function passage(seed: number, count: number): string {
   return Array.from({ length: count }, () => words[Math.floor(random() * words.length)]).join(' ')
 }
 
-/** A prompt that shares its first `sharedWords` words with every other one, then differs by `seed`. */
-export function promptWithSharedPrefix(seed: number, sharedWords: number, ownWords: number): string {
-  return `${passage(1, sharedWords)}\n\nNote ${seed}: ${passage(seed + 1000, ownWords)}\n\nContinue the story:`
+/** A prompt that shares its first `sharedWords` words with every other one of the same `prefix`, then differs by `seed`. */
+export function promptWithSharedPrefix(prefix: number, seed: number, sharedWords: number, ownWords: number): string {
+  return `${passage(prefix, sharedWords)}\n\nNote ${seed}: ${passage(seed + 1000, ownWords)}\n\nContinue the story:`
 }
 
 /** A prompt that differs from every other one from its first word on. */

@@ -76,7 +76,8 @@ async function engineRound(model: Model, prompts: readonly string[], newTokens: 
   const started = performance.now()
   const client = async (): Promise<void> => {
     for (let prompt = waiting.shift(); prompt !== undefined; prompt = waiting.shift()) {
-      tokens += (await completeDirectly(model, prompt, newTokens)).tokens
+      const answer = await completeDirectly(model, prompt, newTokens)
+      tokens += answer.tokens
     }
   }
   await Promise.all(Array.from({ length: 16 }, client))

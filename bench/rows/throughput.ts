@@ -1,6 +1,12 @@
-// Rows 1 and 2: tokens per second at several numbers of clients, with and without a common prefix, Galerne and a peer in turn.
+// Rows 1 and 2: tokens per second at several numbers of clients, with a common prefix that is known or new and without one, Galerne and a peer in turn.
 import { quantile, type Round, runRound, type Target } from '../load.ts'
 import { promptWithoutSharedPrefix, promptWithSharedPrefix } from '../prompts.ts'
+
+/**
+ * What the prompts have in common. `known`: one prefix of about 540 tokens in all rounds, which a server may keep in every slot after a while;
+ * `new`: each round brings its own, as a new document or system prompt does, so it is read once or once a slot; `none`: nothing.
+ */
+export type CommonPrefix = 'known' | 'new' | 'none'
 
 /** How much to run. */
 export interface ThroughputOptions {
@@ -9,7 +15,7 @@ export interface ThroughputOptions {
   readonly rounds: number
   readonly promptsPerClient: number
   readonly newTokens: number
-  readonly shared: boolean
+  readonly prefix: CommonPrefix
   readonly say: (line: string) => void
 }
 
@@ -26,16 +32,17 @@ export interface ThroughputRow {
   readonly peerCpuMs: number
 }
 
-/** Both servers get the same prompts in the same order; every round's prompts are new, so only the common prefix can be reused. */
+/** Both servers get the same prompts in the same order; every prompt is new, so only the common prefix can be reused. */
 export async function measureThroughput(
   ours: Target,
   peer: Target,
   options: ThroughputOptions,
 ): Promise<readonly ThroughputRow[]> {
   let seed = 1
+  let prefix = 1
   const makePrompt = (): string =>
     // 513 and 45 words give about 540 and 43 tokens in SmolLM2's vocabulary: DESIGN's prompts of about 583 tokens.
-    options.shared ? promptWithSharedPrefix(seed++, 513, 30) : promptWithoutSharedPrefix(seed++, 550)
+    options.prefix === 'none' ? promptWithoutSharedPrefix(seed++, 550) : promptWithSharedPrefix(prefix, seed++, 513, 30)
   const warmUp = makePrompt()
   for (const target of [ours, peer]) await runRound(target, [warmUp], 1, 8)
   const rows: ThroughputRow[] = []
@@ -43,6 +50,7 @@ export async function measureThroughput(
     const oursRounds: Round[] = []
     const peerRounds: Round[] = []
     for (let round = 0; round < options.rounds; round++) {
+      if (options.prefix === 'new') prefix++
       const prompts = Array.from({ length: Math.max(3, clients * options.promptsPerClient) }, makePrompt)
       const pair: readonly (readonly [Target, Round[]])[] = [
         [ours, oursRounds],
