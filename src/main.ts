@@ -19,14 +19,18 @@ import type { SpareEngine } from './engine/spare.ts'
 import { createActs } from './features/audit/acts.ts'
 import { openBatches } from './features/batches/batches.ts'
 import { openMoney } from './features/budgets/open.ts'
+import { webhookPoster } from './features/budgets/webhook.ts'
 import { openFiles } from './features/files/open.ts'
 import { firstKey } from './features/keys/first.ts'
 import { keyVerifier } from './features/keys/verify.ts'
+import { targetsOf } from './features/models/alias.ts'
 import { localModels } from './features/models/local-models.ts'
+import { openPlaces, type PlaceBook } from './features/models/place-book.ts'
 import type { PullOptions } from './features/models/pull.ts'
 import { Pulls } from './features/models/pull-jobs.ts'
 import type { PullProgress } from './features/models/pull-progress.ts'
-import { createRegistry } from './features/models/registry.ts'
+import { createRegistry, type Registry } from './features/models/registry.ts'
+import { openRouting } from './features/models/routing.ts'
 import { placeOf, pullOptions, servedModels } from './features/models/served.ts'
 import { ownFigures } from './features/organisation/figures.ts'
 import { openCorrections } from './features/plans/corrections.ts'
@@ -82,7 +86,8 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     const pulling = () => pullOptions(config, egress, processEnvironment())
     const first = await pulling()
     // The weights load in another process while everything else is made ready in this one.
-    const loading = startEngine(config, first, options, clock)
+    const places = openPlaces(config.home, log)
+    const loading = startEngine(config, first, options, clock, places)
     // A failure is told where it is waited for.
     loading.catch(() => {})
     opened.push(() => stopped(loading))
@@ -118,7 +123,13 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     opened.push(() => traces.close())
     const oidc = await openOidc(config, egress, clock)
     const metrics = createMetrics()
-    const registry = createRegistry({
+    const keys = keyVerifier(database, clock, notices)
+    const acts = createActs(database, clock, notices, keys.forget)
+    const behind = (name: string): ModelCard | undefined => registry.behind(name)
+    const post = rollbackPoster(config, egress, clock)
+    const routing = await openRouting({ acts, notices, clock, log, metrics, behind, ...(post && { post }) })
+    opened.push(() => routing.stop())
+    const registry: Registry = createRegistry({
       models: pool.models,
       clock,
       log,
@@ -127,18 +138,22 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       usage,
       trace: traces.record,
       limits,
+      routing,
     })
     const local = localModels({
       ...{ pool, registry, home: config.home, clock, engine: engineSettings(config) },
-      ...{ hubCache: first.hubCache, catalogue: first.catalogue },
+      ...{ hubCache: first.hubCache, catalogue: first.catalogue, places, log },
     })
+    const targets = () => routing.aliases.all().flatMap(targetsOf)
+    await local.restore(targets())
+    // An alias that another node set may lead to weights that lie here and are not served yet.
+    routing.aliases.watch(() => void local.restore(targets()))
     const batches = openBatches({
       ...{ database, files: files.files, registry, clock, log },
       usageKept: () => usage.writer.flush(),
       graceMs: config.drainTimeout,
     })
     opened.push(() => batches.stop())
-    const keys = keyVerifier(database, clock, notices)
     const models = (caller: Caller) => registry.list(caller).map(({ name }) => name)
     const server = await http.createServer({
       config,
@@ -147,7 +162,8 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       traces,
       prompts,
       keys,
-      acts: createActs(database, clock, notices, keys.forget),
+      acts,
+      routing,
       ...(oidc !== undefined && { oidc }),
       figures: ownFigures({ query: reader.query, limits, models, clock }),
       accounting: usage,
@@ -186,6 +202,13 @@ async function openOidc(config: Config, egress: Egress, clock: Clock): Promise<S
   return { oidc, domains: config.oidcDomain, ...(publicUrl !== undefined && { publicUrl }) }
 }
 
+/** How roll-backs are posted: signed as budgets' alerts are. */
+function rollbackPoster({ webhookSecret: secret, webhookPrivate }: Config, egress: Egress, clock: Clock) {
+  return secret === undefined
+    ? undefined
+    : webhookPoster({ egress, clock, secret, allowPrivate: webhookPrivate === 'allow' })
+}
+
 /** Ends the engine of a start that failed while it was loading. */
 async function stopped(loading: Promise<Pool>): Promise<void> {
   const pool = await loading.catch(() => undefined)
@@ -193,14 +216,25 @@ async function stopped(loading: Promise<Pool>): Promise<void> {
 }
 
 /** Weights first, then a process per model. */
-async function startEngine(config: Config, pulling: PullOptions, options: StartOptions, clock: Clock): Promise<Pool> {
+async function startEngine(
+  config: Config,
+  pulling: PullOptions,
+  options: StartOptions,
+  clock: Clock,
+  places: PlaceBook,
+): Promise<Pool> {
   const models = await servedModels(
     config,
     { ...pulling, ...(options.signal !== undefined && { signal: options.signal }) },
     options.onPull ?? (() => {}),
   )
   return await startPool({
-    models: models.map((model) => ({ ...model, ...engineSettings(config), ...placeOf(model, config) })),
+    models: models.map((model) => ({
+      ...model,
+      ...engineSettings(config),
+      ...placeOf(model, config),
+      ...places.of(model.name),
+    })),
     threads: config.threads,
     memoryBytes: config.modelsMemory,
     idleMs: config.modelIdleTimeout,

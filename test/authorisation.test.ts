@@ -58,7 +58,7 @@ const inOrganisation: Partial<Record<Permission, string>> = {
 
 /** Routes that anybody may call. Each is a decision. */
 const open = [
-  ...['GET /healthz', 'GET /readyz', 'GET /galerne/v1/files/{id}/content'],
+  ...['GET /healthz', 'GET /readyz', 'GET /readyz/{id}', 'GET /galerne/v1/files/{id}/content'],
   ...[
     'GET /galerne/v1/sign-in',
     'POST /galerne/v1/session',

@@ -18,8 +18,10 @@ import { openMoney } from '../../src/features/budgets/open.ts'
 import { openFiles } from '../../src/features/files/open.ts'
 import { keyVerifier } from '../../src/features/keys/verify.ts'
 import { type LocalModels, localModels } from '../../src/features/models/local-models.ts'
+import { openPlaces } from '../../src/features/models/place-book.ts'
 import { Pulls } from '../../src/features/models/pull-jobs.ts'
 import { createRegistry, type Registry } from '../../src/features/models/registry.ts'
+import { openRouting } from '../../src/features/models/routing.ts'
 import { openPrompts } from '../../src/features/prompts/open.ts'
 import { createOidc } from '../../src/features/sessions/oidc.ts'
 import { openTraces } from '../../src/features/traces/open.ts'
@@ -54,12 +56,15 @@ export async function openCompleteServer(): Promise<CompleteServer> {
   const { currency } = config
   const accounting = await openUsage({ database, reader, notices, currency, clock, log })
   const money = await openMoney({ ...{ database, notices, clock, log, egress, currency }, alerting: config })
+  const acts = createActs(database, clock)
+  const behind = (name: string) => registry.behind(name)
+  const routing = await openRouting({ acts, notices, clock, log, metrics, behind })
   const traces = openTraces({ database, reader, clock, log, keepsContent: () => false })
   // Required: a part that is added to the server and not here does not compile, so none of its routes can be forgotten.
   const parts: Required<ServerParts> = {
     ...{ config, registry, files, batches, traces, prompts, accounting, money, log, clock, metrics, version },
     keys: keyVerifier(database, clock),
-    acts: createActs(database, clock),
+    ...{ acts, routing },
     local: { models: await noModels(registry), home: folder },
     // Never asked to pull, and nobody signs in there.
     pulls: new Pulls({ pulling: () => Promise.reject(new Error('no pulls')), log }),
@@ -74,7 +79,7 @@ export async function openCompleteServer(): Promise<CompleteServer> {
     async close() {
       await server.close()
       for (const part of [batches, files, traces]) await ('stop' in part ? part.stop() : part.close())
-      await Promise.all([money.stop(), accounting.close(), prompts.close()])
+      await Promise.all([money.stop(), accounting.close(), prompts.close(), routing.stop()])
       await Promise.all([notices.close(), reader.close(), egress.close()])
       await database.close()
       await rm(folder, { recursive: true, force: true })
@@ -84,8 +89,10 @@ export async function openCompleteServer(): Promise<CompleteServer> {
 
 /** The routes of local models, over none. */
 async function noModels(registry: Registry): Promise<LocalModels> {
-  const pool = await startPool({ models: [], log: createLog({ level: 'silent' }) })
+  const log = createLog({ level: 'silent' })
+  const pool = await startPool({ models: [], log })
   return localModels({
     ...{ pool, registry, home: '/', hubCache: undefined, catalogue: undefined, clock: systemClock, engine: {} },
+    ...{ places: openPlaces('/', log), log },
   })
 }

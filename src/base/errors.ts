@@ -232,6 +232,10 @@ const kinds = {
     413,
     (f) => `The request body is larger than ${f['limit']} bytes. Send less at once, or raise body-limit on the server.`,
   ),
+  revision_changed: request(
+    409,
+    (f) => `The ${f['what']} "${f['id']}" was changed by somebody else meanwhile. Read it again, then decide.`,
+  ),
   schema_not_satisfied: server(
     500,
     true,

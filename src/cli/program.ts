@@ -16,6 +16,7 @@ const modules: readonly (readonly [names: string, load: () => Promise<AddCommand
   ['models', async () => (await import('./commands/models.ts')).addModelsCommand],
   ['ps', async () => (await import('./commands/ps.ts')).addPsCommand],
   ['load unload pin', async () => (await import('./commands/load.ts')).addLoadCommands],
+  ['alias', async () => (await import('./commands/alias.ts')).addAliasCommand],
   ['rm prune', async () => (await import('./commands/rm.ts')).addRemoveCommands],
   ['keys', async () => (await import('./commands/keys.ts')).addKeysCommand],
   ['workspaces', async () => (await import('./commands/workspaces.ts')).addWorkspacesCommand],

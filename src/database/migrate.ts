@@ -16,6 +16,7 @@ import { up as createFiles } from './migrations/0010-files.ts'
 import { up as createBatches } from './migrations/0011-batches.ts'
 import { up as createTraces } from './migrations/0012-traces.ts'
 import { up as createPrompts } from './migrations/0013-prompts.ts'
+import { up as createAliases } from './migrations/0015-aliases.ts'
 import type { Tables } from './tables.ts'
 
 /** Every migration by name. Names sort in the order in which they run; one that was released never changes. */
@@ -32,6 +33,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0011-batches': { up: createBatches },
   '0012-traces': { up: createTraces },
   '0013-prompts': { up: createPrompts },
+  '0015-aliases': { up: createAliases },
 }
 
 /** The names of all migrations in the order in which they run. */

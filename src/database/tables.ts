@@ -2,6 +2,7 @@
 
 import type { Insertable, Selectable } from 'kysely'
 import type { Role } from '../wire/permissions.ts'
+import type { AliasTables } from './alias-tables.ts'
 import type { LimitTables } from './limit-tables.ts'
 import type { PromptTables } from './prompt-tables.ts'
 import type { TraceTables } from './trace-tables.ts'
@@ -430,7 +431,7 @@ export interface BatchLinesTable {
   input: number
   start: number
   bytes: number
-  /** As the caller named it. */
+  /** The very version that answers, `name@sha256:…` where its digest is known. */
   model: string
   /** Lines that begin alike have ranks that sort together. */
   rank: string
@@ -444,7 +445,7 @@ export interface BatchLinesTable {
 }
 
 /** Every table but `jobs`, which belongs to the queue (`queue/table.ts`). */
-export interface Tables extends LimitTables, TraceTables, PromptTables {
+export interface Tables extends LimitTables, TraceTables, PromptTables, AliasTables {
   batches: BatchesTable
   batch_metadata: BatchMetadataTable
   batch_lines: BatchLinesTable

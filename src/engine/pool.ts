@@ -62,6 +62,8 @@ export interface ModelState {
   readonly aliases: readonly string[]
   /** The file that it is loaded from. */
   readonly path: string
+  /** sha256 of the weights, when known. */
+  readonly digest: string | null
   readonly state: MemberState
   readonly pinned: boolean
   readonly priority: number
@@ -201,6 +203,7 @@ class EnginePool implements Pool {
   states(): readonly ModelState[] {
     return this.#all().map((member) => ({
       ...{ aliases: member.parts.model.aliases ?? [], path: member.parts.model.path },
+      digest: member.parts.model.digest ?? null,
       ...{ model: member.name, state: member.state, pinned: member.pinned, priority: member.priority },
       ...{ idleMs: this.#idleMs(member), fraction: member.fraction, plan: member.plan, reduced: member.reduced },
       ...{ running: member.leases, waiting: member.waiting, quietMs: member.quietMs, loadMs: member.loadMs },

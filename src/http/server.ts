@@ -17,12 +17,14 @@ import { registerEmbeddings } from '../features/embeddings/routes.ts'
 import { type FileRoutes, registerFiles } from '../features/files/routes.ts'
 import { registerHealth } from '../features/health/routes.ts'
 import { type MetricSources, registerMetrics } from '../features/metrics/routes.ts'
+import { registerAliases } from '../features/models/alias-routes.ts'
 import type { LocalModels } from '../features/models/local-models.ts'
 import { registerLocalModels } from '../features/models/local-routes.ts'
 import type { Pulls } from '../features/models/pull-jobs.ts'
 import { registerPulls } from '../features/models/pull-routes.ts'
 import type { Registry } from '../features/models/registry.ts'
 import { registerModels } from '../features/models/routes.ts'
+import type { Routing } from '../features/models/routing.ts'
 import type { OwnFigures } from '../features/organisation/figures.ts'
 import { registerOverview } from '../features/overview/routes.ts'
 import type { Prompts } from '../features/prompts/open.ts'
@@ -68,6 +70,8 @@ export interface ServerParts {
   readonly accounting?: Accounting
   /** The models of this machine; without it there are no routes to load and remove them. */
   readonly local?: { readonly models: LocalModels; readonly home: string }
+  /** Aliases that operators set; without it there are no routes for them. */
+  readonly routing?: Routing
   /** Where weights are pulled; without it there are no routes for that. */
   readonly pulls?: Pulls
   /** How people sign in by OpenID Connect; absent: by password alone. */
@@ -119,6 +123,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     registerPulls(server, { pulls: parts.pulls, acts: parts.acts })
   if (parts.acts !== undefined && parts.local !== undefined)
     registerLocalModels(server, { ...parts.local, acts: parts.acts })
+  if (parts.routing !== undefined)
+    registerAliases(server, { routing: parts.routing, behind: (name) => registry.behind(name) })
   if (parts.files !== undefined) await registerFiles(server, { ...parts.files, limit: config.fileLimit })
   if (prompts !== undefined) registerPrompts(server, prompts)
   if (parts.traces !== undefined) await registerTraces(server, parts.traces)
@@ -139,8 +145,13 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   if (parts.acts !== undefined && parts.accounting !== undefined) {
     registerAccounting(server, parts.accounting, parts.acts, registry)
   }
-  registerHealth(server, { ready: () => !drain.stopping })
-  registerMetrics(server, { registry, metrics, ...(parts.engines !== undefined && { engines: parts.engines }) })
+  const { local } = parts
+  registerHealth(server, { ready: () => !drain.stopping, ...(local && { models: () => local.models.states() }) })
+  registerMetrics(server, {
+    ...{ registry, metrics },
+    ...(parts.engines !== undefined && { engines: parts.engines }),
+    ...(local && { states: () => local.models.states() }),
+  })
   registerOverview(server, {
     registry,
     version: parts.version,

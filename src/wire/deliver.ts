@@ -167,7 +167,7 @@ function setHeaders<Event extends ModelEvent>(
   if (watched.started === undefined) return
   const overhead = watched.askedAt - receivedAt + (clock.elapsed() - watched.heardAt)
   tellWaitAndLimits(reply, watched.started)
-  reply.header('galerne-ran-on', headerSafe(watched.started.ranOn))
+  reply.header('galerne-ran-on', headerSafe(watched.started.ranOn, 256))
   reply.header('galerne-overhead-ms', overhead.toFixed(1))
 }
 
@@ -184,12 +184,15 @@ const mostNames = 32
 export function nameIgnoredFields(reply: FastifyReply, ignored: readonly string[]): void {
   if (ignored.length === 0) return
   const more = ignored.length > mostNames ? [`and-${ignored.length - mostNames}-more`] : []
-  reply.header('galerne-ignored-fields', [...ignored.slice(0, mostNames).map(headerSafe), ...more].join(', '))
+  reply.header(
+    'galerne-ignored-fields',
+    [...ignored.slice(0, mostNames).map((name) => headerSafe(name)), ...more].join(', '),
+  )
 }
 
 /** A field name comes from the client: only what a header may carry, and not endless. */
-function headerSafe(text: string): string {
-  return text.replace(/[^\x21-\x2b\x2d-\x7e]/g, '?').slice(0, 64)
+function headerSafe(text: string, longest = 64): string {
+  return text.replace(/[^\x21-\x2b\x2d-\x7e]/g, '?').slice(0, longest)
 }
 
 /** The promise's value, or undefined when it takes longer; the promise itself goes on. */

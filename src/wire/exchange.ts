@@ -101,6 +101,20 @@ export function callContext(
   }
 }
 
+/** Who asks, for the registry: what the key may use, and what a caller stays with a version of a model by. */
+export function asker({ headers, body, exchange }: Pick<FastifyRequest, 'headers' | 'exchange' | 'body'>) {
+  const { id, user, models } = exchange.caller
+  const endUser = endUserOf(body)
+  const session = readLabels(headers, body)?.session
+  return {
+    id,
+    ...(models !== undefined && { models }),
+    ...(user !== undefined && { user }),
+    ...(endUser !== undefined && { endUser }),
+    ...(session !== undefined && { session }),
+  }
+}
+
 /** An id longer than this names nobody; OpenAI takes 512 characters. PostgreSQL keeps no U+0000. */
 const endUserForm = /^[^\0]{1,512}$/
 

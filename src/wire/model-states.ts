@@ -42,7 +42,7 @@ export const RemoveRequest = Type.Object(
     model: Type.String({
       minLength: 1,
       maxLength: 2000,
-      description: 'Name of a stored model, or what it was pulled by.',
+      description: 'Name of a stored model, one version of it (name@sha256:…), or what it was pulled by.',
     }),
   },
   { additionalProperties: false },
@@ -60,6 +60,7 @@ export const PruneRequest = Type.Object(
 export const ModelStateObject = Type.Object({
   object: Type.Literal('model.state'),
   model: Type.String(),
+  digest: nullable(Type.String(), { description: 'Of its weights, sha256:….' }),
   state: Type.Enum(['unloaded', 'loading', 'ready', 'draining'], {
     description: '`draining`: requests at work end before it is unloaded.',
   }),
@@ -98,6 +99,7 @@ export const StoredModelObject = Type.Object({
   reference: Type.String({ description: 'What it was pulled by.' }),
   source: Type.String(),
   bytes: Type.Integer(),
+  digest: nullable(Type.String(), { description: 'sha256:…; of several files, the hash of their hashes.' }),
   files: Type.Array(
     Type.Object({
       path: Type.String({ description: 'Below the folder of models.' }),

@@ -193,7 +193,7 @@ export type ModelEvent =
       readonly promptTokens: number
       readonly cachedTokens: number
       readonly queueMs: number
-      /** `model@engine-build` or the upstream's name. */
+      /** `model@sha256:…@engine-build` (the first digits of the weights' digest, where known) or the upstream's name. */
       readonly ranOn: string
       /** How the caller's limits stand; only what the registry hands out says it. */
       readonly limits?: LimitState

@@ -15,6 +15,9 @@ export const ModelObject = Type.Object({
   max_context_length: Type.Integer({ description: 'Tokens that one request may hold, prompt and answer together.' }),
   max_model_len: Type.Integer({ description: "vLLM's name of max_context_length." }),
   aliases: Type.Array(Type.String()),
+  digest: nullable(Type.String(), {
+    description: 'Of the weights, sha256:…; `name@sha256:…` asks for this very version.',
+  }),
   deprecation: Type.Null(),
   default_model_temperature: nullable(Type.Number()),
   capabilities: Type.Object({
@@ -39,10 +42,13 @@ export const ModelList = Type.Object({
   last_id: nullable(Type.String()),
 })
 
-/** A card in the shape that both families of clients read. */
-export function modelObject(card: ModelCard): Static<typeof ModelObject> {
+/**
+ * A card in the shape that both families of clients read. An alias that operators set is a model of its own in the lists of both vendors:
+ * its `id` is the alias, its `name` the model that it leads to.
+ */
+export function modelObject(card: ModelCard, id: string = card.name): Static<typeof ModelObject> {
   return {
-    id: card.name,
+    id,
     object: 'model',
     created: Math.floor(card.createdAt / 1000),
     owned_by: card.ownedBy,
@@ -51,7 +57,8 @@ export function modelObject(card: ModelCard): Static<typeof ModelObject> {
     description: card.description,
     max_context_length: card.contextLength,
     max_model_len: card.contextLength,
-    aliases: [...card.aliases],
+    aliases: id === card.name ? [...card.aliases] : [card.name, ...card.aliases].filter((alias) => alias !== id),
+    digest: card.digest === null ? null : `sha256:${card.digest}`,
     deprecation: null,
     default_model_temperature: card.defaultTemperature,
     capabilities: {
@@ -67,9 +74,14 @@ export function modelObject(card: ModelCard): Static<typeof ModelObject> {
   }
 }
 
-/** The whole list. */
-export function modelList(cards: readonly ModelCard[]): Static<typeof ModelList> {
-  const data = cards.map(modelObject)
+/** The whole list: models, then aliases; an alias with a model's own name takes its place. */
+export function modelList(
+  cards: readonly ModelCard[],
+  aliases: readonly { readonly name: string; readonly card: ModelCard }[] = [],
+): Static<typeof ModelList> {
+  const taken = new Set(aliases.map(({ name }) => name))
+  const models = cards.filter(({ name }) => !taken.has(name)).map((card) => modelObject(card))
+  const data = [...models, ...aliases.map(({ name, card }) => modelObject(card, name))]
   return {
     object: 'list',
     data,

@@ -11,6 +11,12 @@ export const PullRequest = Type.Object(
       description:
         'A name of the catalogue, hf:owner/repository with or without :file.gguf or :Q4_K_M, ollama:name:tag, or an https address. Paths are taken from the command line only.',
     }),
+    update: Type.Optional(
+      Type.Boolean({
+        description:
+          'Asks the source also where weights are here. Other bytes become a version beside them, name@sha256:…, and what is served stays.',
+      }),
+    ),
     stream: Type.Optional(
       Type.Boolean({
         description: 'Events until the end (the default), or an answer at once with the pull under way.',

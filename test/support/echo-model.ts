@@ -29,6 +29,8 @@ export interface EchoOptions {
   readonly reasoning?: string
   /** Fails with this after so many tokens. */
   readonly failAfter?: number
+  /** sha256 of its weights, as far as an echo has any. */
+  readonly digest?: string
   /** What the card says instead of "everything but vision". */
   readonly capabilities?: Partial<ModelCard['capabilities']>
 }
@@ -81,7 +83,7 @@ export function createEchoModel(options: EchoOptions = {}): EchoModel {
       ...options.capabilities,
     },
     embeddingLength: 8,
-    digest: null,
+    digest: options.digest ?? null,
   }
 
   async function* speak(speech: Speech, signal: AbortSignal): AsyncGenerator<ModelEvent, void> {

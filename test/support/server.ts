@@ -3,6 +3,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { createLog } from '../../src/base/log.ts'
 import type { Limits } from '../../src/features/limits/open.ts'
 import { createRegistry, type Registry } from '../../src/features/models/registry.ts'
+import type { openRouting, Routing } from '../../src/features/models/routing.ts'
 import type { Metering, MeterTools } from '../../src/features/usage/meter.ts'
 import { createServer, type ServerParts } from '../../src/http/server.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
@@ -34,6 +35,8 @@ export interface ServerExtras {
   readonly trace?: MeterTools['trace']
   /** Limits and budgets, which need usage; none without them. */
   readonly limits?: Limits
+  /** Opens aliases over what the server counts into and logs to. */
+  readonly routing?: (parts: Pick<Parameters<typeof openRouting>[0], 'log' | 'metrics' | 'behind'>) => Promise<Routing>
   /** More parts of the server. */
   readonly parts?: Partial<ServerParts> | ((registry: Registry) => Partial<ServerParts>)
 }
@@ -43,11 +46,13 @@ export async function startServer(
   models: readonly Model[],
   options: Partial<ServerParts['config']> & ServerExtras = {},
 ): Promise<RunningServer> {
-  const { queueLength = 64, usage, trace, limits, parts, ...config } = options
+  const { queueLength = 64, usage, trace, limits, routing: open, parts, ...config } = options
   const lines: Record<string, unknown>[] = []
   const log = createLog({ level: 'debug', destination: { write: (line) => lines.push(JSON.parse(line)) } })
   const metrics = createMetrics()
-  const registry = createRegistry({
+  const behind = (name: string) => registry.behind(name)
+  const routing = await open?.({ log, metrics, behind })
+  const registry: Registry = createRegistry({
     models,
     clock: systemClock,
     log,
@@ -56,6 +61,7 @@ export async function startServer(
     ...(usage !== undefined && { usage }),
     ...(trace !== undefined && { trace }),
     ...(limits !== undefined && { limits }),
+    ...(routing !== undefined && { routing }),
   })
   const callers = new Map<string, Caller>([
     [testKey, { id: 'key_use', kind: 'key', workspace: 'default', grants: [{ role: 'member', workspace: 'default' }] }],
@@ -75,6 +81,7 @@ export async function startServer(
     clock: systemClock,
     metrics,
     version: '0.0.0',
+    ...(routing !== undefined && { routing }),
     ...(typeof parts === 'function' ? parts(registry) : parts),
   })
   const url = await server.listen({ host: '127.0.0.1', port: 0 })

@@ -18,6 +18,7 @@ interface ListedModel {
   readonly max_context_length: number
   readonly capabilities: Readonly<Record<string, boolean>>
   readonly aliases: readonly string[]
+  readonly digest: string | null
 }
 
 /** Adds the command. */
@@ -67,9 +68,10 @@ async function listServed(options: ListOptions): Promise<void> {
     const { data } = (await (await connection.send('/v1/models')).json()) as { data: readonly ListedModel[] }
     printResult(options.json, data, () =>
       table([
-        ['name', 'context', 'can', 'also called'],
-        ...data.map(({ id, max_context_length: context, capabilities, aliases }) => [
+        ['name', 'weights', 'context', 'can', 'also called'],
+        ...data.map(({ id, digest, max_context_length: context, capabilities, aliases }) => [
           id,
+          digest?.slice(7, 19) ?? '–',
           context.toLocaleString('en-US'),
           Object.keys(capabilities)
             .filter((name) => capabilities[name] === true)

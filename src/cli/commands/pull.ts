@@ -4,7 +4,9 @@ import { processEnvironment } from '../../base/config.ts'
 import { createEgress } from '../../base/egress.ts'
 import { type CatalogueEntry, entriesOf, findInCatalogue } from '../../features/models/catalogue.ts'
 import { loadCatalogue } from '../../features/models/catalogue-own.ts'
+import { versionName } from '../../features/models/name.ts'
 import { pull } from '../../features/models/pull.ts'
+import { versionOfFile } from '../../features/models/pull-version.ts'
 import { pullOptions } from '../../features/models/served.ts'
 import { progressDisplay } from '../progress.ts'
 import { addJson, addSettings, configFrom } from '../settings.ts'
@@ -21,13 +23,14 @@ export function addPullCommand(program: Command): void {
         'path of a file, which is only looked at. A model in several files comes whole. Files of a hub are shared with the\n' +
         "cache of Hugging Face's own client. Without <model> it lists the catalogue.",
     )
+    .option('--update', 'Ask the source also where the weights are here; other bytes become a version beside them.')
     .action(async (model: string | undefined, options: Record<string, unknown>) => {
       const json = options['json'] === true
       const { config } = configFrom(options)
       const catalogue = entriesOf(await loadCatalogue(config.home))
       if (model === undefined) return listCatalogue(catalogue, json)
       sayLicence(model, catalogue)
-      await pullOne(model, config, json)
+      await pullOne(model, config, { json, update: options['update'] === true })
     })
   addJson(
     addSettings(command, ['home', 'hub-url', 'hub-token', 'hub-mirror', 'hub-cache', 'ollama-url', 'pull-connections']),
@@ -59,7 +62,7 @@ function sayLicence(reference: string, catalogue: readonly CatalogueEntry[]): vo
 async function pullOne(
   reference: string,
   config: ReturnType<typeof configFrom>['config'],
-  json: boolean,
+  { json, update }: { readonly json: boolean; readonly update: boolean },
 ): Promise<void> {
   const egress = createEgress()
   const controller = new AbortController()
@@ -72,14 +75,16 @@ async function pullOne(
       allowPrivate: true,
       ...(await pullOptions(config, egress, processEnvironment())),
       signal: controller.signal,
+      update,
       ...(!json && { onProgress: (progress) => display.show(progress) }),
     })
     display.end()
-    printResult(
-      json,
-      pulled,
-      () => `${pulled.path}${pulled.fetched ? `, from ${pulled.source}` : ', was there already'}`,
-    )
+    printResult(json, pulled, () => {
+      const version =
+        update && pulled.fetched && pulled.sha256 !== undefined && versionOfFile(pulled.path) !== undefined
+      const how = version ? `\nIt is ${versionName(pulled.name, pulled.sha256)}: what is served stays as it is.` : ''
+      return `${pulled.path}${pulled.fetched ? `, from ${pulled.source}` : ', was there already'}${how}`
+    })
   } finally {
     display.end()
     await egress.close()

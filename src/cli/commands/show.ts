@@ -1,8 +1,12 @@
-// `galerne show`: all that the catalogue knows of a model, with its licence, its files and where each fact comes from. Needs no server.
+// `galerne show`: all that the catalogue knows of a model, with its licence, its files and where each fact comes from, and which versions of
+// its weights are on this disk. Needs no server.
 import type { Command } from 'commander'
 import { fail } from '../../base/errors.ts'
 import { findModel } from '../../features/models/catalogue.ts'
 import { loadCatalogue } from '../../features/models/catalogue-own.ts'
+import { shownPath } from '../../features/models/local-models.ts'
+import { shownDigest, versionName } from '../../features/models/name.ts'
+import { type StoredModel, storedModels } from '../../features/models/stored.ts'
 import { type ViewedFile, type ViewedModel, viewModel } from '../../features/plans/catalogue-view.ts'
 import { addJson, addSettings, configFrom } from '../settings.ts'
 import { formatBytes, printResult, table } from '../terminal.ts'
@@ -11,22 +15,53 @@ import { formatBytes, printResult, table } from '../terminal.ts'
 export function addShowCommand(program: Command): void {
   const command = program
     .command('show <model>')
-    .summary('show what the catalogue knows of a model')
+    .summary('show what the catalogue knows of a model, and its weights on this disk')
     .description(
       'Shows what the catalogue knows of a model: licence and what it forbids, context, files with their sizes, published\n' +
-        'scores, and where each comes from. Needs no server.',
+        'scores, and where each comes from; and the versions of its weights on this disk, by digest. Needs no server.',
     )
     .action(async (name: string, options: { readonly json?: boolean }) => {
-      const found = findModel(name, await loadCatalogue(configFrom({ ...options }).config.home))
-      if (found === undefined)
+      const { home } = configFrom({ ...options }).config
+      const catalogue = await loadCatalogue(home)
+      const found = findModel(name, catalogue)
+      const isIt = ({ name: stored, reference }: StoredModel) =>
+        [stored, reference].includes(name) ||
+        (found !== undefined && findModel(reference, catalogue)?.model.name === found.model.name)
+      const stored = (await storedModels(home)).filter(isIt)
+      if (found === undefined && stored.length === 0)
         throw fail('invalid_value', {
           param: 'model',
-          reason: `"${name.slice(0, 200)}" is no name of the catalogue; "galerne list --catalogue" shows them`,
+          reason: `"${name.slice(0, 200)}" is no name of the catalogue and of no weights on this disk; "galerne list --catalogue" shows those there are`,
         })
-      const model = viewModel(found.model)
-      printResult(options.json, model, () => describe(model))
+      const model = found && viewModel(found.model)
+      const here = stored.map((one) => shownStored(one, home))
+      printResult(options.json, { ...(model ?? { name }), stored: here }, () =>
+        [...(model === undefined ? [] : [describe(model)]), ...(here.length === 0 ? [] : [storedTable(here)])].join(
+          '\n\n',
+        ),
+      )
     })
   addJson(addSettings(command, ['home']))
+}
+
+interface ShownStored {
+  readonly name: string
+  readonly digest: string | null
+  readonly bytes: number
+  readonly files: readonly string[]
+}
+
+function shownStored({ name, digest, bytes, files }: StoredModel, home: string): ShownStored {
+  return { name, digest: shownDigest(digest), bytes, files: files.map(({ path }) => shownPath(home, path)) }
+}
+
+function storedTable(models: readonly ShownStored[]): string {
+  const rows = models.map(({ name, digest, bytes, files }) => [
+    digest === null ? name : versionName(name, digest.replace('sha256:', '')),
+    formatBytes(bytes),
+    files.join(', '),
+  ])
+  return table([['on this disk', 'size', 'files'], ...rows])
 }
 
 function describe(model: ViewedModel): string {

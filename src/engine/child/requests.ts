@@ -46,7 +46,7 @@ export class Requests {
       clock,
       vocabulary,
       contextLength: context.contextLength,
-      ranOn: `${settings.name}@${engine.build}`,
+      ranOn: ranOnOf(settings, engine.build),
       send: (id, events) => outbox.events(id, events),
       repeat: (generation, choice) => {
         this.#scheduler.enqueue(generation, choice)
@@ -170,6 +170,12 @@ export class Requests {
     const model = this.#engine.settings.name
     return fail('queue_full', { model, waiting: this.#scheduler.load.waiting, retryAfter: 1 })
   }
+}
+
+/** `model@sha256:…@build`: which version of the weights, and which build ran them. */
+function ranOnOf({ name, digest }: Engine['settings'], build: string): string {
+  const version = digest === null || name.includes('@sha256:') ? name : `${name}@sha256:${digest.slice(0, 12)}`
+  return `${version}@${build}`
 }
 
 /** What a saved state fits: the same weights, engine and making of the context. Its length may differ. */

@@ -138,7 +138,7 @@ interface CreateParts extends BatchParts {
 async function createBatch(caller: Caller, batch: NewBatch, parts: CreateParts): Promise<BatchRow> {
   const { files, registry, store, queue } = parts
   answerFor(batch.endpoint)
-  if (batch.model !== null) registry.model(batch.model, caller)
+  if (batch.model !== null) registry.card(batch.model, caller)
   let row = newRow(caller, batch, parts.clock)
   const insert = async (within: Kysely<Tables>, inputs: readonly string[]) => {
     const job = await queue.enqueue(kind, row.id, {

@@ -17,7 +17,7 @@ import { answeredLine, refusedLine } from './views.ts'
 export interface LineParts {
   readonly files: Files
   readonly lines: LineStore
-  readonly registry: Pick<Registry, 'model' | 'load'>
+  readonly registry: Pick<Registry, 'model' | 'versionOf' | 'load'>
   readonly clock: Clock
   /** Resolves once the usage of all calls that have ended is durable: a line that is settled is one that was counted. */
   readonly usageKept: () => Promise<void>
@@ -92,7 +92,7 @@ async function answer(
   const bytes = await collect(await files.read(content, { start: line.start, length: line.bytes }))
   const request = readLine(bytes, batch)
   if (request === undefined) throw new Error(`line ${line.number} of ${batch.id} is empty`)
-  const model = registry.model(request.model, accessOf(batch))
+  const model = registry.model(request.model, { ...accessOf(batch), version: line.model })
   return await answerFor(batch.endpoint)({
     body: request.body,
     model,

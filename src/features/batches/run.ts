@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Database } from '../../database/connect.ts'
 import { finishBatch } from './finish.ts'
 import type { LineRow } from './lines.ts'
-import { accessOf, type LineParts, runLine, throughOutage } from './run-line.ts'
+import { type LineParts, runLine, throughOutage } from './run-line.ts'
 import { type BatchRow, type BatchStore, hasEnded } from './store.ts'
 import { validateBatch } from './validate.ts'
 
@@ -118,7 +118,7 @@ async function feed(batch: BatchRow, parts: RunParts, feeding: AbortSignal, answ
       const taken = new Set(running.keys())
       held = (await throughOutage(() => parts.lines.waiting(batch.id, taken, readAhead), feeding)) ?? []
     }
-    for (let next = held[0]; next !== undefined && hasRoom(next, batch, perModel, parts); next = held[0]) {
+    for (let next = held[0]; next !== undefined && hasRoom(next, perModel, parts); next = held[0]) {
       held = held.slice(1)
       start(next)
     }
@@ -130,10 +130,10 @@ async function feed(batch: BatchRow, parts: RunParts, feeding: AbortSignal, answ
 }
 
 /** Batch work keeps off one stream; a model that is gone answers at once, with its refusal. */
-function hasRoom(line: LineRow, batch: BatchRow, perModel: ReadonlyMap<string, number>, parts: RunParts): boolean {
+function hasRoom(line: LineRow, perModel: ReadonlyMap<string, number>, parts: RunParts): boolean {
   const running = perModel.get(line.model) ?? 0
   try {
-    const { streams } = parts.registry.model(line.model, accessOf(batch)).load()
+    const { streams } = parts.registry.model(line.model, { version: line.model }).load()
     return running < Math.max(1, streams - 1) + readyBehind
   } catch {
     return running === 0

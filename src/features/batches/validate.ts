@@ -21,7 +21,7 @@ export interface BatchFault {
 export interface ValidateParts {
   readonly files: Files
   readonly lines: LineStore
-  readonly registry: Pick<Registry, 'model'>
+  readonly registry: Pick<Registry, 'versionOf'>
 }
 
 /** Lines written at once. */
@@ -79,6 +79,7 @@ interface Collector {
 
 function createCollector(batch: BatchRow, { lines, registry }: ValidateParts): Collector {
   const access = (batch.access === null ? {} : { models: JSON.parse(batch.access) }) as ModelAccess
+  const versionOf = versionsOf(batch, registry, access)
   const faults: BatchFault[] = []
   let held: NewRow<'batch_lines'>[] = []
   let heldIds = new Map<string, number>()
@@ -109,11 +110,11 @@ function createCollector(batch: BatchRow, { lines, registry }: ValidateParts): C
         if (total + held.length >= mostLines) {
           throw new LineFault('too_many_tasks', null, `A batch has at most ${mostLines} requests.`)
         }
-        checkModel(request, registry, access)
+        const version = versionOf(request.model)
         const first = request.customId === null ? undefined : heldIds.get(request.customId)
         if (request.customId !== null && first !== undefined) throw duplicate(request.customId, first)
         if (request.customId !== null) heldIds.set(request.customId, number)
-        held.push(newLine(batch.id, number, input, line, request))
+        held.push(newLine(batch.id, number, input, line, { ...request, version }))
       } catch (error) {
         if (!(error instanceof LineFault)) throw error
         fault(number, error)
@@ -128,7 +129,7 @@ function newLine(
   number: number,
   input: number,
   { start, bytes }: { readonly start: number; readonly bytes: Buffer },
-  { customId, model, body }: LineRequest,
+  { customId, model, body, version }: LineRequest & { readonly version: string },
 ): NewRow<'batch_lines'> {
   return {
     batch,
@@ -137,7 +138,7 @@ function newLine(
     input,
     start,
     bytes: bytes.length,
-    model,
+    model: version,
     rank: rankOf(model, body),
     state: 'waiting',
     attempts: 0,
@@ -146,11 +147,21 @@ function newLine(
   }
 }
 
-function checkModel({ model }: LineRequest, registry: Pick<Registry, 'model'>, access: ModelAccess): void {
-  try {
-    registry.model(model, access)
-  } catch (error) {
-    throw new LineFault('model_not_found', 'body.model', (error as Error).message)
+/** The version of each model that the batch's lines stay with, whatever becomes of aliases meanwhile: the batch is one caller. */
+function versionsOf(
+  { id }: BatchRow,
+  registry: Pick<Registry, 'versionOf'>,
+  access: ModelAccess,
+): (model: string) => string {
+  const known = new Map<string, string>()
+  return (model) => {
+    try {
+      const version = known.get(model) ?? registry.versionOf(model, { ...access, id, session: id })
+      known.set(model, version)
+      return version
+    } catch (error) {
+      throw new LineFault('model_not_found', 'body.model', (error as Error).message)
+    }
   }
 }
 

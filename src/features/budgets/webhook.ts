@@ -3,10 +3,9 @@ import { createHmac } from 'node:crypto'
 import type { Clock } from '../../base/clock.ts'
 import type { Egress } from '../../base/egress.ts'
 import { fail } from '../../base/errors.ts'
-import type { Alert } from './alerts.ts'
 
-/** Sends an alert to an address; throws while it has not been taken. */
-export type PostWebhook = (address: string, alert: Alert, signal: AbortSignal) => Promise<void>
+/** Sends a message to an address, an alert for instance; throws while it has not been taken. */
+export type PostWebhook = (address: string, alert: { readonly id: string }, signal: AbortSignal) => Promise<void>
 
 /** What posting needs. */
 export interface WebhookParts {
@@ -32,7 +31,7 @@ export function webhookPoster({ egress, clock, secret, allowPrivate }: WebhookPa
     const policy = { allowPrivate, timeoutMs: 15_000, maxRedirects: 0, maxBytes: 65_536 }
     const answer = await egress.request({
       url: address,
-      purpose: 'budget alert',
+      purpose: 'webhook',
       method: 'POST',
       headers,
       body,

@@ -10,7 +10,7 @@
 
 import { ChatChunk, ChatCompletion, ChatRequest } from '../../wire/chat.ts'
 import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
-import { type Caller, callContext, isMistralClient, type Server } from '../../wire/exchange.ts'
+import { asker, type Caller, callContext, isMistralClient, type Server } from '../../wire/exchange.ts'
 import type { Registry } from '../models/registry.ts'
 import type { FillPrompt } from '../prompts/fill.ts'
 import { promptReader } from '../prompts/routes.ts'
@@ -40,7 +40,7 @@ export function registerChat(server: Server, { registry, fillPrompt }: ChatParts
     },
     async (request, reply) => {
       const { exchange } = request
-      const model = registry.model(request.body.model, exchange.caller)
+      const model = registry.model(request.body.model, asker(request))
       const { body, label } = await withPrompt(request.body, exchange.caller, fillPrompt)
       const { call, ignored } = prepareChat(body, model.card)
       const context = callContext(request, { cacheSalt: body.cache_salt, prompt: label })

@@ -1,7 +1,7 @@
 // The fill-in-the-middle door of Mistral's API: POST /v1/fim/completions, answered as a chat completion.
 import { ChatChunk, ChatCompletion } from '../../wire/chat.ts'
 import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
-import { callContext, type Server } from '../../wire/exchange.ts'
+import { asker, callContext, type Server } from '../../wire/exchange.ts'
 import { ignoredFields } from '../../wire/fields.ts'
 import { FimRequest } from '../../wire/fim.ts'
 import type { CompletionCall, ModelCard } from '../../wire/model.ts'
@@ -28,7 +28,7 @@ export function registerFim(server: Server, { registry }: { readonly registry: R
     },
     async (request, reply) => {
       const { body, exchange } = request
-      const model = registry.model(body.model, exchange.caller)
+      const model = registry.model(body.model, asker(request))
       const { call, ignored } = prepareFim(body, model.card)
       const answer: Answer = {
         id: request.id,

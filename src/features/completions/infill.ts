@@ -1,7 +1,7 @@
 // llama.cpp's fill-in-the-middle door, for editors that speak to its server: POST /infill.
 import { fail } from '../../base/errors.ts'
 import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
-import { callContext, type Server } from '../../wire/exchange.ts'
+import { asker, callContext, type Server } from '../../wire/exchange.ts'
 import { InfillRequest, InfillResponse } from '../../wire/fim.ts'
 import type { ModelEvent } from '../../wire/model.ts'
 import type { Registry } from '../models/registry.ts'
@@ -23,7 +23,7 @@ export function registerInfill(server: Server, { registry }: { readonly registry
     },
     async (request, reply) => {
       const { body, exchange } = request
-      const model = registry.modelOrOnly(body.model, exchange.caller)
+      const model = registry.modelOrOnly(body.model, asker(request))
       const { call, ignored } = prepareInfill(body, model.card)
       const events = model.complete({ ...call, context: callContext(request) }, exchange.signal)
       const fields = body.response_fields ?? undefined

@@ -1,7 +1,7 @@
 // The text completion doors: POST /v1/completions here, fill-in-the-middle beside it.
 import { Completion, CompletionRequest } from '../../wire/completions.ts'
 import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
-import { callContext, type Server } from '../../wire/exchange.ts'
+import { asker, callContext, type Server } from '../../wire/exchange.ts'
 import type { CompletionPrompt, Model } from '../../wire/model.ts'
 import type { Registry } from '../models/registry.ts'
 import { completionFailureFrames, completionFrames, foldCompletion } from './encode.ts'
@@ -27,7 +27,7 @@ export function registerCompletions(server: Server, { registry }: { readonly reg
     },
     async (request, reply) => {
       const { body, exchange } = request
-      const model = registry.model(body.model, exchange.caller)
+      const model = registry.model(body.model, asker(request))
       const { calls, shape, ignored } = prepareCompletion(body, model.card)
       const context = callContext(request, { cacheSalt: body.cache_salt })
       const prompts = shape.echo ? calls.map(({ prompt }) => prompt) : []

@@ -1,7 +1,7 @@
 // The embeddings door: POST /v1/embeddings.
 import { nameIgnoredFields, tellWaitAndLimits } from '../../wire/deliver.ts'
 import { EmbeddingRequest, EmbeddingResponse } from '../../wire/embeddings.ts'
-import { callContext, type Server } from '../../wire/exchange.ts'
+import { asker, callContext, type Server } from '../../wire/exchange.ts'
 import type { Registry } from '../models/registry.ts'
 import { encodeEmbeddings } from './encode.ts'
 import { prepareEmbedding } from './prepare.ts'
@@ -22,7 +22,7 @@ export function registerEmbeddings(server: Server, { registry }: { readonly regi
     },
     async (request, reply) => {
       const { body, exchange } = request
-      const model = registry.model(body.model, exchange.caller)
+      const model = registry.model(body.model, asker(request))
       const { inputs, format, ignored } = prepareEmbedding(body, model.card)
       const result = await model.embed({ inputs, context: callContext(request) }, exchange.signal)
       nameIgnoredFields(reply, ignored)

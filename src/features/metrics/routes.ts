@@ -2,6 +2,7 @@
 import { Type } from 'typebox'
 import type { Metrics } from '../../telemetry/metrics.ts'
 import type { Server } from '../../wire/exchange.ts'
+import { familyOf, shownDigest } from '../models/name.ts'
 import type { Registry, RegistryLoad } from '../models/registry.ts'
 
 /** What one model's engine has counted since its start. */
@@ -26,12 +27,25 @@ export interface MetricSources {
   readonly metrics: Metrics
   /** Counts of the engines of local models; absent where there are none. */
   readonly engines?: () => readonly EngineCounts[]
+  /** Where the models of this machine are in their lives; absent where there are none. */
+  readonly states?: () => readonly ModelLife[]
 }
 
+/** Where a model is in its life. */
+export interface ModelLife {
+  readonly model: string
+  readonly state: string
+  readonly loads: number
+  readonly plan: { readonly memory: { readonly total: number } }
+}
+
+const lifeStates = ['unloaded', 'loading', 'ready', 'draining']
+
 /** Adds the gauges and the route. */
-export function registerMetrics(server: Server, { registry, metrics, engines }: MetricSources): void {
+export function registerMetrics(server: Server, { registry, metrics, engines, states }: MetricSources): void {
   addLoad(metrics, registry)
   if (engines !== undefined) addEngines(metrics, engines)
+  if (states !== undefined) addLives(metrics, states)
   metrics.gauge('galerne_resident_bytes', 'Memory of the server process; engines are processes of their own.', () => [
     { labels: {}, value: process.memoryUsage.rss() },
   ])
@@ -61,7 +75,26 @@ function addLoad(metrics: Metrics, registry: Registry): void {
   gauge('vllm:kv_cache_usage_perc', 'Fraction of key-value cells in use; 1 is all.', (load) => load.kvUse)
   // The name before vLLM 0.10, which many dashboards still read.
   gauge('vllm:gpu_cache_usage_perc', 'Old name of vllm:kv_cache_usage_perc.', (load) => load.kvUse)
+  metrics.gauge('galerne_model_info', 'The version of the weights behind a name; always 1.', () =>
+    registry.load().map(({ model, digest }) => {
+      const labels = { model_name: model, family: familyOf(model), digest: shownDigest(digest) ?? '' }
+      return { labels, value: 1 }
+    }),
+  )
   gauge('galerne_streams', 'Sequences that the model can hold at once.', (load) => load.streams)
+}
+
+function addLives(metrics: Metrics, states: NonNullable<MetricSources['states']>): void {
+  metrics.gauge('galerne_model_state', '1 for the state that a model is in, 0 for the others.', () =>
+    states().flatMap(({ model, state }) =>
+      lifeStates.map((one) => ({ labels: { model_name: model, state: one }, value: one === state ? 1 : 0 })),
+    ),
+  )
+  metrics.gauge('galerne_model_memory_bytes', 'What a model takes, or would take, by its plan.', () =>
+    states().map(({ model, plan }) => ({ labels: { model_name: model }, value: Math.ceil(plan.memory.total) })),
+  )
+  const loads = () => states().map(({ model, loads }) => ({ labels: { model_name: model }, value: loads }))
+  metrics.gauge('galerne_model_loads_total', 'How often a model was loaded.', loads, 'counter')
 }
 
 function addEngines(metrics: Metrics, engines: () => readonly EngineCounts[]): void {

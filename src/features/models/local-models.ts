@@ -4,10 +4,13 @@
 import { join, relative } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
+import type { Log } from '../../base/log.ts'
 import type { MemberChange, ModelState, Pool, PoolModel } from '../../engine/pool.ts'
 import type { CatalogueEntry } from './catalogue.ts'
 import { findInCatalogue } from './catalogue.ts'
-import { digestOf, findPulledModel } from './pull.ts'
+import { parseModelName, versionName } from './name.ts'
+import type { PlaceBook } from './place-book.ts'
+import { findPulledModel } from './pull.ts'
 import type { Registry } from './registry.ts'
 import { pruneLeftovers, type Removal, removeStored, type StoredModel, storedModels } from './stored.ts'
 
@@ -23,7 +26,10 @@ export interface LocalModels {
   /** Loads a served model. Throws why it cannot be. */
   load(name: string): Promise<void>
   unload(name: string): Promise<void>
-  change(name: string, change: MemberChange): void
+  /** Changes how a model is kept, for good: also after a restart. */
+  change(name: string, change: MemberChange): Promise<void>
+  /** Serves again what was served besides the settings' models: what was kept in a way of its own, and what these names lead to. */
+  restore(targets: readonly string[]): Promise<void>
   stored(): Promise<readonly (StoredModel & { readonly served: boolean })[]>
   /** Removes a stored model's weights; a model that serves them is unloaded and forgotten first. Throws `not_found`. */
   remove(nameOrReference: string): Promise<Removal>
@@ -39,18 +45,17 @@ export interface LocalModelParts {
   readonly hubCache: string | undefined
   readonly catalogue: readonly CatalogueEntry[] | undefined
   readonly clock: Clock
+  readonly places: PlaceBook
+  readonly log: Log
   /** What the settings say of every model's engine. */
   readonly engine: Omit<PoolModel, 'name' | 'path'>
 }
 
 /** Joins them. */
 export function localModels(parts: LocalModelParts): LocalModels {
-  const { pool, registry, home } = parts
-  const nameOf = (name: string): string => {
-    const found = pool.states().find(({ model, aliases }) => model === name || aliases.includes(name))
-    if (found === undefined) throw fail('model_not_found', { model: name.slice(0, 200), param: 'model' })
-    return found.model
-  }
+  const { pool, registry, home, places } = parts
+  const nameOf = (name: string): string => registry.card(name, {}).name
+  const serve = oneAtATime((nameOrReference) => serveOne(nameOrReference, parts))
   const isServed = (model: StoredModel) =>
     pool.states().some(({ path }) => model.files.some((file) => file.path === path))
   const stored = async () => (await storedModels(home)).map((model) => ({ ...model, served: isServed(model) }))
@@ -59,6 +64,7 @@ export function localModels(parts: LocalModelParts): LocalModels {
       if (!model.files.some((file) => file.path === path)) continue
       await pool.remove(name)
       registry.remove(name)
+      await places.forget(name)
     }
     return await removeStored(model, home)
   }
@@ -71,19 +77,24 @@ export function localModels(parts: LocalModelParts): LocalModels {
       if (found === undefined) throw fail('model_not_found', { model: wanted, param: 'model' })
       return found
     },
-    serve: (nameOrReference) => serve(nameOrReference, parts),
+    serve,
     load: (name) => pool.load(nameOf(name)),
     unload: (name) => pool.unload(nameOf(name)),
-    change: (name, change) => pool.change(nameOf(name), change),
+    async change(name, change) {
+      const model = nameOf(name)
+      pool.change(model, change)
+      await places.change(model, change)
+    },
+    restore: (targets) => restore(targets, serve, parts),
     stored,
     async remove(nameOrReference) {
       const models = await stored()
-      const found = models.filter(({ name, reference }) => name === nameOrReference || reference === nameOrReference)
+      const found = models.filter((model) => model.reference === nameOrReference || isCalled(model, nameOrReference))
       const [model, other] = found
       if (model === undefined)
         throw fail('not_found', { what: 'stored model', id: nameOrReference.slice(0, 200), param: 'model' })
       if (other !== undefined) {
-        const references = found.map(({ reference }) => reference).join(', ')
+        const references = found.map(({ name, digest }) => versionName(name, digest)).join(', ')
         throw fail('invalid_value', {
           param: 'model',
           reason: `several stored models have this name: give one of ${references}`,
@@ -103,22 +114,74 @@ export function localModels(parts: LocalModelParts): LocalModels {
   }
 }
 
-async function serve(nameOrReference: string, parts: LocalModelParts): Promise<string> {
+/** One after the other: two that ask for the same weights serve them once. */
+function oneAtATime(run: (text: string) => Promise<string>): (text: string) => Promise<string> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (text) => {
+    const next = last.then(() => run(text))
+    last = next.catch(() => {})
+    return next
+  }
+}
+
+async function serveOne(nameOrReference: string, parts: LocalModelParts): Promise<string> {
   const { pool, registry, home, catalogue } = parts
-  const known = pool
-    .states()
-    .find(({ model, aliases }) => model === nameOrReference || aliases.includes(nameOrReference))
-  if (known !== undefined) return known.model
-  const stored = (await storedModels(home)).find(({ name }) => name === nameOrReference)
+  const known = isServedName(nameOrReference, registry)
+  if (known !== undefined) return known
+  const stored = (await storedModels(home)).find((model) => isCalled(model, nameOrReference))
   const weights = stored === undefined ? await findPulled(nameOrReference, parts) : weightsOf(stored)
-  const aliases = findInCatalogue(stored?.reference ?? nameOrReference, catalogue)?.aliases ?? []
-  const { name, path, sha256 } = weights
+  const { path, sha256 } = weights
+  const other = pool.states().find(({ model }) => model === weights.name)
+  if (other !== undefined && other.digest === sha256) return other.model
+  // Weights with the name of others that are served are a version beside those.
+  const isVersion = other !== undefined && sha256 !== undefined
+  const name = isVersion ? versionName(weights.name, sha256) : weights.name
+  const aliases = isVersion ? [] : (findInCatalogue(stored?.reference ?? nameOrReference, catalogue)?.aliases ?? [])
   registry.add(await pool.add({ ...parts.engine, name, aliases, path, digest: sha256 }))
   return name
 }
 
-function weightsOf({ name, files }: StoredModel) {
-  return { name, path: files[0]?.path ?? '', sha256: digestOf(files) }
+/** The name under which something is served already. */
+function isServedName(nameOrReference: string, registry: Registry): string | undefined {
+  try {
+    return registry.card(nameOrReference, {}).name
+  } catch {
+    return undefined
+  }
+}
+
+/** By its name, or as one version of it. */
+function isCalled({ name, digest }: StoredModel, text: string): boolean {
+  if (name === text) return true
+  const at = text.lastIndexOf('@')
+  if (at < 0 || text.slice(0, at) !== name) return false
+  return digest.startsWith(parseModelName(text).digest ?? ' ')
+}
+
+/** What cannot be served again is told and left: the server starts all the same. */
+async function restore(
+  targets: readonly string[],
+  serve: (name: string) => Promise<string>,
+  { pool, places, log }: LocalModelParts,
+): Promise<void> {
+  for (const wanted of new Set([...places.names(), ...targets])) {
+    try {
+      const name = await serve(wanted)
+      const place = places.of(name)
+      pool.change(name, place)
+      // What is pinned is there before it is called.
+      if (place.pinned === true)
+        void pool
+          .load(name)
+          .catch((error: unknown) => log.warn({ err: error, model: name }, 'a pinned model could not be loaded'))
+    } catch (error) {
+      log.warn({ err: error, model: wanted }, 'a model that was served is not on this machine any more')
+    }
+  }
+}
+
+function weightsOf({ name, files, digest }: StoredModel) {
+  return { name, path: files[0]?.path ?? '', sha256: digest === '' ? undefined : digest }
 }
 
 async function findPulled(reference: string, { home, catalogue }: LocalModelParts) {

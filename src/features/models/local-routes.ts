@@ -23,6 +23,7 @@ import { eventStream, frame } from '../../wire/sse.ts'
 import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
 import { type LocalModels, shownPath } from './local-models.ts'
+import { shownDigest } from './name.ts'
 import type { Removal } from './stored.ts'
 
 const config = { permission: 'server.write' } as const
@@ -73,6 +74,7 @@ function addReading(server: Server, { models, home }: Parts): void {
       data: (await models.stored()).map(({ files, ...model }) => ({
         object: 'model.stored' as const,
         ...{ name: model.name, reference: model.reference, source: model.source, bytes: model.bytes },
+        digest: shownDigest(model.digest),
         files: files.map(({ path, bytes, sha256 }) => ({ path: shownPath(home, path), bytes, sha256 })),
         ...{ shared: files.some(({ blob }) => blob !== undefined), served: model.served },
       })),
@@ -90,7 +92,7 @@ function addLoading(server: Server, parts: Parts): void {
         tags: ['models'],
         summary: 'Load a model',
         description:
-          'Unloads others where it needs their room. Weights that lie on this disk and are not served yet are served from now on, until the server ends.',
+          'Unloads others where it needs their room. Weights that lie on this disk and are not served yet are served from now on: until the server ends, or for good where they are pinned or an alias leads to them.',
         body: LoadRequest,
         response: { 200: ModelStateObject },
       },
@@ -98,7 +100,7 @@ function addLoading(server: Server, parts: Parts): void {
     async (request, reply) => {
       const { body, exchange } = request
       const name = await models.serve(body.model)
-      models.change(name, changeOf(body))
+      await models.change(name, changeOf(body))
       await note(parts, request, 'model.loaded', name)
       const loading = models.load(name)
       if (body.stream !== true) {
@@ -134,7 +136,8 @@ function addLoading(server: Server, parts: Parts): void {
       schema: {
         tags: ['models'],
         summary: 'Say how long a model stays loaded',
-        description: 'Pins it without `pinned`. Until the server ends; the settings `pin` and `priority` last.',
+        description:
+          'Pins it without `pinned`. It lasts over restarts of this machine, and stands before the settings `pin` and `priority`.',
         body: PinRequest,
         response: { 200: ModelStateObject },
       },
@@ -143,7 +146,7 @@ function addLoading(server: Server, parts: Parts): void {
       const { model } = models.state(request.body.model)
       const change = changeOf(request.body)
       const isPin = Object.values(change).every((value) => value === undefined)
-      models.change(model, isPin ? { pinned: true } : change)
+      await models.change(model, isPin ? { pinned: true } : change)
       await note(parts, request, 'model.pinned', model, { ...request.body, model: undefined })
       return shown(models.state(model))
     },
@@ -263,7 +266,7 @@ async function sendEvents(
 function shown(state: ModelState): ModelStateShown {
   const { plan, failure } = state
   return {
-    ...{ object: 'model.state', model: state.model, state: state.state },
+    ...{ object: 'model.state', model: state.model, digest: shownDigest(state.digest), state: state.state },
     progress: state.state === 'loading' ? Math.round(state.fraction * 100) / 100 : null,
     ...{ pinned: state.pinned, priority: state.priority, idle_timeout: Math.round(state.idleMs / 1000) },
     idle_seconds: state.state === 'ready' ? Math.floor(state.quietMs / 1000) : null,

@@ -12,10 +12,11 @@ import { locateOnOllama } from './download-ollama.ts'
 import { downloadPackages, labelOf } from './download-package.ts'
 import { type Expected, type Patience, type SourceContext, SourceError, usualPatience } from './download-source.ts'
 import { check, fetchChecked } from './pull-check.ts'
-import { fetchFromHub } from './pull-hub.ts'
+import { fetchFromHub, type HubFetch } from './pull-hub.ts'
 import { writeNote } from './pull-note.ts'
 import type { ProgressMeter } from './pull-progress.ts'
 import type { FileSource, RemoteFile } from './pull-reference.ts'
+import { type PresentFile, reuse } from './pull-version.ts'
 
 /** How files may be fetched. */
 export interface FetchOptions {
@@ -66,6 +67,9 @@ export async function fetchFile(
   options: FetchOptions,
 ): Promise<FetchedFile | { readonly reasons: readonly string[] }> {
   await mkdir(dirname(path), { recursive: true })
+  const present = presentOf(file)
+  // The catalogue names the very bytes: nobody is asked.
+  if (present !== undefined && present.sha256 === file.sha256) return await unchanged(present, path, about)
   const reasons: string[] = []
   const ways = file.sources.flatMap((source) => waysOf(source, path, file, about, options))
   for (const [index, way] of ways.entries()) {
@@ -79,6 +83,21 @@ export async function fetchFile(
     }
   }
   return { reasons }
+}
+
+function presentOf({ present }: RemoteFile): PresentFile | undefined {
+  return present?.sha256 === undefined ? undefined : { path: present.path, sha256: present.sha256 }
+}
+
+/** The file that is here, where the source has no other. */
+async function unchanged(
+  present: PresentFile,
+  path: string,
+  { name, reference }: { readonly name: string; readonly reference: string },
+): Promise<FetchedFile> {
+  await reuse(present, path)
+  await writeNote(path, { source: 'disk', sha256: present.sha256, reference, name })
+  return { sha256: present.sha256, source: 'disk', fetched: false }
 }
 
 /** What a source is handed. */
@@ -111,15 +130,17 @@ export function hubsOf(options: FetchOptions): readonly (HubAccess & { readonly 
 function waysOf(
   source: FileSource,
   path: string,
-  { bytes, sha256 }: RemoteFile,
+  file: RemoteFile,
   { name, reference }: { readonly name: string; readonly reference: string },
   options: FetchOptions,
 ): readonly Way[] {
+  const { bytes, sha256 } = file
+  const present = presentOf(file)
   const expected: Expected = { bytes, sha256 }
   const note = (label: string) => (sum: string, fetched?: boolean) =>
     writeNote(path, { source: label, sha256: sum, reference, name, ...(fetched === false && { fetched }) })
   if (source.type === 'packages') return [packageWay(source, path, expected, note(labelOf(source)))]
-  if (source.type === 'hub') return hubWays(source, path, expected, note, options)
+  if (source.type === 'hub') return hubWays(source, { path, expected, present }, note, options)
   const isOllama = source.type === 'ollama'
   const registry = options.ollamaUrl ?? usualPlaces.ollama
   const label = isOllama ? `${new URL(registry).host}/${source.repository}:${source.tag}` : plainAddress(source.url)
@@ -130,6 +151,9 @@ function waysOf(
       fetch: async (context) => {
         const locate = () => (isOllama ? locateOnOllama(source, registry, context) : locateAddress(source.url, context))
         const partial = `${path}.partial`
+        if (present !== undefined && (await locate()).sha256 === present.sha256) {
+          return await unchanged(present, path, { name, reference })
+        }
         const sum = await fetchChecked({ label, locate, partial, expected, context })
         await note(label)(sum)
         await rename(partial, path)
@@ -142,8 +166,7 @@ function waysOf(
 
 function hubWays(
   source: HubSource,
-  path: string,
-  expected: Expected,
+  place: Pick<HubFetch, 'path' | 'expected' | 'present'>,
   note: (label: string) => (sha256: string, fetched?: boolean) => Promise<void>,
   options: FetchOptions,
 ): readonly Way[] {
@@ -153,7 +176,7 @@ function hubWays(
       label,
       allowPrivate,
       fetch: (context) =>
-        fetchFromHub({ source, hub, label, path, expected, cache: options.hubCache, context, note: note(label) }),
+        fetchFromHub({ source, hub, label, ...place, cache: options.hubCache, context, note: note(label) }),
     }
   })
 }

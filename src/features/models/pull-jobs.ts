@@ -16,6 +16,8 @@ const remembered = 100
 /** A pull of this server. */
 interface Job {
   state: Pull
+  /** Whether the source is asked also where the weights are here. */
+  readonly update: boolean
   readonly cancel: AbortController
   /** Resolves at the next news, and is replaced. */
   news: PromiseWithResolvers<void>
@@ -44,7 +46,7 @@ export class Pulls {
   }
 
   /** Starts a pull, or finds the one that runs for the same reference. Throws `invalid_value` for a path and for what is no reference. */
-  start(reference: string): Pull {
+  start(reference: string, update = false): Pull {
     if (parseReference(reference, '/', this.#catalogue).type === 'local') {
       const reason = 'a path is taken from the command line and the settings only'
       throw fail('invalid_value', { param: 'model', reason })
@@ -55,6 +57,7 @@ export class Pulls {
     if (running !== undefined) return running.state
     const job: Job = {
       state: this.#begin(reference),
+      update,
       cancel: new AbortController(),
       news: Promise.withResolvers(),
     }
@@ -129,7 +132,7 @@ export class Pulls {
       const options = await this.#options()
       const onProgress = (progress: PullProgress) => this.#tell(job, progressFields(progress))
       this.#end(job, 'done', {
-        result: resultOf(await pull(model, { ...options, onProgress, signal: job.cancel.signal })),
+        result: resultOf(await pull(model, { ...options, onProgress, update: job.update, signal: job.cancel.signal })),
       })
       this.#log.info({ pull: id, model }, 'pulled')
     } catch (error) {

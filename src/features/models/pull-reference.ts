@@ -18,6 +18,8 @@ export interface RemoteFile {
   readonly file: string
   readonly bytes?: number | undefined
   readonly sha256?: string | undefined
+  /** The file that is here, where a later version is asked for. */
+  readonly present?: { readonly path: string; readonly sha256: string | undefined } | undefined
 }
 
 /** Weights to be fetched: one file, or several that are parts of one model, in order. */

@@ -30,7 +30,7 @@ export function registerPulls(server: Server, { pulls, acts }: { readonly pulls:
     async (request, reply) => {
       const { body, exchange } = request
       const known = new Set(pulls.list().map(({ id }) => id))
-      const pull = pulls.start(body.model)
+      const pull = pulls.start(body.model, body.update === true)
       if (!known.has(pull.id)) {
         await acts.run(actorOf(request), async (_transaction, note) => {
           note({ action: 'model.pull_started', target: { kind: 'model', id: pull.model }, details: { pull: pull.id } })

@@ -23,6 +23,7 @@ import {
   type RepositoryModel,
   repositoryFiles,
 } from './pull-reference.ts'
+import { dropStaged, keepVersion, stagedFile } from './pull-version.ts'
 
 /** Where weights go, and how they may be fetched. */
 export interface PullOptions extends FetchOptions {
@@ -32,6 +33,8 @@ export interface PullOptions extends FetchOptions {
   /** Folder that a relative path starts from; the working directory by default. */
   readonly folder?: string
   readonly onProgress?: (progress: PullProgress) => void
+  /** Asks the source also where weights are here: other bytes become a version beside them. */
+  readonly update?: boolean
   /** Models known by name, instead of ours. */
   readonly catalogue?: readonly CatalogueEntry[]
 }
@@ -70,11 +73,15 @@ export async function pull(reference: string, options: PullOptions): Promise<Pul
   const meter = progressMeter(options.clock ?? systemClock, options.onProgress)
   const model = parsed.type === 'repository' ? await choose(parsed, meter, options) : parsed
   const present = await findPulled(model, options.home)
-  if (present !== undefined) return present
+  if (present !== undefined && options.update !== true) return present
   const lock = join(options.home, 'models', '.locks', `${model.files[0]?.file.replaceAll(/[\\/]/g, '--')}.lock`)
   return await withFileLock(
     lock,
-    async () => (await findPulled(model, options.home)) ?? (await fetchModel(model, { reference, meter }, options)),
+    async () => {
+      const there = await findPulled(model, options.home)
+      if (there === undefined) return await fetchModel(model, { reference, meter }, options)
+      return options.update === true ? await fetchVersion(there, model, { reference, meter }, options) : there
+    },
     {
       onWait: () => meter.phase('waiting', 'another process', 0, model.bytes),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
@@ -136,6 +143,33 @@ async function findPulled(model: RemoteModel, home: string): Promise<PulledModel
     files.push({ path, bytes, sha256: note?.sha256 ?? file.sha256 })
   }
   return assemble(model.name, files, source, false)
+}
+
+/** What the source has now, as a version beside what is here; what is here, where that is the same. */
+async function fetchVersion(
+  there: PulledModel,
+  model: RemoteModel,
+  about: { readonly reference: string; readonly meter: ProgressMeter },
+  options: PullOptions,
+): Promise<PulledModel> {
+  const files = model.files.map((file, index) => ({
+    ...file,
+    file: stagedFile(file.file),
+    present: there.files[index],
+  }))
+  const fetched = await fetchModel({ ...model, files }, about, options)
+  const paths = fetched.files.map(({ path }) => path)
+  if (fetched.sha256 === undefined || fetched.sha256 === there.sha256) {
+    await dropStaged(paths)
+    return there
+  }
+  const kept = await keepVersion(paths, fetched.sha256)
+  return assemble(
+    model.name,
+    fetched.files.map((file, index) => ({ ...file, path: kept[index] ?? '' })),
+    fetched.source,
+    true,
+  )
 }
 
 /** The files one after the other, each in parallel parts; progress is that of all together. */

@@ -12,7 +12,7 @@ export function registerModels(server: Server, { registry }: { readonly registry
       config: { permission: 'models.read' },
       schema: { tags: ['models'], summary: 'List the models', response: { 200: ModelList } },
     },
-    async ({ exchange }) => modelList(registry.list(exchange.caller)),
+    async ({ exchange }) => modelList(registry.list(exchange.caller), registry.aliases(exchange.caller)),
   )
   // A name may hold a slash, which clients send as %2F and people as it is: so the rest of the path, not one step of it.
   server.get(
@@ -22,10 +22,14 @@ export function registerModels(server: Server, { registry }: { readonly registry
       schema: {
         tags: ['models'],
         summary: 'One model',
-        params: Type.Object({ '*': Type.String({ description: 'Name or alias.' }) }),
+        params: Type.Object({ '*': Type.String({ description: 'Name, alias, or a version: name@sha256:….' }) }),
         response: { 200: ModelObject },
       },
     },
-    async ({ params, exchange }) => modelObject(registry.model(params['*'], exchange.caller).card),
+    async ({ params, exchange: { caller } }) => {
+      const name = params['*']
+      const alias = registry.aliases(caller).find((one) => one.name === name)
+      return alias === undefined ? modelObject(registry.card(name, caller)) : modelObject(alias.card, alias.name)
+    },
   )
 }

@@ -6,7 +6,9 @@ import type { Egress } from '../../base/egress.ts'
 import { fail } from '../../base/errors.ts'
 import { entriesOf, findInCatalogue } from './catalogue.ts'
 import { loadCatalogue } from './catalogue-own.ts'
-import { type PullOptions, pull } from './pull.ts'
+import { digestsOfFiles } from './digest-book.ts'
+import { familyOf, versionName } from './name.ts'
+import { digestOf, type PullOptions, pull } from './pull.ts'
 import { usualPlaces } from './pull-file.ts'
 import type { PullProgress } from './pull-progress.ts'
 import { readHubToken } from './pull-token.ts'
@@ -60,22 +62,36 @@ export async function servedModels(
       onProgress: (progress) => onProgress(name ?? reference, progress),
     })
     const known = findInCatalogue(reference, options.catalogue)
-    const model: ServedModel = {
+    const model = {
       name: name ?? pulled.name,
       aliases: name === undefined ? (known?.aliases ?? []) : [],
       path: pulled.path,
-      digest: pulled.sha256,
+      digest: pulled.sha256 ?? (await digestOfFiles(pulled.files, config.home)),
     }
-    if (served.some((other) => other.name === model.name)) {
-      throw fail('invalid_value', {
-        param: 'model',
-        reason: `two models are named "${model.name}"; write name=${setting} for one`,
-      })
-    }
-    served.push(model)
+    served.push(besideOthers(model, served, setting))
   }
   checkPlaces(served, config)
   return served
+}
+
+/** The sha256 of a user's own weights: every version has one. */
+async function digestOfFiles(files: readonly { readonly path: string }[], home: string): Promise<string | undefined> {
+  const paths = files.map(({ path }) => path)
+  return digestOf((await digestsOfFiles(paths, home)).map((sha256) => ({ sha256 })))
+}
+
+/** Weights with the name of others before them are a version beside those, addressed by their digest. */
+function besideOthers(model: ServedModel, served: readonly ServedModel[], setting: string): ServedModel {
+  const { name, digest } = model
+  const others = served.filter((other) => familyOf(other.name) === name)
+  if (others.length === 0) return model
+  if (digest !== undefined && others.every((other) => other.digest !== undefined && other.digest !== digest)) {
+    return { ...model, name: versionName(name, digest), aliases: [] }
+  }
+  throw fail('invalid_value', {
+    param: 'model',
+    reason: `two models are named "${name}" and have the same weights; write name=${setting} for one`,
+  })
 }
 
 /** A name that pins or prefers nothing is a mistake, and would be found out too late. */

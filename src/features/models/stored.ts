@@ -1,10 +1,12 @@
 // The weights on this disk: what was pulled or imported, removed again, and what broken pulls left behind. Knows no server.
 
-import { lstat, readdir, readlink, realpath, rm } from 'node:fs/promises'
+import { lstat, readdir, readlink, realpath, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import { withFileLock } from '../../database/file-lock.ts'
 import { sizeOf } from './download-disk.ts'
+import { digestOf } from './pull.ts'
 import { noteFile, readNote } from './pull-note.ts'
+import { isStaged, versionOfFile } from './pull-version.ts'
 
 /** One file of weights. */
 export interface StoredFile {
@@ -24,6 +26,10 @@ export interface StoredModel {
   readonly reference: string
   readonly source: string
   readonly bytes: number
+  /** A later version, beside the one of its name. */
+  readonly later: boolean
+  /** sha256 of its file; of several, the hash of their hashes. */
+  readonly digest: string
   readonly files: readonly StoredFile[]
 }
 
@@ -44,21 +50,24 @@ export async function storedModels(home: string): Promise<readonly StoredModel[]
   const found = new Map<string, { note: NonNullable<Awaited<ReturnType<typeof readNote>>>; files: StoredFile[] }>()
   for (const path of (await filesBelow(root)).filter((name) => /\.gguf$/i.test(name)).sort()) {
     const note = await readNote(path)
-    if (note === undefined) continue
+    if (note === undefined || isStaged(path)) continue
     const blob = await blobOf(path)
     const file = { path, bytes: await sizeOf(path), sha256: note.sha256, blob, ours: note.fetched !== false }
-    // Files of one model were asked for together; a note of an earlier version stands for itself.
-    const key = note.reference === undefined ? path : `${note.name} ${note.reference}`
+    // Files of one model were asked for together; a note of an earlier Galerne stands for itself.
+    const key = note.reference === undefined ? path : `${note.name} ${note.reference} ${versionOfFile(path) ?? ''}`
     const group = found.get(key) ?? { note, files: [] }
     group.files.push(file)
     found.set(key, group)
   }
-  return [...found.values()].map(({ note, files }) => {
+  const models = [...found.values()].map(({ note, files }) => {
     const first = files[0]?.path ?? ''
+    const later = versionOfFile(first) !== undefined
     const reference = note.reference ?? relative(root, first).replaceAll('\\', '/')
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-    return { name: note.name ?? basename(first).replace(/\.gguf$/i, ''), reference, source: note.source, bytes, files }
+    const name = note.name ?? basename(first).replace(/\.gguf$/i, '')
+    return { name, reference, source: note.source, bytes, later, digest: digestOf(files) ?? '', files }
   })
+  return models.sort((one, other) => Number(one.later) - Number(other.later))
 }
 
 /** Removes a model's files. Of a shared cache only what we brought goes, with its names there; the rest loses our link alone. */
@@ -70,6 +79,8 @@ export async function removeStored({ files }: StoredModel, home: string): Promis
     for (const { path, bytes, blob, ours } of files) {
       await rm(path, { force: true })
       await rm(noteFile(path), { force: true })
+      // A version has its folder to itself.
+      if (versionOfFile(path) !== undefined) await rmdir(dirname(path)).catch(() => {})
       removed.push(path)
       if (blob !== undefined && !ours) kept.push(blob)
       else freedBytes += bytes
@@ -89,7 +100,9 @@ const abandonedAfterMs = 3_600_000
 export async function pruneLeftovers(home: string, cache: string | undefined, now: number): Promise<Removal> {
   return await locked(home, async () => {
     const root = join(home, 'models')
-    const own = (await filesBelow(root)).filter((path) => leftovers.test(path) || /\.packages[\\/]/.test(path))
+    const own = (await filesBelow(root)).filter(
+      (path) => leftovers.test(path) || /\.packages[\\/]/.test(path) || isStaged(path),
+    )
     const shared =
       cache === undefined ? [] : (await filesBelow(cache)).filter((path) => /\.galerne(\.json)?$/.test(path))
     const removed: string[] = []

@@ -1,6 +1,6 @@
 // The rerank door: POST /v1/rerank, and /rerank as Jina's and llama.cpp's clients write it.
 import { nameIgnoredFields, tellWaitAndLimits } from '../../wire/deliver.ts'
-import { callContext, type Server } from '../../wire/exchange.ts'
+import { asker, callContext, type Server } from '../../wire/exchange.ts'
 import { RerankRequest, RerankResponse } from '../../wire/rerank.ts'
 import type { Registry } from '../models/registry.ts'
 import { encodeRanking } from './encode.ts'
@@ -24,7 +24,7 @@ export function registerRerank(server: Server, { registry }: { readonly registry
       },
       async (request, reply) => {
         const { body, exchange } = request
-        const model = registry.model(body.model, exchange.caller)
+        const model = registry.model(body.model, asker(request))
         const { query, documents, format, ignored } = prepareRanking(body, model.card)
         const result = await model.rank({ query, documents, context: callContext(request) }, exchange.signal)
         nameIgnoredFields(reply, ignored)

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify'
 import { Failure } from '../../base/errors.ts'
 import { deliverStream, deliverWhole, nameIgnoredFields } from '../../wire/deliver.ts'
-import { callContext, type Server } from '../../wire/exchange.ts'
+import { asker, callContext, type Server } from '../../wire/exchange.ts'
 import type { ModelEvent } from '../../wire/model.ts'
 import { ResponseObject, ResponseStreamEvent } from '../../wire/response-object.ts'
 import { InputTokensRequest, InputTokensResponse, ResponseRequest } from '../../wire/responses.ts'
@@ -30,7 +30,7 @@ export function registerResponses(server: Server, { registry }: { readonly regis
     },
     async (request, reply) => {
       const { body, exchange } = request
-      const model = registry.model(body.model, exchange.caller)
+      const model = registry.model(body.model, asker(request))
       const { call, settings, ignored, rename } = prepareResponse(body, model.card)
       const events = renamed(model.chat({ ...call, context: callContext(request) }, exchange.signal), rename)
       const seconds = (): number => Math.floor(exchange.clock.now() / 1000)
@@ -60,7 +60,7 @@ export function registerResponses(server: Server, { registry }: { readonly regis
     },
     async (request, reply) => {
       const { body, exchange } = request
-      const model = registry.model(body.model, exchange.caller)
+      const model = registry.model(body.model, asker(request))
       const { call, ignored, rename } = prepareInputTokens(body, model.card)
       const tokens = await model.tokenize({ type: 'chat', call }, exchange.signal).catch((error: unknown) => {
         throw error instanceof Failure ? rename(error) : error
