@@ -34,6 +34,7 @@ import { openRouting } from './features/models/routing.ts'
 import { placeOf, pullOptions, servedModels } from './features/models/served.ts'
 import { ownFigures } from './features/organisation/figures.ts'
 import { openCorrections } from './features/plans/corrections.ts'
+import { machineDevices } from './features/plans/machine.ts'
 import { openPrompts } from './features/prompts/open.ts'
 import { createOidc } from './features/sessions/oidc.ts'
 import { spanExporter } from './features/traces/export.ts'
@@ -169,7 +170,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       accounting: usage,
       money,
       pulls,
-      local: { models: local, home: config.home },
+      local: { models: local, home: config.home, devices: machineDevices(childEnvironment()) },
       batches,
       log,
       clock,

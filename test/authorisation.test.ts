@@ -37,6 +37,8 @@ const inWorkspace: Partial<Record<Permission, string>> = {
   'traces.write': 'owner admin member',
   'prompts.read': 'owner admin member viewer',
   'prompts.write': 'owner admin member',
+  'shares.read': 'owner admin member viewer',
+  'shares.write': 'owner admin member',
   'workspaces.write': 'owner admin',
   'members.write': 'owner admin',
   'limits.write': 'owner admin',

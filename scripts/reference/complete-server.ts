@@ -65,7 +65,7 @@ export async function openCompleteServer(): Promise<CompleteServer> {
     ...{ config, registry, files, batches, traces, prompts, accounting, money, log, clock, metrics, version },
     keys: keyVerifier(database, clock),
     ...{ acts, routing },
-    local: { models: await noModels(registry), home: folder },
+    local: { models: await noModels(registry), home: folder, devices: async () => [processor] },
     // Never asked to pull, and nobody signs in there.
     pulls: new Pulls({ pulling: () => Promise.reject(new Error('no pulls')), log }),
     oidc: { oidc: createOidc({ issuer: 'https://example.org', clientId: 'none' }, { egress, clock }), domains: [] },
@@ -86,6 +86,9 @@ export async function openCompleteServer(): Promise<CompleteServer> {
     },
   }
 }
+
+/** A machine of its own, so that the pages say the same everywhere. */
+const processor = { name: 'processor', kind: 'cpu', availableBytes: 8 * 2 ** 30 } as const
 
 /** The routes of local models, over none. */
 async function noModels(registry: Registry): Promise<LocalModels> {

@@ -444,6 +444,19 @@ export interface BatchLinesTable {
   error: string | null
 }
 
+/** What was shared by link. */
+export interface SharesTable {
+  id: string
+  workspace: string
+  /** Id of the person, or of the key where there is none behind it. */
+  owner: string
+  title: string
+  /** JSON. */
+  content: string
+  created_at: number
+  expires_at: number
+}
+
 /** Every table but `jobs`, which belongs to the queue (`queue/table.ts`). */
 export interface Tables extends LimitTables, TraceTables, PromptTables, AliasTables {
   batches: BatchesTable
@@ -472,6 +485,7 @@ export interface Tables extends LimitTables, TraceTables, PromptTables, AliasTab
   prices: PricesTable
   operator_prices: OperatorPricesTable
   exchange_rates: ExchangeRatesTable
+  shares: SharesTable
 }
 
 /** A row as read. */

@@ -16,6 +16,7 @@ import type { Machine } from './plan-machine.ts'
 import { memoryNeed } from './plan-memory.ts'
 import { shapeOf } from './plan-shape.ts'
 import { type EngineIdentity, type EngineListener, EngineProcess } from './process.ts'
+import { RecentLines } from './recent-lines.ts'
 import { smallerPlans } from './smaller-plans.ts'
 import type { ChildEnvironment, SpareEngine } from './spare.ts'
 
@@ -84,6 +85,8 @@ const idleAfterMs = 250
 /** Keeps the promise that a process given out by `enter` runs until `leave`. */
 export class Member implements EngineHost, EngineListener {
   readonly model: LocalModel
+  /** What its engine wrote last, over all its lives. */
+  readonly recent: RecentLines
   /** Changes with what a load teaches of the model's memory. */
   parts: MemberParts
   plan: Plan
@@ -115,6 +118,7 @@ export class Member implements EngineHost, EngineListener {
 
   constructor(parts: MemberParts) {
     this.parts = parts
+    this.recent = new RecentLines(parts.clock)
     this.plan = parts.plan
     this.pinned = parts.model.pinned ?? false
     this.priority = parts.model.priority ?? 0
@@ -381,7 +385,8 @@ export class Member implements EngineHost, EngineListener {
     const settings = { ...settingsOf(model, plan, purpose === 'load' ? spillBytes() : 0), ...(offload && { offload }) }
     if (offload !== undefined && purpose === 'load')
       log.info({ model: this.name, ...offload }, 'layers on GPUs, as planned')
-    this.#process = new EngineProcess({ settings, listener: this, log, clock, environment, spare, purpose })
+    const { recent } = this
+    this.#process = new EngineProcess({ settings, listener: this, log, recent, clock, environment, spare, purpose })
     return this.#process
   }
 

@@ -18,6 +18,7 @@ import { planDevices } from './plan-devices.ts'
 import type { Device } from './plan-fit.ts'
 import { type Machine, readMachine } from './plan-machine.ts'
 import { margin } from './plan-memory.ts'
+import type { RecentLine } from './recent-lines.ts'
 import type { ChildEnvironment, SpareEngine } from './spare.ts'
 
 export type { PoolModel } from './member.ts'
@@ -103,6 +104,8 @@ export interface Pool {
   /** Bytes that all models may take together. */
   readonly memoryBytes: number
   states(): readonly ModelState[]
+  /** What a model's engine wrote last, the oldest first. Throws `model_not_found`. */
+  lines(name: string): readonly RecentLine[]
   metrics(): readonly EngineMetrics[]
   /** Process id of each model's engine, undefined while it is not there: for `doctor` and for tests that end one. */
   processIds(): readonly (number | undefined)[]
@@ -209,6 +212,10 @@ class EnginePool implements Pool {
       ...{ running: member.leases, waiting: member.waiting, quietMs: member.quietMs, loadMs: member.loadMs },
       ...{ loads: member.loads, restarts: member.process?.restarts ?? 0, failure: member.failure ?? null },
     }))
+  }
+
+  lines(name: string): readonly RecentLine[] {
+    return this.#find(name).recent.all()
   }
 
   metrics(): readonly EngineMetrics[] {

@@ -14,6 +14,7 @@ import type {
   SpilledLine,
   ToEngine,
 } from './messages.ts'
+import type { RecentLine, RecentLines } from './recent-lines.ts'
 import { type ChildEnvironment, forkEngine, type SpareEngine } from './spare.ts'
 
 /** A child that says nothing for this long hangs: its event loop is free even while it decodes. */
@@ -63,6 +64,7 @@ export class EngineProcess {
   #heardAt = 0
   #stopping = false
   #lastSignal: NodeJS.Signals | null = null
+  readonly #recent: RecentLines
   readonly #purpose: 'load' | 'describe'
   #remembered = Promise.withResolvers<readonly SpilledLine[]>()
   #watch: NodeJS.Timeout | undefined
@@ -77,12 +79,15 @@ export class EngineProcess {
     environment: ChildEnvironment
     /** Taken at the first start, where it is still there. */
     spare?: SpareEngine | undefined
+    /** Keeps the last lines that the engine writes. */
+    recent: RecentLines
     /** `describe` reads the vocabulary only, for the card of a model that is not loaded yet; `load` without it. */
     purpose?: 'load' | 'describe'
   }) {
     this.#settings = options.settings
     this.#purpose = options.purpose ?? 'load'
     this.#listener = options.listener
+    this.#recent = options.recent
     this.#log = options.log.child({ model: options.settings.name })
     this.#clock = options.clock
     this.#environment = options.environment
@@ -165,7 +170,9 @@ export class EngineProcess {
       words = (words + text).slice(-4000)
     })
     child.stderr?.once('close', () => {
-      if (words !== '' && !this.#stopping) this.#log.error({ words }, 'last words of the engine process')
+      if (words === '' || this.#stopping) return
+      this.#recent.add('error', words)
+      this.#log.error({ words }, 'last words of the engine process')
     })
     this.#watch = setInterval(() => this.#checkSilence(), 1_000)
     this.#watch.unref()
@@ -177,10 +184,15 @@ export class EngineProcess {
     if (message.type === 'news') this.#listener.news(message.deliveries, message.load)
     else if (message.type === 'pulse') this.#listener.pulse(message.load)
     else if (message.type === 'loading') this.#listener.loading?.(message.fraction)
-    else if (message.type === 'log') this.#log[message.level]({ engine: message.line }, 'engine')
+    else if (message.type === 'log') this.#keep(message.level, message.line)
     else if (message.type === 'remembered') this.#remembered.resolve(message.lines)
     else if (message.type === 'load-failed') this.#failure = reviveFailure(message.failure)
     else this.#ready.resolve({ card: message.card, engine: message.engine, memory: message.memory })
+  }
+
+  #keep(level: RecentLine['level'], line: string): void {
+    this.#recent.add(level, line)
+    this.#log[level]({ engine: line }, 'engine')
   }
 
   #checkSilence(): void {

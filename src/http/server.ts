@@ -27,6 +27,7 @@ import { registerModels } from '../features/models/routes.ts'
 import type { Routing } from '../features/models/routing.ts'
 import type { OwnFigures } from '../features/organisation/figures.ts'
 import { registerOverview } from '../features/overview/routes.ts'
+import { type CatalogueParts, registerCatalogue } from '../features/plans/routes.ts'
 import type { Prompts } from '../features/prompts/open.ts'
 import { registerPrompts } from '../features/prompts/routes.ts'
 import { registerRerank } from '../features/rerank/routes.ts'
@@ -34,6 +35,7 @@ import { registerResponses } from '../features/responses/routes.ts'
 import { createHostCheck } from '../features/sessions/hosts.ts'
 import type { OidcRoutes } from '../features/sessions/oidc-routes.ts'
 import { sessionVerifier } from '../features/sessions/verify.ts'
+import { registerShares } from '../features/shares/routes.ts'
 import { registerTokenize } from '../features/tokenize/routes.ts'
 import { registerTraces, type TraceParts } from '../features/traces/routes.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -68,8 +70,8 @@ export interface ServerParts {
   readonly acts?: Acts
   /** Usage, costs and prices; with `acts`, else their routes are not there. */
   readonly accounting?: Accounting
-  /** The models of this machine; without it there are no routes to load and remove them. */
-  readonly local?: { readonly models: LocalModels; readonly home: string }
+  /** The models of this machine; without it there are no routes to load and remove them, nor the catalogue. */
+  readonly local?: CatalogueParts & { readonly models: LocalModels }
   /** Aliases that operators set; without it there are no routes for them. */
   readonly routing?: Routing
   /** Where weights are pulled; without it there are no routes for that. */
@@ -121,6 +123,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   registerTokenize(server, { registry })
   if (parts.acts !== undefined && parts.pulls !== undefined)
     registerPulls(server, { pulls: parts.pulls, acts: parts.acts })
+  if (parts.local !== undefined) registerCatalogue(server, parts.local)
   if (parts.acts !== undefined && parts.local !== undefined)
     registerLocalModels(server, { ...parts.local, acts: parts.acts })
   if (parts.routing !== undefined)
@@ -130,6 +133,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   if (parts.traces !== undefined) await registerTraces(server, parts.traces)
   if (parts.acts !== undefined) {
     const { acts, figures, oidc } = parts
+    registerShares(server, acts)
     registerAdministration(server, {
       ...{ acts, checkHost, keys },
       ...(figures !== undefined && { figures }),

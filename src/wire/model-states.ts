@@ -124,3 +124,20 @@ export const RemovedObject = Type.Object({
 
 /** What was removed. */
 export type Removed = Static<typeof RemovedObject>
+
+/** Lines that a model's engine wrote last. */
+export const ModelLog = Type.Object({
+  object: Type.Literal('list'),
+  model: Type.String(),
+  data: Type.Array(
+    Type.Object({
+      at: Type.Integer({ description: 'Milliseconds since 1970.' }),
+      level: Type.Enum(['debug', 'info', 'warn', 'error']),
+      line: Type.String(),
+    }),
+    { description: 'The last 500, the oldest first.' },
+  ),
+})
+
+/** Whose log. */
+export const ModelLogQuery = Type.Object({ model: Type.String({ minLength: 1, maxLength: 512 }) })

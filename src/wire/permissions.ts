@@ -11,7 +11,7 @@ const paying = [...[...seeing, 'usage.read', 'budgets.write'], ...['spending.rea
 const working = [
   ...[...seeing, 'usage.read', 'models.use', 'keys.own'],
   ...['files.read', 'files.write', 'batches.read', 'batches.write'],
-  ...['traces.read', 'traces.write', 'prompts.read', 'prompts.write'],
+  ...['traces.read', 'traces.write', 'prompts.read', 'prompts.write', 'shares.read', 'shares.write'],
 ] as const
 const leading = [
   ...working,
@@ -30,7 +30,7 @@ export const permissionsOf: Readonly<Record<Role, ReadonlySet<Permission>>> = {
   admin: new Set(leading),
   billing: new Set([...paying, 'prices.write']),
   member: new Set(working),
-  viewer: new Set([...seeing, 'usage.read', 'prompts.read', 'traces.read']),
+  viewer: new Set([...seeing, 'usage.read', 'prompts.read', 'traces.read', 'shares.read']),
 }
 
 /** Permissions over the whole organisation: a role in one workspace never gives them. */

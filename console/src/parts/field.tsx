@@ -15,26 +15,38 @@ interface FieldProps {
   readonly fault?: string | undefined
   /** The label is there for screen readers alone. */
   readonly bare?: boolean
+  readonly className?: string | undefined
+}
+
+/** What ties an input to its label and to the words under it. */
+interface Wiring {
+  readonly id: string
+  readonly className: string
+  readonly 'aria-invalid': boolean
+  readonly 'aria-describedby': string | undefined
 }
 
 const box =
   'w-full rounded-lg border border-line bg-surface px-3 py-2 text-sm text-ink shadow-xs outline-none focus:border-accent disabled:opacity-60'
 
-function Frame({
-  label,
-  hint,
-  fault,
-  bare,
-  id,
-  className,
-  children,
-}: FieldProps & { readonly id: string; readonly className?: string | undefined; readonly children: ReactNode }) {
+interface FrameProps extends FieldProps {
+  /** Makes the input itself. */
+  readonly input: (wiring: Wiring) => ReactNode
+}
+
+/** What is around every input. */
+function Frame({ label, hint, fault, bare, className, input }: FrameProps) {
+  const id = useId()
+  const said = [hint !== undefined && `${id}-hint`, fault !== undefined && `${id}-fault`].filter(Boolean).join(' ')
   return (
     <div className={join('min-w-0', className)}>
       <label htmlFor={id} className={bare === true ? 'sr-only' : 'mb-1 block text-sm font-medium'}>
         {label}
       </label>
-      {children}
+      {input({
+        ...{ id, className: box, 'aria-invalid': fault !== undefined },
+        'aria-describedby': said === '' ? undefined : said,
+      })}
       {hint !== undefined && (
         <p id={`${id}-hint`} className="mt-1 text-xs text-muted">
           {hint}
@@ -49,91 +61,58 @@ function Frame({
   )
 }
 
-function describedBy(id: string, { hint, fault }: FieldProps): string | undefined {
-  const parts = [hint !== undefined && `${id}-hint`, fault !== undefined && `${id}-fault`].filter(Boolean)
-  return parts.length === 0 ? undefined : parts.join(' ')
+/** What is the input's own among a field's properties. */
+function own<Props extends FieldProps>({ label, hint, fault, bare, className, ...rest }: Props) {
+  return rest
 }
 
 /** One line of text, a number, a date… */
-export function TextField({
-  label,
-  hint,
-  fault,
-  bare,
-  className,
-  ...rest
-}: FieldProps & InputHTMLAttributes<HTMLInputElement>) {
-  const id = useId()
-  const frame = { label, hint, fault, ...(bare !== undefined && { bare }) }
-  return (
-    <Frame {...frame} id={id} className={className}>
-      <input
-        {...rest}
-        id={id}
-        className={box}
-        aria-invalid={fault !== undefined}
-        aria-describedby={describedBy(id, frame)}
-      />
-    </Frame>
-  )
+export function TextField(props: FieldProps & InputHTMLAttributes<HTMLInputElement>) {
+  return <Frame {...props} input={(wiring) => <input {...own(props)} {...wiring} />} />
 }
 
-/** Several lines of text. */
+/** Several lines of text; `code`: of a machine's language. */
 export function TextArea({
-  label,
-  hint,
-  fault,
-  bare,
-  className,
-  ...rest
-}: FieldProps & TextareaHTMLAttributes<HTMLTextAreaElement>) {
-  const id = useId()
-  const frame = { label, hint, fault, ...(bare !== undefined && { bare }) }
+  code,
+  ...props
+}: FieldProps & TextareaHTMLAttributes<HTMLTextAreaElement> & { readonly code?: boolean }) {
+  const look = code === true ? 'resize-y font-mono text-xs' : 'resize-y'
   return (
-    <Frame {...frame} id={id} className={className}>
-      <textarea
-        {...rest}
-        id={id}
-        className={join(box, 'resize-y')}
-        aria-invalid={fault !== undefined}
-        aria-describedby={describedBy(id, frame)}
-      />
-    </Frame>
+    <Frame
+      {...props}
+      input={(wiring) => (
+        <textarea spellCheck={code !== true} {...own(props)} {...wiring} className={join(wiring.className, look)} />
+      )}
+    />
   )
 }
 
 /** One of several. The browser's own list: it works with every keyboard, screen reader and telephone. */
-export function SelectField({
-  label,
-  hint,
-  fault,
-  bare,
-  className,
-  children,
-  ...rest
-}: FieldProps & SelectHTMLAttributes<HTMLSelectElement>) {
-  const id = useId()
-  const frame = { label, hint, fault, ...(bare !== undefined && { bare }) }
+export function SelectField({ children, ...props }: FieldProps & SelectHTMLAttributes<HTMLSelectElement>) {
   return (
-    <Frame {...frame} id={id} className={className}>
-      <select {...rest} id={id} className={join(box, 'pr-8')} aria-describedby={describedBy(id, frame)}>
-        {children}
-      </select>
-    </Frame>
+    <Frame
+      {...props}
+      input={(wiring) => (
+        <select {...own(props)} {...wiring} className={join(wiring.className, 'pr-8')}>
+          {children}
+        </select>
+      )}
+    />
   )
 }
 
 /** Yes or no. */
 export function CheckField({
   label,
+  bare,
   className,
   ...rest
-}: { readonly label: string } & InputHTMLAttributes<HTMLInputElement>) {
+}: Pick<FieldProps, 'label' | 'bare'> & InputHTMLAttributes<HTMLInputElement>) {
   const id = useId()
   return (
     <div className={join('flex items-center gap-2', className)}>
       <input {...rest} id={id} type="checkbox" className="size-4 accent-accent" />
-      <label htmlFor={id} className="text-sm">
+      <label htmlFor={id} className={bare === true ? 'sr-only' : 'text-sm'}>
         {label}
       </label>
     </div>

@@ -1,6 +1,7 @@
 // The surfaces that a page is made of: its head, panels, single figures.
 import type { ReactNode } from 'react'
 import { join } from './class-names.ts'
+import { Go } from './link.tsx'
 
 /** A page's title, what it is for, and what can be done on it. */
 export function PageHead({
@@ -48,24 +49,30 @@ export function Panel({
   )
 }
 
-/** One figure with its name, and where it leads. */
-export function Figure({
-  name,
-  value,
-  note,
-  children,
-}: {
+interface FigureProps {
   readonly name: string
   readonly value: string
   readonly note?: string | undefined
-  readonly children?: ReactNode
-}) {
+  /** Where the rows behind it are. */
+  readonly to?: string
+  readonly search?: object
+}
+
+/** One figure with its name, and where it leads. */
+export function Figure({ name, value, note, to, search }: FigureProps) {
   return (
     <div className="rounded-xl border border-line bg-surface p-4">
       <div className="text-sm text-muted">{name}</div>
-      <div className="mt-1 text-2xl font-semibold tracking-tight tabular-nums">{value}</div>
+      <div className="mt-1 text-2xl font-semibold tracking-tight break-words tabular-nums">
+        {to === undefined ? (
+          value
+        ) : (
+          <Go to={to} look="plain" {...(search !== undefined && { search })}>
+            {value}
+          </Go>
+        )}
+      </div>
       {note !== undefined && <div className="mt-1 text-xs text-muted">{note}</div>}
-      {children}
     </div>
   )
 }

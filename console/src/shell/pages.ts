@@ -1,6 +1,22 @@
 // Every page: where it lies, what it is called, and in which group of the navigation. A page is one line here and one folder in pages/.
 import { lazyRouteComponent } from '@tanstack/react-router'
-import { Activity, Box, ChartColumn, Gauge, KeyRound, type LucideIcon, MessagesSquare } from 'lucide-react'
+import {
+  Activity,
+  Box,
+  ChartColumn,
+  Files,
+  FileText,
+  Gauge,
+  IdCard,
+  KeyRound,
+  Layers,
+  type LucideIcon,
+  MessagesSquare,
+  ScrollText,
+  SlidersHorizontal,
+  Users,
+  Wallet,
+} from 'lucide-react'
 import type { Permission } from '../../../src/wire/permissions.ts'
 import type { text } from './text.ts'
 
@@ -36,12 +52,50 @@ export const pages: readonly Page[] = [
     component: lazyRouteComponent(() => import('../pages/playground/playground.tsx'), 'Playground'),
   },
   {
+    path: '/prompts',
+    name: 'prompts',
+    group: 'build',
+    icon: FileText,
+    needs: 'prompts.read',
+    component: lazyRouteComponent(() => import('../pages/prompts/prompts.tsx'), 'Prompts'),
+  },
+  {
+    path: '/prompts/$promptId',
+    name: 'prompts',
+    group: 'hidden',
+    icon: FileText,
+    component: lazyRouteComponent(() => import('../pages/prompts/prompt.tsx'), 'PromptPage'),
+  },
+  {
+    path: '/batches',
+    name: 'batches',
+    group: 'build',
+    icon: Layers,
+    needs: 'batches.read',
+    component: lazyRouteComponent(() => import('../pages/batches/batches.tsx'), 'Batches'),
+  },
+  {
+    path: '/files',
+    name: 'files',
+    group: 'build',
+    icon: Files,
+    needs: 'files.read',
+    component: lazyRouteComponent(() => import('../pages/files/files.tsx'), 'Files'),
+  },
+  {
     path: '/traces',
     name: 'traces',
     group: 'observe',
     icon: Activity,
     needs: 'traces.read',
     component: lazyRouteComponent(() => import('../pages/traces/traces.tsx'), 'Traces'),
+  },
+  {
+    path: '/traces/compare',
+    name: 'traces',
+    group: 'hidden',
+    icon: Activity,
+    component: lazyRouteComponent(() => import('../pages/traces/compare.tsx'), 'CompareTraces'),
   },
   {
     path: '/traces/$traceId',
@@ -66,11 +120,50 @@ export const pages: readonly Page[] = [
     component: lazyRouteComponent(() => import('../pages/models/models.tsx'), 'Models'),
   },
   {
+    path: '/me',
+    name: 'mine',
+    group: 'manage',
+    icon: IdCard,
+    component: lazyRouteComponent(() => import('../pages/mine/mine.tsx'), 'Mine'),
+  },
+  {
     path: '/keys',
     name: 'keys',
     group: 'manage',
     icon: KeyRound,
     needs: 'keys.read',
     component: lazyRouteComponent(() => import('../pages/keys/keys.tsx'), 'Keys'),
+  },
+  {
+    path: '/members',
+    name: 'members',
+    group: 'manage',
+    icon: Users,
+    needs: 'members.read',
+    component: lazyRouteComponent(() => import('../pages/members/members.tsx'), 'Members'),
+  },
+  {
+    path: '/limits',
+    name: 'limits',
+    group: 'manage',
+    icon: SlidersHorizontal,
+    needs: 'limits.read',
+    component: lazyRouteComponent(() => import('../pages/limits/limits.tsx'), 'Limits'),
+  },
+  {
+    path: '/budgets',
+    name: 'budgets',
+    group: 'manage',
+    icon: Wallet,
+    needs: 'limits.read',
+    component: lazyRouteComponent(() => import('../pages/budgets/budgets.tsx'), 'Budgets'),
+  },
+  {
+    path: '/audit',
+    name: 'audit',
+    group: 'manage',
+    icon: ScrollText,
+    needs: 'audit.read',
+    component: lazyRouteComponent(() => import('../pages/audit/audit.tsx'), 'Audit'),
   },
 ]

@@ -6,6 +6,7 @@ import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { MemberChange, ModelState, Pool, PoolModel } from '../../engine/pool.ts'
+import type { RecentLine } from '../../engine/recent-lines.ts'
 import type { CatalogueEntry } from './catalogue.ts'
 import { findInCatalogue } from './catalogue.ts'
 import { parseModelName, versionName } from './name.ts'
@@ -28,6 +29,8 @@ export interface LocalModels {
   unload(name: string): Promise<void>
   /** Changes how a model is kept, for good: also after a restart. */
   change(name: string, change: MemberChange): Promise<void>
+  /** What the model's engine wrote last, the oldest first. Throws `model_not_found`. */
+  lines(name: string): readonly RecentLine[]
   /** Serves again what was served besides the settings' models: what was kept in a way of its own, and what these names lead to. */
   restore(targets: readonly string[]): Promise<void>
   stored(): Promise<readonly (StoredModel & { readonly served: boolean })[]>
@@ -85,6 +88,7 @@ export function localModels(parts: LocalModelParts): LocalModels {
       pool.change(model, change)
       await places.change(model, change)
     },
+    lines: (name) => pool.lines(nameOf(name)),
     restore: (targets) => restore(targets, serve, parts),
     stored,
     async remove(nameOrReference) {

@@ -8,6 +8,8 @@ import type { Server } from '../../wire/exchange.ts'
 import { errorObject, toFailure } from '../../wire/failure.ts'
 import {
   LoadRequest,
+  ModelLog,
+  ModelLogQuery,
   ModelStateList,
   ModelStateObject,
   type ModelStateShown,
@@ -61,6 +63,22 @@ function addReading(server: Server, { models, home }: Parts): void {
       object: 'list' as const,
       memory_bytes: Math.floor(models.memoryBytes),
       data: models.states().map(shown),
+    }),
+  )
+  server.get(
+    '/galerne/v1/models/log',
+    {
+      // Lines of the engine name files of this machine.
+      config,
+      schema: {
+        tags: ['models'],
+        summary: 'What the engine of a model wrote last',
+        querystring: ModelLogQuery,
+        response: { 200: ModelLog },
+      },
+    },
+    async ({ query: { model } }) => ({
+      ...{ object: 'list' as const, model: models.state(model).model, data: [...models.lines(model)] },
     }),
   )
   server.get(

@@ -1,14 +1,14 @@
 // An invitation's link: what it offers, and the name and password that whoever accepts it chooses.
 import { useMutation, useQuery } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
+import { useState } from 'react'
 import type { Static } from 'typebox'
 import type { InvitationObject } from '../../../../src/wire/sessions.ts'
 import { useWords } from '../../language/language.tsx'
-import { Button } from '../../parts/button.tsx'
 import { TextField } from '../../parts/field.tsx'
-import { Panel } from '../../parts/panel.tsx'
+import { Form } from '../../parts/form.tsx'
 import { Loading, Problem } from '../../parts/states.tsx'
 import { call, send } from '../../server/client.ts'
+import { Door } from '../sign-in/door.tsx'
 import { text } from './text.ts'
 
 /** The secret in the address, where this is an invitation's. */
@@ -25,16 +25,11 @@ export function Invitation({ secret }: { readonly secret: string }) {
       call<Static<typeof InvitationObject>>('/galerne/v1/invitations/open', { body: { secret }, signal }),
   })
   return (
-    <main className="flex min-h-screen items-center justify-center p-4">
-      <div className="w-full max-w-sm">
-        <Panel className="p-5">
-          <h1 className="mb-1 text-base font-semibold">{t('title')}</h1>
-          {invitation.isPending && <Loading />}
-          {invitation.isError && <Problem error={invitation.error} />}
-          {invitation.data !== undefined && <Accept secret={secret} invitation={invitation.data} />}
-        </Panel>
-      </div>
-    </main>
+    <Door title={t('title')}>
+      {invitation.isPending && <Loading />}
+      {invitation.isError && <Problem error={invitation.error} />}
+      {invitation.data !== undefined && <Accept secret={secret} invitation={invitation.data} />}
+    </Door>
   )
 }
 
@@ -51,12 +46,8 @@ function Accept({ secret, invitation: { email, role } }: AcceptProps) {
     mutationFn: () => send('/galerne/v1/invitations/accept', { body: { secret, name, password } }),
     onSuccess: () => location.assign('/'),
   })
-  const submit = (event: FormEvent) => {
-    event.preventDefault()
-    accept.mutate()
-  }
   return (
-    <form onSubmit={submit} className="space-y-4">
+    <Form act={t('accept')} sending={accept} send={() => accept.mutate()} wide quiet>
       <p className="text-sm text-muted">{t('hint', { email, role })}</p>
       <TextField
         label={t('name')}
@@ -75,9 +66,6 @@ function Accept({ secret, invitation: { email, role } }: AcceptProps) {
         value={password}
         onChange={(event) => setPassword(event.target.value)}
       />
-      <Button type="submit" weight="strong" className="w-full" disabled={accept.isPending}>
-        {t('accept')}
-      </Button>
-    </form>
+    </Form>
   )
 }

@@ -1,13 +1,11 @@
 // The keys of the workspace: who holds what, made and revoked here.
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useQuery } from '@tanstack/react-query'
 import type { Static } from 'typebox'
 import type { KeyList, KeyObject } from '../../../../src/wire/keys.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
 import { Badge } from '../../parts/badge.tsx'
-import { Button } from '../../parts/button.tsx'
-import { Dialog } from '../../parts/dialog.tsx'
+import { Confirm } from '../../parts/confirm.tsx'
+import { Go } from '../../parts/link.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty, Loading, Problem } from '../../parts/states.tsx'
 import { type Column, Table } from '../../parts/table.tsx'
@@ -41,7 +39,7 @@ function List() {
   })
   if (keys.isPending) return <Loading />
   if (keys.isError) return <Problem error={keys.error} retry={() => void keys.refetch()} />
-  if (keys.data.data.length === 0) return <Empty title={t('empty')} />
+  if (keys.data.data.length === 0) return <Empty title={t('empty')} hint={t('emptyHint')} />
   return <Table label={t('title')} columns={columns} items={keys.data.data} id={(key) => key.id} />
 }
 
@@ -83,45 +81,27 @@ function useColumns(): readonly Column<Key>[] {
       name: t('traces'),
       wide: true,
       show: (key) => (
-        <Link to="/traces" search={{ q: `key_id = '${key.id}'` } as never} className="text-accent hover:underline">
+        <Go to="/traces" search={{ q: `key_id = '${key.id}'` }}>
           {t('traces')}
-        </Link>
+        </Go>
       ),
     },
   ]
   if (!may('keys.write')) return columns
   return [
     ...columns,
-    { name: t('revoke'), show: (key) => (stateOf(key, Date.now()) === 'works' ? <Revoke keyObject={key} /> : null) },
-  ]
-}
-
-function Revoke({ keyObject }: { readonly keyObject: Key }) {
-  const t = useWords(text)
-  const queries = useQueryClient()
-  const [open, setOpen] = useState(false)
-  const revoke = useMutation({
-    mutationFn: () => call(`/galerne/v1/keys/${encodeURIComponent(keyObject.id)}`, { method: 'DELETE' }),
-    async onSuccess() {
-      await queries.invalidateQueries({ queryKey: ['keys'] })
-      setOpen(false)
+    {
+      name: t('revoke'),
+      show: (key) =>
+        stateOf(key, Date.now()) === 'works' ? (
+          <Confirm
+            act={t('revoke')}
+            title={t('revokeTitle', { name: key.name })}
+            hint={t('revokeHint')}
+            path={`/galerne/v1/keys/${encodeURIComponent(key.id)}`}
+            stale="keys"
+          />
+        ) : null,
     },
-  })
-  return (
-    <Dialog
-      title={t('revokeTitle', { name: keyObject.name })}
-      hint={t('revokeHint')}
-      open={open}
-      change={setOpen}
-      trigger={<Button weight="quiet">{t('revoke')}</Button>}
-    >
-      {revoke.isError && <Problem error={revoke.error} />}
-      <div className="flex justify-end gap-2">
-        <Button onClick={() => setOpen(false)}>{t('cancel')}</Button>
-        <Button weight="danger" onClick={() => revoke.mutate()} disabled={revoke.isPending}>
-          {t('revoke')}
-        </Button>
-      </div>
-    </Dialog>
-  )
+  ]
 }

@@ -1,17 +1,15 @@
 // Making a key: what it may do, and its secret, shown this once.
-import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { KeyRound } from 'lucide-react'
-import { type FormEvent, useState } from 'react'
+import { useState } from 'react'
 import type { Static } from 'typebox'
 import type { CreatedKeyObject } from '../../../../src/wire/keys.ts'
 import { useWords } from '../../language/language.tsx'
 import { Button } from '../../parts/button.tsx'
-import { CodeBlock } from '../../parts/code-block.tsx'
-import { CopyButton } from '../../parts/copy-button.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
 import { SelectField, TextField } from '../../parts/field.tsx'
-import { Problem } from '../../parts/states.tsx'
-import { call } from '../../server/client.ts'
+import { Form } from '../../parts/form.tsx'
+import { Secret } from '../../parts/secret.tsx'
+import { useAct } from '../../server/act.ts'
 import { text } from './text.ts'
 
 const roles = ['member', 'viewer', 'billing', 'admin', 'owner'] as const
@@ -29,7 +27,6 @@ export function MakeKey() {
   return (
     <Dialog
       title={made === undefined ? t('make') : t('secretTitle')}
-      {...(made !== undefined && { hint: t('secretHint') })}
       open={open}
       change={change}
       trigger={
@@ -39,53 +36,37 @@ export function MakeKey() {
       }
     >
       {made === undefined ? (
-        <Form done={setMade} />
+        <NewKey done={setMade} />
       ) : (
-        <>
-          <CodeBlock>{made.secret}</CodeBlock>
-          <div className="mt-3 flex justify-end gap-2">
-            <CopyButton value={made.secret} />
-            <Button weight="strong" onClick={() => change(false)}>
-              {t('done')}
-            </Button>
-          </div>
-        </>
+        <Secret value={made.secret} hint={t('secretHint')} done={() => change(false)} />
       )}
     </Dialog>
   )
 }
 
-function Form({ done }: { done(made: Static<typeof CreatedKeyObject>): void }) {
+type Made = Static<typeof CreatedKeyObject>
+
+function NewKey({ done }: { done(made: Made): void }) {
   const t = useWords(text)
-  const queries = useQueryClient()
   const [name, setName] = useState('')
   const [role, setRole] = useState<(typeof roles)[number]>('member')
   const [models, setModels] = useState('')
   const [expires, setExpires] = useState('')
-  const make = useMutation({
-    mutationFn: () => {
-      const named = models
-        .split(',')
-        .map((model) => model.trim())
-        .filter((model) => model !== '')
-      const body = {
-        ...{ name, role },
-        ...(named.length > 0 && { models: named }),
-        ...(expires !== '' && { expires_at: Math.floor(Date.parse(`${expires}T23:59:59`) / 1_000) }),
-      }
-      return call<Static<typeof CreatedKeyObject>>('/galerne/v1/keys', { body })
-    },
-    async onSuccess(made) {
-      await queries.invalidateQueries({ queryKey: ['keys'] })
-      done(made)
-    },
-  })
-  const submit = (event: FormEvent) => {
-    event.preventDefault()
-    make.mutate()
+  const make = useAct<Made>('keys', done)
+  const send = () => {
+    const named = models
+      .split(',')
+      .map((model) => model.trim())
+      .filter((model) => model !== '')
+    const body = {
+      ...{ name, role },
+      ...(named.length > 0 && { models: named }),
+      ...(expires !== '' && { expires_at: Math.floor(Date.parse(`${expires}T23:59:59`) / 1_000) }),
+    }
+    make.mutate({ path: '/galerne/v1/keys', body })
   }
   return (
-    <form onSubmit={submit} className="space-y-4">
+    <Form act={t('create')} sending={make} send={send} ready={name.trim() !== ''}>
       <TextField
         label={t('name')}
         hint={t('nameHint')}
@@ -113,12 +94,6 @@ function Form({ done }: { done(made: Static<typeof CreatedKeyObject>): void }) {
         value={expires}
         onChange={(event) => setExpires(event.target.value)}
       />
-      {make.isError && <Problem error={make.error} />}
-      <div className="flex justify-end">
-        <Button type="submit" weight="strong" disabled={name.trim() === '' || make.isPending}>
-          {t('create')}
-        </Button>
-      </div>
-    </form>
+    </Form>
   )
 }

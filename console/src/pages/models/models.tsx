@@ -10,6 +10,8 @@ import { Empty, Loading, Problem } from '../../parts/states.tsx'
 import { type Column, Table } from '../../parts/table.tsx'
 import { call } from '../../server/client.ts'
 import { useSession } from '../../server/session.tsx'
+import { Catalogue } from './catalogue.tsx'
+import { Log } from './log.tsx'
 import { Pulls } from './pulls.tsx'
 import { text } from './text.ts'
 
@@ -24,6 +26,7 @@ export function Models() {
           <Served />
         </Panel>
         <Pulls />
+        <Catalogue />
         <Panel title={t('stored')}>
           <Stored />
         </Panel>
@@ -110,6 +113,7 @@ function Actions({ model }: { readonly model: ModelStateShown }) {
       >
         {t(model.pinned ? 'unpin' : 'pin')}
       </Button>
+      <Log model={model.model} />
       {act.isError && <span className="text-xs text-bad">{act.error.message}</span>}
     </div>
   )

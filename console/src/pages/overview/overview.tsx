@@ -1,16 +1,17 @@
 // The overview: what the models are doing now, read every two seconds.
 import { useQuery } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
 import { useRef } from 'react'
 import type { Static } from 'typebox'
 import type { OverviewObject } from '../../../../src/wire/overview.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
+import { Go } from '../../parts/link.tsx'
 import { Meter } from '../../parts/meter.tsx'
 import { Figure, PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty, Loading, Problem } from '../../parts/states.tsx'
 import { call } from '../../server/client.ts'
 import { type Rates, ratesOf } from './rates.ts'
 import { text } from './text.ts'
+import { Today } from './today.tsx'
 
 /** How often it is read, in milliseconds. */
 const every = 2_000
@@ -44,6 +45,7 @@ export function Overview() {
       <PageHead title={t('title')} hint={t('hint', { version: now.version })} />
       {overview.isError && <Problem error={overview.error} />}
       <Totals now={now} rates={rates} />
+      <Today />
       <Panel title={t('models')} className="mt-6">
         {now.models.length === 0 ? (
           <Empty title={t('none')} hint={t('noneHint')} />
@@ -89,9 +91,9 @@ function ModelRow({ model, rate }: { readonly model: Overview['models'][number];
   return (
     <div className="grid gap-x-6 gap-y-3 p-4 sm:grid-cols-[minmax(0,1fr)_10rem_10rem_6rem]">
       <div className="min-w-0">
-        <Link to="/playground" className="font-medium hover:underline">
+        <Go to="/playground" look="plain" className="font-medium">
           {model.model}
-        </Link>
+        </Go>
         <p className="mt-0.5 text-xs text-muted">
           {t('facts', { context: whole(model.context_length), tokens: compact(model.generated_tokens) })}
           {model.restarts > 0 && ` · ${t('restarts', { count: whole(model.restarts) })}`}

@@ -4,6 +4,15 @@ import { words } from '../../language/words.ts'
 /** All of them. */
 export const text = words({
   en: {
+    requests: 'Requests',
+    today: 'today',
+    errors: 'Errors',
+    ofRequests: '{percent} of the requests today',
+    spent: 'Spent',
+    budget: 'Tightest budget',
+    ofBudget: '{spent} of {amount}: {name}',
+    noBudget: 'none',
+    noBudgetNote: 'Nobody is stopped or warned.',
     title: 'Overview',
     hint: 'What the models of this server are doing now. Galerne {version}.',
     running: 'Being answered',
@@ -21,6 +30,15 @@ export const text = words({
     noneHint: 'Load one on the page “Models”, or start the server with --model.',
   },
   fr: {
+    requests: 'Requêtes',
+    today: 'aujourd’hui',
+    errors: 'Erreurs',
+    ofRequests: '{percent} des requêtes du jour',
+    spent: 'Dépensé',
+    budget: 'Budget le plus entamé',
+    ofBudget: '{spent} sur {amount} : {name}',
+    noBudget: 'aucun',
+    noBudgetNote: 'Personne n’est arrêté ni averti.',
     title: 'Vue d’ensemble',
     hint: 'Ce que font les modèles de ce serveur en ce moment. Galerne {version}.',
     running: 'Réponses en cours',

@@ -2,15 +2,32 @@
 import { lazy, Suspense } from 'react'
 import { useFormats, useWords } from '../../language/language.tsx'
 import { Problem } from '../../parts/states.tsx'
-import { type Answer, type Likelihood, speedOf, type WantedCall } from './stream.ts'
+import { Calls } from './call-form.tsx'
+import type { CallResult, Step } from './conversation.ts'
+import { type Answer, type Likelihood, speedOf } from './stream.ts'
 import { text } from './text.ts'
+import type { Tool } from './tools-editor.tsx'
 
 // The reader of Markdown is larger than the page: it comes when the first answer does.
 const Markdown = lazy(async () => ({ default: (await import('../../parts/markdown.tsx')).Markdown }))
 
+interface AnswerProps {
+  readonly step: Step
+  readonly tools: readonly Tool[]
+  readonly cost: Cost | undefined
+  /** Gives the model what its calls gave; absent where it is too late. */
+  readonly give: ((results: Readonly<Record<string, CallResult>>) => void) | undefined
+}
+
+interface Cost {
+  readonly nano: number
+  readonly currency: string
+}
+
 /** An answer, whatever its state. */
-export function AnswerView({ answer }: { readonly answer: Answer }) {
+export function AnswerView({ step, tools, cost, give }: AnswerProps) {
   const t = useWords(text)
+  const { answer } = step
   return (
     <div className="min-w-0 text-sm">
       {answer.reasoning !== '' && (
@@ -26,22 +43,10 @@ export function AnswerView({ answer }: { readonly answer: Answer }) {
           <Markdown source={answer.text} />
         </Suspense>
       )}
-      {answer.calls.map((call) => (
-        <Call key={call.id} call={call} />
-      ))}
+      <Calls step={step} tools={tools} give={give} />
       {answer.state === 'waiting' && <p className="text-muted">{t('waiting')}</p>}
       {answer.state === 'failed' && <Problem error={answer.error} />}
-      <Figures answer={answer} />
-    </div>
-  )
-}
-
-function Call({ call }: { readonly call: WantedCall }) {
-  const t = useWords(text)
-  return (
-    <div className="mt-2 rounded-lg border border-line bg-raised p-3">
-      <p className="text-xs font-medium">{t('call', { name: call.name })}</p>
-      <pre className="mt-1 overflow-x-auto font-mono text-xs">{call.arguments}</pre>
+      <Figures answer={answer} cost={cost} />
     </div>
   )
 }
@@ -70,9 +75,9 @@ function Likelihoods({ tokens }: { readonly tokens: readonly Likelihood[] }) {
 
 const grounds = ['', 'bg-accent-soft', 'bg-warn-soft', 'bg-warn-soft', 'bg-bad-soft']
 
-function Figures({ answer }: { readonly answer: Answer }) {
+function Figures({ answer, cost }: { readonly answer: Answer; readonly cost: Cost | undefined }) {
   const t = useWords(text)
-  const { one, duration, whole } = useFormats()
+  const { one, duration, whole, money } = useFormats()
   const speed = speedOf(answer)
   const facts = [
     answer.firstTokenMs !== undefined && t('firstToken', { time: duration(answer.firstTokenMs) }),
@@ -80,6 +85,7 @@ function Figures({ answer }: { readonly answer: Answer }) {
     answer.promptTokens !== undefined &&
       t('tokens', { input: whole(answer.promptTokens), output: whole(answer.completionTokens ?? 0) }),
     (answer.cachedTokens ?? 0) > 0 && t('cached', { count: whole(answer.cachedTokens ?? 0) }),
+    cost !== undefined && (cost.nano === 0 ? t('free') : money(cost.nano, cost.currency)),
     answer.state === 'stopped' && t('stopped'),
   ].filter((fact) => fact !== false)
   if (facts.length === 0) return null

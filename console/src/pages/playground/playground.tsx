@@ -1,6 +1,6 @@
 // The playground: ask one model, or up to four side by side, and see what each answer took.
 import { Plus, RotateCcw, Send, Square, X } from 'lucide-react'
-import { type FormEvent, type KeyboardEvent, useState } from 'react'
+import { type FormEvent, type KeyboardEvent, useMemo, useState } from 'react'
 import { useWords } from '../../language/language.tsx'
 import { Button, IconButton } from '../../parts/button.tsx'
 import { join } from '../../parts/class-names.ts'
@@ -8,14 +8,19 @@ import { SelectField, TextArea } from '../../parts/field.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty, Loading, Problem } from '../../parts/states.tsx'
 import { useModels } from '../../server/models.ts'
+import { useSession } from '../../server/session.tsx'
 import { AnswerView } from './answer.tsx'
 import { CodeDialog } from './code-dialog.tsx'
-import { type Column, type Conversation, messagesFor, mostColumns } from './conversation.ts'
-import { bodyOf, faultOf, type Settings, usualSettings } from './settings.ts'
+import { type CallResult, type Column, type Conversation, messagesFor, mostColumns, type Turn } from './conversation.ts'
+import { useCosts } from './cost.ts'
+import { emptyOpening, type Opening } from './opening.ts'
+import { bodyOf, faultOf, type Settings } from './settings.ts'
 import { SettingsPanel } from './settings-panel.tsx'
-import { noAnswer } from './stream.ts'
+import { ShareDialog } from './share-dialog.tsx'
 import { text } from './text.ts'
+import { readTools } from './tools-editor.tsx'
 import { useConversation } from './use-conversation.ts'
+import { useOpening } from './use-opening.ts'
 
 /** The page. */
 export function Playground() {
@@ -25,13 +30,32 @@ export function Playground() {
   if (models.isError) return <Problem error={models.error} retry={() => void models.refetch()} />
   const names = models.data.data.filter(({ capabilities }) => capabilities.completion_chat).map(({ id }) => id)
   if (names.length === 0) return <Empty title={t('noModels')} hint={t('noModelsHint')} />
-  return <Desk models={names} />
+  return <Opened models={names} />
 }
 
-function Desk({ models }: { readonly models: readonly string[] }) {
+/** Reads what the address says it begins with. */
+function Opened({ models }: { readonly models: readonly string[] }) {
   const t = useWords(text)
-  const [settings, setSettings] = useState(usualSettings)
-  const { conversation, busy, ask, stop, clear, addColumn, removeColumn, chooseModel } = useConversation(models)
+  const opening = useOpening(models)
+  if (opening.isPending) return <Loading />
+  if (opening.isError) return <Problem error={opening.error} retry={() => void opening.refetch()} />
+  if (opening.data !== 'missing') return <Desk models={models} opening={opening.data} />
+  return (
+    <>
+      <p role="status" className="mb-4 rounded-lg bg-warn-soft p-3 text-sm text-warn">
+        {t('missing')}
+      </p>
+      <Desk models={models} opening={emptyOpening} />
+    </>
+  )
+}
+
+function Desk({ models, opening }: { readonly models: readonly string[]; readonly opening: Opening }) {
+  const t = useWords(text)
+  const { may } = useSession()
+  const [settings, setSettings] = useState(opening.settings)
+  const desk = useConversation(models, opening.conversation)
+  const { conversation, busy, ask, stop, clear, addColumn, removeColumn, chooseModel } = desk
   const { columns, turns } = conversation
   return (
     <>
@@ -44,6 +68,7 @@ function Desk({ models }: { readonly models: readonly string[] }) {
               {t('clear')}
             </Button>
             <CodeDialog body={lastBody(conversation, settings)} />
+            {may('shares.write') && <ShareDialog conversation={conversation} settings={settings} />}
             <Button
               icon={<Plus aria-hidden className="size-4" />}
               disabled={columns.length >= mostColumns}
@@ -66,7 +91,7 @@ function Desk({ models }: { readonly models: readonly string[] }) {
                   value={column.model}
                   onChange={(event) => chooseModel(column.id, event.target.value)}
                 >
-                  {models.map((model) => (
+                  {[...new Set([column.model, ...models])].map((model) => (
                     <option key={model}>{model}</option>
                   ))}
                 </SelectField>
@@ -78,8 +103,13 @@ function Desk({ models }: { readonly models: readonly string[] }) {
               </div>
             ))}
           </div>
-          <Turns conversation={conversation} />
+          <Turns
+            conversation={conversation}
+            tools={settings.tools}
+            give={busy ? undefined : (column, results) => desk.giveResults(column, results, settings)}
+          />
           <Asking
+            first={opening.question}
             busy={busy}
             stop={stop}
             send={(question) => ask(question, settings)}
@@ -100,19 +130,25 @@ function nextModel(models: readonly string[], columns: readonly Column[]): strin
 /** What the first column's model was sent last. */
 function lastBody({ columns, turns }: Conversation, settings: Settings): Readonly<Record<string, unknown>> {
   const [column] = columns
-  const question = turns.at(-1)?.question ?? ''
-  return bodyOf(
-    column?.model ?? '',
-    messagesFor(column?.id ?? '', turns.slice(0, -1), question, settings.system),
-    settings,
-  )
+  const last = turns.at(-1)
+  const asked =
+    last === undefined ? [{ id: '', question: '', steps: {} }] : [...turns.slice(0, -1), { ...last, steps: {} }]
+  return bodyOf(column?.model ?? '', messagesFor(column?.id ?? '', asked, settings.system), settings)
 }
 
 function columnsClass(count: number): string {
   return ['', 'grid-cols-1', 'md:grid-cols-2', 'md:grid-cols-3', 'md:grid-cols-2 xl:grid-cols-4'][count] ?? ''
 }
 
-function Turns({ conversation: { columns, turns } }: { readonly conversation: Conversation }) {
+interface TurnsProps {
+  readonly conversation: Conversation
+  /** JSON text. */
+  readonly tools: string
+  /** Gives a column's model what its calls gave; absent while somebody answers. */
+  readonly give: ((column: string, results: Readonly<Record<string, CallResult>>) => void) | undefined
+}
+
+function Turns({ conversation: { columns, turns }, tools, give }: TurnsProps) {
   const t = useWords(text)
   if (turns.length === 0) {
     return (
@@ -125,20 +161,21 @@ function Turns({ conversation: { columns, turns } }: { readonly conversation: Co
     <ol className="flex-1 space-y-4 p-4" aria-label={t('conversation')}>
       {turns.map((turn, place) => (
         <li key={turn.id}>
-          <div className="mb-3 ml-auto w-fit max-w-[85%] rounded-xl bg-accent-soft px-3 py-2 text-sm whitespace-pre-wrap">
+          <div className="mb-3 ml-auto w-fit max-w-[85%] rounded-xl bg-accent-soft px-3 py-2 text-sm break-words whitespace-pre-wrap">
             <span className="sr-only">{t('you')}: </span>
             {turn.question}
           </div>
           <div className={join('grid gap-4', columnsClass(columns.length))}>
-            {columns.map(({ id, model }, index) => (
+            {columns.map((column, index) => (
               <section
-                key={id}
-                aria-label={t('answer', { number: index + 1, model, question: place + 1 })}
+                key={column.id}
+                aria-label={t('answer', { number: index + 1, model: column.model, question: place + 1 })}
                 aria-live="polite"
-                aria-busy={turn.answers[id]?.state === 'writing'}
+                aria-busy={turn.steps[column.id]?.at(-1)?.answer.state === 'writing'}
+                className="min-w-0"
               >
-                {columns.length > 1 && <p className="mb-1 text-xs font-medium text-muted">{model}</p>}
-                <AnswerView answer={turn.answers[id] ?? noAnswer} />
+                {columns.length > 1 && <p className="mb-1 text-xs font-medium break-all text-muted">{column.model}</p>}
+                <Steps turn={turn} column={column} tools={tools} give={place === turns.length - 1 ? give : undefined} />
               </section>
             ))}
           </div>
@@ -148,16 +185,46 @@ function Turns({ conversation: { columns, turns } }: { readonly conversation: Co
   )
 }
 
+/** What one model did with one question. */
+function Steps({
+  turn,
+  column,
+  tools,
+  give,
+}: Omit<TurnsProps, 'conversation'> & { readonly turn: Turn; readonly column: Column }) {
+  const t = useWords(text)
+  const costOf = useCosts()
+  const steps = turn.steps[column.id] ?? []
+  const known = useMemo(() => readTools(tools) ?? [], [tools])
+  if (steps.length === 0) return <p className="text-sm text-muted">{t('notAsked')}</p>
+  return (
+    <div className="space-y-3">
+      {steps.map((step, place) => (
+        <AnswerView
+          // biome-ignore lint/suspicious/noArrayIndexKey: steps are only ever added at the end.
+          key={place}
+          step={step}
+          tools={known}
+          cost={costOf(column.model, step.answer)}
+          give={give && place === steps.length - 1 ? (results) => give(column.id, results) : undefined}
+        />
+      ))}
+    </div>
+  )
+}
+
 interface AskingProps {
+  /** What stands in the field at first. */
+  readonly first: string
   readonly busy: boolean
   readonly blocked: boolean
   send(question: string): void
   stop(): void
 }
 
-function Asking({ busy, blocked, send, stop }: AskingProps) {
+function Asking({ first, busy, blocked, send, stop }: AskingProps) {
   const t = useWords(text)
-  const [question, setQuestion] = useState('')
+  const [question, setQuestion] = useState(first)
   const possible = !busy && !blocked && question.trim() !== ''
   const submit = (event: FormEvent | KeyboardEvent) => {
     event.preventDefault()

@@ -1,9 +1,14 @@
-// What can be set for the answers: system prompt, sampling, tools, schema.
+// What can be set for the answers: system prompt or a stored one, sampling, tools, schema.
 import { useWords } from '../../language/language.tsx'
-import { CheckField, TextArea, TextField } from '../../parts/field.tsx'
+import { Button } from '../../parts/button.tsx'
+import { CheckField, SelectField, TextArea, TextField } from '../../parts/field.tsx'
 import { Panel } from '../../parts/panel.tsx'
-import { faultOf, type Settings } from './settings.ts'
+import { useSession } from '../../server/session.tsx'
+import { SavePrompt } from './save-prompt.tsx'
+import { SchemaEditor } from './schema-editor.tsx'
+import { faultOf, type Settings, variablesOf } from './settings.ts'
 import { text } from './text.ts'
+import { ToolsEditor } from './tools-editor.tsx'
 
 interface SettingsPanelProps {
   readonly settings: Settings
@@ -13,6 +18,7 @@ interface SettingsPanelProps {
 /** The panel beside the conversation. */
 export function SettingsPanel({ settings, change }: SettingsPanelProps) {
   const t = useWords(text)
+  const { may } = useSession()
   const fault = faultOf(settings)
   const number = (
     name: 'temperature' | 'topP' | 'maxTokens' | 'seed',
@@ -31,6 +37,7 @@ export function SettingsPanel({ settings, change }: SettingsPanelProps) {
   return (
     <Panel title={t('settings')}>
       <div className="space-y-4 p-4">
+        {settings.prompt !== '' && <StoredPrompt settings={settings} change={change} />}
         <TextArea
           label={t('system')}
           hint={t('systemHint')}
@@ -38,6 +45,7 @@ export function SettingsPanel({ settings, change }: SettingsPanelProps) {
           value={settings.system}
           onChange={(event) => change({ ...settings, system: event.target.value })}
         />
+        {may('prompts.write') && <SavePrompt content={settings.system} />}
         <div className="grid grid-cols-2 gap-3">
           {number('temperature', { min: 0, max: 2, step: 0.1 })}
           {number('topP', { min: 0, max: 1, step: 0.05 })}
@@ -49,25 +57,52 @@ export function SettingsPanel({ settings, change }: SettingsPanelProps) {
           checked={settings.logprobs}
           onChange={(event) => change({ ...settings, logprobs: event.target.checked })}
         />
-        <TextArea
-          label={t('tools')}
-          hint={t('toolsHint')}
+        <ToolsEditor
           fault={fault === 'tools' ? t('faultTools') : undefined}
-          rows={3}
-          spellCheck={false}
           value={settings.tools}
-          onChange={(event) => change({ ...settings, tools: event.target.value })}
+          change={(tools) => change({ ...settings, tools })}
         />
-        <TextArea
+        {settings.tools.trim() !== '' && (
+          <SelectField
+            label={t('toolChoice')}
+            value={settings.toolChoice}
+            onChange={(event) => change({ ...settings, toolChoice: event.target.value })}
+          >
+            <option value="">{t('choice.auto')}</option>
+            <option value="required">{t('choice.required')}</option>
+            <option value="none">{t('choice.none')}</option>
+          </SelectField>
+        )}
+        <SchemaEditor
           label={t('schema')}
-          hint={t('schemaHint')}
-          fault={fault === 'schema' ? t('faultSchema') : undefined}
-          rows={3}
-          spellCheck={false}
           value={settings.schema}
-          onChange={(event) => change({ ...settings, schema: event.target.value })}
+          change={(schema) => change({ ...settings, schema })}
         />
       </div>
     </Panel>
+  )
+}
+
+/** A prompt that is kept here, with its variables to be filled in. */
+function StoredPrompt({ settings, change }: SettingsPanelProps) {
+  const t = useWords(text)
+  const variables = variablesOf(settings)
+  const put = (name: string, value: string) =>
+    change({ ...settings, variables: JSON.stringify({ ...variables, [name]: value }) })
+  return (
+    <fieldset className="space-y-3 rounded-lg border border-line bg-accent-soft p-3">
+      <legend className="sr-only">{t('storedPrompt')}</legend>
+      <div className="flex items-center justify-between gap-2">
+        <p className="min-w-0 text-sm font-medium break-all">
+          {t('promptVersion', { name: settings.prompt, version: settings.promptVersion })}
+        </p>
+        <Button onClick={() => change({ ...settings, prompt: '', promptVersion: '', variables: '' })}>
+          {t('without')}
+        </Button>
+      </div>
+      {Object.entries(variables).map(([name, value]) => (
+        <TextArea key={name} label={name} rows={1} value={value} onChange={(event) => put(name, event.target.value)} />
+      ))}
+    </fieldset>
   )
 }

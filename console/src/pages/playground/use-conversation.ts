@@ -1,14 +1,14 @@
-// The playground's state and what a person can do with it: ask, stop, add a model, start over.
+// The playground's state and what a person can do with it: ask, give results of calls, stop, add a model, start over.
 import { useCallback, useEffect, useReducer, useRef } from 'react'
-import { type Conversation, messagesFor, proceed } from './conversation.ts'
+import { type CallResult, type Conversation, messagesFor, proceed, type Turn } from './conversation.ts'
 import { bodyOf, type Settings } from './settings.ts'
-import { streamAnswer } from './stream.ts'
+import { noAnswer, streamAnswer } from './stream.ts'
 
 const fresh = () => crypto.randomUUID()
 
-/** The conversation of one visit. `models` are those that can chat, the first one is chosen. */
-export function useConversation(models: readonly string[]) {
-  const [conversation, act] = useReducer(proceed, { columns: [], turns: [] } satisfies Conversation)
+/** The conversation of one visit. `models` are those that can chat; without columns to begin with, the first one is chosen. */
+export function useConversation(models: readonly string[], begin: Conversation) {
+  const [conversation, act] = useReducer(proceed, begin)
   const running = useRef(new Set<AbortController>())
 
   // The list of models may come after the page, and a column needs one.
@@ -24,28 +24,47 @@ export function useConversation(models: readonly string[]) {
   // Leaving the page ends what nobody will read.
   useEffect(() => stop, [stop])
 
-  const ask = (question: string, settings: Settings) => {
-    const turn = fresh()
-    act({ type: 'asked', id: turn, question })
-    for (const { id: column, model } of conversation.columns) {
-      const messages = messagesFor(column, conversation.turns, question, settings.system)
-      const controller = new AbortController()
-      running.current.add(controller)
-      void streamAnswer(bodyOf(model, messages, settings), controller.signal, (answer) =>
-        act({ type: 'answered', turn, column, answer }),
-      ).finally(() => running.current.delete(controller))
-    }
+  /** Has a column's model answer all that was said in its column. */
+  const answer = (column: string, turns: readonly Turn[], settings: Settings) => {
+    const last = turns.at(-1)
+    const model = conversation.columns.find(({ id }) => id === column)?.model ?? ''
+    if (last === undefined) return
+    const place = { turn: last.id, column, step: last.steps[column]?.length ?? 0 }
+    const controller = new AbortController()
+    running.current.add(controller)
+    act({ type: 'answered', ...place, answer: noAnswer })
+    const body = bodyOf(model, messagesFor(column, turns, settings.system), settings)
+    void streamAnswer(body, controller.signal, (state) => act({ type: 'answered', ...place, answer: state })).finally(
+      () => running.current.delete(controller),
+    )
   }
-  const last = conversation.turns.at(-1)
-  const busy = conversation.columns.some(({ id }) => {
-    const answer = last?.answers[id]
-    return answer?.state === 'waiting' || answer?.state === 'writing'
-  })
   return {
     conversation,
-    busy,
-    ask,
+    busy: conversation.turns.some((turn) => Object.values(turn.steps).flat().some(isRunning)),
     stop,
+    ask(question: string, settings: Settings) {
+      const turn = { id: fresh(), question, steps: {} }
+      act({ type: 'asked', id: turn.id, question })
+      for (const { id } of conversation.columns) answer(id, [...conversation.turns, turn], settings)
+    },
+    /** Gives the last step of a column what its calls gave, and has the model go on. */
+    giveResults(column: string, results: Readonly<Record<string, CallResult>>, settings: Settings) {
+      const last = conversation.turns.at(-1)
+      if (last === undefined) return
+      const act_ = {
+        type: 'called',
+        turn: last.id,
+        column,
+        step: (last.steps[column]?.length ?? 1) - 1,
+        results,
+      } as const
+      act(act_)
+      // Forced once more, it would call for ever.
+      answer(column, proceed(conversation, act_).turns, {
+        ...settings,
+        toolChoice: settings.toolChoice === 'required' ? 'none' : settings.toolChoice,
+      })
+    },
     clear() {
       stop()
       act({ type: 'cleared' })
@@ -54,4 +73,8 @@ export function useConversation(models: readonly string[]) {
     removeColumn: (id: string) => act({ type: 'column-removed', id }),
     chooseModel: (id: string, model: string) => act({ type: 'model-chosen', id, model }),
   }
+}
+
+function isRunning({ answer: { state } }: { readonly answer: { readonly state: string } }): boolean {
+  return state === 'waiting' || state === 'writing'
 }

@@ -2,8 +2,8 @@
 import type { SpanShape } from '../../../../src/wire/observability.ts'
 import { useWords } from '../../language/language.tsx'
 import { CodeBlock } from '../../parts/code-block.tsx'
+import { messagesOf, type SaidMessage } from '../../server/said.ts'
 import { text } from './text.ts'
-import { messagesOf, type SaidMessage } from './tree.ts'
 
 /** The conversation of a span. */
 export function Messages({ span }: { readonly span: SpanShape }) {

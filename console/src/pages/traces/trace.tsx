@@ -1,15 +1,17 @@
 // One trace: its waterfall, and the span that was chosen with what was said and all it carries.
 import { useQuery } from '@tanstack/react-query'
-import { Link, useParams } from '@tanstack/react-router'
+import { useParams } from '@tanstack/react-router'
 import { ArrowLeft } from 'lucide-react'
 import { useState } from 'react'
 import type { Static } from 'typebox'
 import type { SpanShape, WholeTraceObject } from '../../../../src/wire/observability.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
 import { join } from '../../parts/class-names.ts'
+import { Go } from '../../parts/link.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
 import { Loading, Problem } from '../../parts/states.tsx'
 import { call } from '../../server/client.ts'
+import { useSession } from '../../server/session.tsx'
 import { Messages } from './messages.tsx'
 import { text } from './text.ts'
 import { type WaterfallRow, waterfall } from './tree.ts'
@@ -31,6 +33,7 @@ export function Trace() {
 function View({ trace, spans, feedback }: WholeTrace) {
   const t = useWords(text)
   const { duration, dateTime, whole, money } = useFormats()
+  const { may } = useSession()
   const rows = waterfall(spans)
   const [chosen, choose] = useState(trace.root_span_id)
   const span = spans.find((one) => one.span_id === chosen) ?? spans[0]
@@ -46,11 +49,22 @@ function View({ trace, spans, feedback }: WholeTrace) {
   ].filter((fact) => fact !== false)
   return (
     <>
-      <Link to="/traces" className="mb-3 inline-flex items-center gap-1.5 text-sm text-muted hover:text-ink">
+      <Go to="/traces" look="back">
         <ArrowLeft aria-hidden className="size-4" />
         {t('back')}
-      </Link>
-      <PageHead title={trace.root_span_name} hint={facts.join(' · ')} />
+      </Go>
+      <PageHead
+        title={trace.root_span_name}
+        hint={facts.join(' · ')}
+        actions={
+          may('models.use') &&
+          trace.llm_call_count > 0 && (
+            <Go to="/playground" search={{ trace: trace.trace_id }} look="button">
+              {t('replay')}
+            </Go>
+          )
+        }
+      />
       <div className="grid gap-4 lg:grid-cols-2">
         <div className="space-y-4">
           <Panel title={t('waterfall')}>

@@ -1,13 +1,14 @@
 // The list of traces: filters stand in the address, so that a list can be shared and come back to.
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { useNavigate, useSearch } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import type { Static } from 'typebox'
 import type { RecordingObject, TraceShape, TracesAnswer } from '../../../../src/wire/observability.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
 import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
-import { SelectField, TextField } from '../../parts/field.tsx'
+import { CheckField, SelectField, TextField } from '../../parts/field.tsx'
+import { Go } from '../../parts/link.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty, Loading, Problem } from '../../parts/states.tsx'
 import { type Column, Table } from '../../parts/table.tsx'
@@ -106,7 +107,8 @@ function FilterBar({ filters }: { readonly filters: Filters }) {
 
 function List({ filters }: { readonly filters: Filters }) {
   const t = useWords(text)
-  const columns = useColumns()
+  const [chosen, setChosen] = useState<readonly string[]>([])
+  const columns = useColumns(chosen, setChosen)
   const traces = useInfiniteQuery({
     queryKey: ['traces', filters],
     initialPageParam: undefined as string | undefined,
@@ -126,33 +128,70 @@ function List({ filters }: { readonly filters: Filters }) {
     return <Empty title={t('empty')} hint={t(filtered ? 'emptyFiltered' : 'emptyHint')} />
   }
   return (
-    <Table
-      label={t('title')}
-      columns={columns}
-      items={items}
-      id={(trace) => trace.trace_id}
-      more={traces.hasNextPage ? () => void traces.fetchNextPage() : undefined}
-      loading={traces.isFetchingNextPage}
-    />
+    <>
+      {chosen.length > 0 && <Compare chosen={chosen} />}
+      <Table
+        label={t('title')}
+        columns={columns}
+        items={items}
+        id={(trace) => trace.trace_id}
+        more={traces.hasNextPage ? () => void traces.fetchNextPage() : undefined}
+        loading={traces.isFetchingNextPage}
+      />
+    </>
+  )
+}
+
+/** How many are chosen, and once there are two, the way to see them side by side: the earlier one on the left. */
+function Compare({ chosen }: { readonly chosen: readonly string[] }) {
+  const t = useWords(text)
+  const [left, right] = chosen
+  return (
+    <div
+      role="status"
+      className="flex items-center justify-between gap-3 border-b border-line bg-accent-soft px-4 py-2 text-sm"
+    >
+      {t('chosen', { count: chosen.length })}
+      {right !== undefined && (
+        <Go to="/traces/compare" search={{ left, right }} className="font-medium underline">
+          {t('compare')}
+        </Go>
+      )}
+    </div>
   )
 }
 
 const tones = { Ok: 'good', Error: 'bad', Unset: 'plain' } as const
 
-function useColumns(): readonly Column<TraceShape>[] {
+function useColumns(
+  chosen: readonly string[],
+  choose: (ids: readonly string[]) => void,
+): readonly Column<TraceShape>[] {
   const t = useWords(text)
-  const { duration, compact, money, ago } = useFormats()
+  const { duration, compact, money, ago, dateTime } = useFormats()
   return [
+    {
+      name: t('choose'),
+      show: (trace) => {
+        const id = trace.trace_id
+        const isChosen = chosen.includes(id)
+        return (
+          <CheckField
+            label={t('chooseOf', { name: trace.root_span_name, at: dateTime(Date.parse(trace.start_time)) })}
+            bare
+            checked={isChosen}
+            // A third takes the place of the first.
+            onChange={() => choose(isChosen ? chosen.filter((one) => one !== id) : [...chosen.slice(-1), id])}
+          />
+        )
+      },
+    },
     {
       name: t('name'),
       show: (trace) => (
-        <Link
-          to={'/traces/$traceId' as never}
-          params={{ traceId: trace.trace_id } as never}
-          className="font-medium text-accent hover:underline"
-        >
+        <Go to="/traces/$traceId" params={{ traceId: trace.trace_id }} className="font-medium">
           {trace.root_span_name || trace.trace_id.slice(0, 8)}
-        </Link>
+        </Go>
       ),
     },
     { name: t('status'), show: (trace) => <Badge tone={tones[trace.status_code]}>{t(trace.status_code)}</Badge> },

@@ -1,16 +1,18 @@
 // Usage and costs: by day, and by model, key, workspace or class; every figure leads to the calls behind it.
 import { useQuery } from '@tanstack/react-query'
-import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { Download } from 'lucide-react'
+import { useNavigate, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense } from 'react'
 import type { Static } from 'typebox'
 import type { UsageReport } from '../../../../src/wire/usage-report.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
+import { Download } from '../../parts/download.tsx'
 import { SelectField } from '../../parts/field.tsx'
+import { Go } from '../../parts/link.tsx'
 import { Figure, PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty, Loading, Problem } from '../../parts/states.tsx'
 import { type Column, Table } from '../../parts/table.tsx'
 import { call } from '../../server/client.ts'
+import { useModels } from '../../server/models.ts'
 import { chartOf, type Measure, type UsageEntry } from './series.ts'
 import { text } from './text.ts'
 
@@ -21,14 +23,17 @@ interface Choice {
   readonly range?: 'week' | 'month' | 'quarter'
   readonly group?: 'model' | 'key' | 'workspace' | 'class'
   readonly measure?: Measure
+  /** Of this model alone. */
+  readonly model?: string
 }
 
 const days = { week: 7, month: 30, quarter: 90 } as const
 
 /** The path of the report, from midnight of the first day on. */
-function pathOf({ range = 'month', group = 'model' }: Choice, now: number): string {
+function pathOf({ range = 'month', group = 'model', model }: Choice, now: number): string {
   const from = new Date(now - (days[range] - 1) * 86_400_000).toISOString().slice(0, 10)
-  return `/galerne/v1/usage?${new URLSearchParams({ from, width: 'day', group_by: group })}`
+  const only = model === undefined ? {} : { model }
+  return `/galerne/v1/usage?${new URLSearchParams({ from, width: 'day', group_by: group, ...only })}`
 }
 
 /** The page. */
@@ -46,14 +51,9 @@ export function Usage() {
         title={t('title')}
         hint={t('hint')}
         actions={
-          <a
-            href={`${path}&format=csv`}
-            download="usage.csv"
-            className="inline-flex min-h-9 items-center gap-2 rounded-lg border border-line bg-surface px-3 text-sm font-medium hover:bg-raised"
-          >
-            <Download aria-hidden className="size-4" />
+          <Download path={`${path}&format=csv`} name="usage.csv">
             {t('csv')}
-          </a>
+          </Download>
         }
       />
       <Choices choice={choice} />
@@ -67,9 +67,17 @@ export function Usage() {
 function Choices({ choice }: { readonly choice: Choice }) {
   const t = useWords(text)
   const navigate = useNavigate()
-  const change = (changes: Choice) => void navigate({ to: '/usage', search: { ...choice, ...changes } as never })
+  const models = useModels()
+  const change = (changes: Choice) => {
+    const next = Object.entries({ ...choice, ...changes }).filter(([, value]) => value !== '')
+    void navigate({ to: '/usage', search: Object.fromEntries(next) as never })
+  }
+  const names = new Set([
+    ...(choice.model === undefined ? [] : [choice.model]),
+    ...(models.data?.data ?? []).map(({ id }) => id),
+  ])
   return (
-    <div className="mb-4 grid grid-cols-2 gap-3 sm:grid-cols-3 lg:w-2/3">
+    <div className="mb-4 grid grid-cols-2 gap-3 md:grid-cols-4">
       <SelectField
         label={t('range')}
         value={choice.range ?? 'month'}
@@ -103,6 +111,16 @@ function Choices({ choice }: { readonly choice: Choice }) {
           </option>
         ))}
       </SelectField>
+      <SelectField
+        label={t('model')}
+        value={choice.model ?? ''}
+        onChange={(event) => change({ model: event.target.value })}
+      >
+        <option value="">{t('anyModel')}</option>
+        {[...names].map((name) => (
+          <option key={name}>{name}</option>
+        ))}
+      </SelectField>
     </div>
   )
 }
@@ -110,7 +128,7 @@ function Choices({ choice }: { readonly choice: Choice }) {
 function Report({ entries, choice }: { readonly entries: readonly UsageEntry[]; readonly choice: Choice }) {
   const t = useWords(text)
   const { compact, money, day, percent, whole } = useFormats()
-  const { group = 'model', measure = 'tokens' } = choice
+  const { group = 'model', measure = 'tokens', model } = choice
   if (entries.length === 0) {
     return (
       <Panel>
@@ -134,6 +152,8 @@ function Report({ entries, choice }: { readonly entries: readonly UsageEntry[]; 
         />
         <Figure
           name={t('requests')}
+          to="/traces"
+          search={model === undefined ? {} : { model }}
           value={whole(sum((entry) => entry.requests))}
           note={`${whole(sum((entry) => entry.errors))} ${t('errors')}`}
         />
@@ -172,13 +192,9 @@ function Rows({ entries, group }: { readonly entries: readonly UsageEntry[]; rea
       name: t(group as 'model'),
       show: (entry) =>
         group === 'model' || group === 'key' ? (
-          <Link
-            to="/traces"
-            search={(group === 'model' ? { model: named(entry) } : { q: `key_id = '${named(entry)}'` }) as never}
-            className="text-accent hover:underline"
-          >
+          <Go to="/traces" search={group === 'model' ? { model: named(entry) } : { q: `key_id = '${named(entry)}'` }}>
             {named(entry)}
-          </Link>
+          </Go>
         ) : (
           named(entry)
         ),

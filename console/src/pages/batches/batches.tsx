@@ -1,0 +1,137 @@
+// Batches: files of requests answered at half price when there is room. How far each is, what it cost, and its results to take away.
+import type { Static } from 'typebox'
+import type { BatchObject } from '../../../../src/wire/batches.ts'
+import { useFormats, useWords } from '../../language/language.tsx'
+import { Badge } from '../../parts/badge.tsx'
+import { Confirm } from '../../parts/confirm.tsx'
+import { Download } from '../../parts/download.tsx'
+import { Go } from '../../parts/link.tsx'
+import { List } from '../../parts/list.tsx'
+import { Meter } from '../../parts/meter.tsx'
+import { PageHead, Panel } from '../../parts/panel.tsx'
+import { Empty } from '../../parts/states.tsx'
+import type { Column } from '../../parts/table.tsx'
+import { useSession } from '../../server/session.tsx'
+import { MakeBatch } from './make-batch.tsx'
+import { text } from './text.ts'
+
+type Batch = Static<typeof BatchObject>
+
+/** The page. */
+export function Batches() {
+  const t = useWords(text)
+  const { may } = useSession()
+  return (
+    <>
+      <PageHead title={t('title')} hint={t('hint')} actions={may('batches.write') && <MakeBatch />} />
+      <Panel>
+        <All />
+      </Panel>
+    </>
+  )
+}
+
+const tones = {
+  ...({ validating: 'warn', in_progress: 'warn', finalizing: 'warn', cancelling: 'warn' } as const),
+  ...({ completed: 'good', failed: 'bad', expired: 'bad', cancelled: 'plain' } as const),
+}
+const running: readonly string[] = ['validating', 'in_progress', 'finalizing']
+
+function All() {
+  const t = useWords(text)
+  const { money, ago } = useFormats()
+  const { may } = useSession()
+  const columns: Column<Batch>[] = [
+    {
+      name: t('batch'),
+      show: (batch) => (
+        <div className="min-w-0">
+          <span className="font-medium break-all">{batch.model ?? batch.endpoint}</span>
+          <div className="font-mono text-xs break-all text-muted">{batch.id}</div>
+          {batch.errors?.data.slice(0, 3).map((error) => (
+            <p key={`${error.line}/${error.message}`} className="text-xs text-bad">
+              {error.line === null ? error.message : t('line', { line: error.line, message: error.message })}
+            </p>
+          ))}
+        </div>
+      ),
+    },
+    { name: t('state'), show: (batch) => <Badge tone={tones[batch.status]}>{t(batch.status)}</Badge> },
+    { name: t('progress'), show: (batch) => <Progress batch={batch} /> },
+    {
+      name: t('cost'),
+      figures: true,
+      wide: true,
+      show: (batch) =>
+        batch.cost === null ? '–' : <Cost batch={batch} shown={money(batch.cost.nano_units, batch.cost.currency)} />,
+    },
+    {
+      name: t('made'),
+      wide: true,
+      show: (batch) => <span className="whitespace-nowrap">{ago(batch.created_at * 1_000, Date.now())}</span>,
+    },
+    {
+      name: t('actions'),
+      show: (batch) => (
+        <div className="flex flex-wrap justify-end gap-1">
+          {batch.output_file_id !== null && <Result file={batch.output_file_id} name={t('results')} />}
+          {batch.error_file_id !== null && <Result file={batch.error_file_id} name={t('errors')} />}
+          {running.includes(batch.status) && may('batches.write') && (
+            <Confirm
+              act={t('cancel')}
+              title={t('cancelTitle')}
+              hint={t('cancelHint')}
+              path={`/v1/batches/${encodeURIComponent(batch.id)}/cancel`}
+              options={{ method: 'POST', body: {} }}
+              stale="batches"
+            />
+          )}
+        </div>
+      ),
+    },
+  ]
+  return (
+    <List
+      label={t('title')}
+      name={['batches', 'list']}
+      path="/v1/batches?limit=20"
+      columns={columns}
+      id={(batch) => batch.id}
+      every={3_000}
+      empty={<Empty title={t('none')} hint={t('noneHint')} />}
+    />
+  )
+}
+
+function Progress({ batch: { request_counts: counts } }: { readonly batch: Batch }) {
+  const t = useWords(text)
+  const { whole } = useFormats()
+  const ended = counts.completed + counts.failed
+  return (
+    <div className="w-40">
+      <Meter
+        label={counts.failed > 0 ? t('failedLines', { count: whole(counts.failed) }) : t('answered')}
+        value={counts.total === 0 ? 0 : ended / counts.total}
+        shown={`${whole(ended)} / ${whole(counts.total)}`}
+        calm
+      />
+    </div>
+  )
+}
+
+function Cost({ batch, shown }: { readonly batch: Batch; readonly shown: string }) {
+  const search = { group: 'class', measure: 'cost', ...(batch.model !== null && { model: batch.model }) }
+  return (
+    <Go to="/usage" search={search}>
+      {shown}
+    </Go>
+  )
+}
+
+function Result({ file, name }: { readonly file: string; readonly name: string }) {
+  return (
+    <Download path={`/v1/files/${encodeURIComponent(file)}/content`} name={`${file}.jsonl`} quiet>
+      {name}
+    </Download>
+  )
+}

@@ -1,0 +1,140 @@
+// Budgets: what may be spent, what was, and who is told when it comes near.
+import { useQuery } from '@tanstack/react-query'
+import type { Static } from 'typebox'
+import type { BudgetList, BudgetObject } from '../../../../src/wire/limit-objects.ts'
+import { useFormats, useWords } from '../../language/language.tsx'
+import { Badge } from '../../parts/badge.tsx'
+import { Button } from '../../parts/button.tsx'
+import { Confirm } from '../../parts/confirm.tsx'
+import { FormDialog } from '../../parts/form.tsx'
+import { Go } from '../../parts/link.tsx'
+import { Meter } from '../../parts/meter.tsx'
+import { PageHead, Panel } from '../../parts/panel.tsx'
+import { Empty, Loading, Problem } from '../../parts/states.tsx'
+import { call } from '../../server/client.ts'
+import { useParties } from '../../server/parties.ts'
+import { useSession } from '../../server/session.tsx'
+import { SetBudget } from './set-budget.tsx'
+import { text } from './text.ts'
+
+type Budget = Static<typeof BudgetObject>
+
+/** The page. */
+export function Budgets() {
+  const t = useWords(text)
+  const { may } = useSession()
+  return (
+    <>
+      <PageHead
+        title={t('title')}
+        hint={t('hint')}
+        actions={
+          may('budgets.write') && (
+            <FormDialog
+              title={t('make')}
+              hint={t('makeHint')}
+              trigger={<Button weight="strong">{t('make')}</Button>}
+              form={(close) => <SetBudget close={close} />}
+            />
+          )
+        }
+      />
+      <Panel>
+        <List />
+      </Panel>
+    </>
+  )
+}
+
+function List() {
+  const t = useWords(text)
+  const budgets = useQuery({
+    queryKey: ['budgets'],
+    refetchInterval: 10_000,
+    queryFn: ({ signal }) => call<Static<typeof BudgetList>>('/galerne/v1/budgets', { signal }),
+  })
+  if (budgets.isPending) return <Loading />
+  if (budgets.isError) return <Problem error={budgets.error} retry={() => void budgets.refetch()} />
+  if (budgets.data.data.length === 0) return <Empty title={t('none')} hint={t('noneHint')} />
+  return (
+    <ul aria-label={t('title')} className="divide-y divide-line">
+      {budgets.data.data.map((budget) => (
+        <li key={budget.id} className="p-4">
+          <One budget={budget} />
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function One({ budget }: { readonly budget: Budget }) {
+  const t = useWords(text)
+  const { money, percent, dateTime } = useFormats()
+  const { may } = useSession()
+  const name = useParties()(budget)
+  const amount = (value: number) => money(Math.round(value * 1e9), budget.currency)
+  const used = budget.amount === 0 ? 1 : (budget.spent + budget.reserved) / budget.amount
+  const left = Math.max(0, budget.amount - budget.spent - budget.reserved)
+  const facts = [
+    t('left', { amount: amount(left) }),
+    budget.reserved > 0 && t('reserved', { amount: amount(budget.reserved) }),
+    budget.closes_at !== null && t('closes', { at: dateTime(budget.closes_at * 1_000) }),
+    budget.time_zone !== 'UTC' && budget.time_zone,
+  ].filter((fact) => fact !== false)
+  return (
+    <div className="space-y-3">
+      <div className="flex flex-wrap items-start justify-between gap-2">
+        <div className="min-w-0">
+          <h2 className="text-sm font-semibold break-words">{name}</h2>
+          <p className="mt-0.5 text-xs text-muted">{facts.join(' · ')}</p>
+        </div>
+        <div className="flex items-center gap-1">
+          <Badge tone={budget.hard ? 'plain' : 'warn'}>{t(budget.hard ? 'hard' : 'soft')}</Badge>
+          {may('budgets.write') && (
+            <>
+              <FormDialog
+                title={t('change')}
+                hint={name}
+                trigger={<Button weight="quiet">{t('change')}</Button>}
+                form={(close) => <SetBudget budget={budget} close={close} />}
+              />
+              <Confirm
+                act={t('remove')}
+                title={t('removeTitle', { name })}
+                hint={t('removeHint')}
+                path={`/galerne/v1/budgets/${encodeURIComponent(budget.id)}`}
+                stale="budgets"
+              />
+            </>
+          )}
+        </div>
+      </div>
+      <Meter
+        label={t(`per.${budget.period}`)}
+        value={used}
+        shown={t('ofAmount', { spent: amount(budget.spent), amount: amount(budget.amount), percent: percent(used) })}
+      />
+      <div className="flex flex-wrap items-center justify-between gap-2 text-xs text-muted">
+        <span className="min-w-0 break-words">{alertsOf(budget, t)}</span>
+        <Go to="/usage" search={usageOf(budget)}>
+          {t('behind')}
+        </Go>
+      </div>
+    </div>
+  )
+}
+
+/** Who is told, and when. */
+function alertsOf(
+  { thresholds, emails, webhook }: Budget,
+  t: (key: 'alerts' | 'noAlerts', values?: Record<string, string>) => string,
+): string {
+  const to = [...emails, ...(webhook === null ? [] : [webhook])]
+  if (thresholds.length === 0 || to.length === 0) return t('noAlerts')
+  return t('alerts', { at: thresholds.map((one) => `${one} %`).join(', '), to: to.join(', ') })
+}
+
+/** The report that shows what was spent. */
+function usageOf({ scope }: Budget): object {
+  return { measure: 'cost', group: scope === 'organisation' ? 'workspace' : scope === 'key' ? 'key' : 'model' }
+}

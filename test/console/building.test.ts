@@ -1,0 +1,203 @@
+// Building in a real browser: prompts and their versions, batches and files, tools, shares, traces side by side, the catalogue.
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { noBrowser } from '../support/browser.ts'
+import { attack, lookAt, type OpenConsole, openConsole, signIn } from '../support/console-page.ts'
+import { starterModel } from '../support/weights.ts'
+
+describe('building in the console', { skip: noBrowser, timeout: 900_000 }, () => {
+  let running: OpenConsole
+  before(async () => {
+    running = await openConsole(['--model', await starterModel(), '--streams', '4', '--context-length', '2048'])
+  })
+  after(() => running?.close())
+  const ask = async (question: string) => {
+    await running.page.getByLabel('Most tokens').fill('12')
+    await running.page.getByLabel('Message').fill(question)
+    await running.page.keyboard.press('Enter')
+    await running.page.getByText('tokens/s').first().waitFor()
+  }
+
+  test('the playground’s system prompt becomes a version; versions are edited, labelled, told apart and tried', async () => {
+    const { page, open, heading } = running
+    await open('/playground')
+    await page.getByLabel('System prompt').fill('You are terse. Speak {{ language }}.')
+    await page.getByRole('button', { name: 'Save as a prompt' }).click()
+    await page.getByLabel('Name of the prompt').fill('support/greeting')
+    await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+    await page.getByText('Kept as version 1 of support/greeting').waitFor()
+    await page.getByRole('link', { name: 'See it' }).click()
+    await heading('support/greeting')
+    await page.getByRole('button', { name: 'New version' }).click()
+    await page.getByLabel('Text').fill(`You are kind. Speak {{ language }}. ${attack}`)
+    await page.getByLabel('Labels').fill('production')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('heading', { level: 2, name: 'Version 2' }).waitFor()
+    await page.getByLabel('Compare with').selectOption('Against version 1')
+    await page.locator('del').filter({ hasText: 'terse' }).waitFor()
+    await page.locator('ins').filter({ hasText: 'kind' }).waitFor()
+    await lookAt(page, 'prompt')
+    await page.getByRole('link', { name: 'All prompts' }).click()
+    await page.getByRole('row').filter({ hasText: 'support/greeting' }).getByText('production').waitFor()
+    await lookAt(page, 'prompts')
+    await page.getByRole('link', { name: 'support/greeting' }).click()
+    await page.getByRole('link', { name: 'Try in the playground' }).click()
+    await page.getByLabel('language').fill('French')
+    await ask('Hello')
+    await page
+      .getByText(/costs nothing|\$/)
+      .first()
+      .waitFor()
+    const { data } = (await running.call('GET', '/galerne/v1/usage/calls?limit=1')) as { data: { status: string }[] }
+    assert.equal(data[0]?.status, 'ok')
+  })
+
+  test('a file is uploaded, answered as a batch, and its results are taken away', async () => {
+    const { page, open } = running
+    const [model] = ((await running.call('GET', '/v1/models')) as { data: { id: string }[] }).data
+    const line = (id: string) =>
+      JSON.stringify({
+        ...{ custom_id: id, method: 'POST', url: '/v1/chat/completions' },
+        body: { model: model?.id, messages: [{ role: 'user', content: 'Hi' }], max_tokens: 4 },
+      })
+    await open('/files')
+    await page.getByText('No file', { exact: true }).waitFor()
+    await page.getByRole('button', { name: 'Upload a file' }).click()
+    await page.getByLabel('File', { exact: true }).setInputFiles({
+      ...{ name: 'questions.jsonl', mimeType: 'application/jsonl' },
+      buffer: Buffer.from(`${line('a')}\n${line('b')}\n`),
+    })
+    await page.getByRole('dialog').getByRole('button', { name: 'Upload a file' }).click()
+    await page.getByRole('row').filter({ hasText: 'questions.jsonl' }).waitFor()
+    await lookAt(page, 'files')
+    await page.getByRole('link', { name: 'Make a batch' }).click()
+    await page.getByRole('dialog').getByText('questions.jsonl (2 lines)').waitFor({ state: 'attached' })
+    await page.getByRole('button', { name: 'Start' }).click()
+    const row = page.getByRole('row').filter({ hasText: '2 / 2' })
+    await row.getByText('done').waitFor()
+    await lookAt(page, 'batches')
+    const waiting = page.waitForEvent('download')
+    await row.getByRole('button', { name: 'Results' }).click()
+    assert.match((await waiting).suggestedFilename(), /^file_.*\.jsonl$/)
+  })
+
+  test('a tool is made from fields; what the model asks is a form, and it goes on with the result', async () => {
+    const { page, open } = running
+    await open('/playground')
+    await page.getByRole('button', { name: 'Add a tool' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Name', { exact: true }).fill('weather')
+    await dialog.getByRole('button', { name: 'Add a field' }).click()
+    await dialog.getByLabel('Name of field 1').fill('city')
+    await lookAt(page, 'tool')
+    await dialog.getByRole('button', { name: 'Take it' }).click()
+    await page.getByText('As JSON').first().click()
+    const tools = await page.getByLabel('Tools as JSON').inputValue()
+    assert.deepEqual(JSON.parse(tools)[0].function.parameters.required, ['city'])
+    await page
+      .getByRole('group', { name: 'JSON Schema of the answer' })
+      .getByRole('button', { name: 'As JSON' })
+      .click()
+    await page.getByRole('textbox', { name: 'JSON Schema of the answer' }).fill('{ "oneOf": [')
+    await page.getByText('This is no JSON Schema').waitFor()
+    await page.getByRole('textbox', { name: 'JSON Schema of the answer' }).fill('')
+    await page.getByRole('button', { name: 'As fields' }).click()
+    await page.getByRole('button', { name: 'Remove field 1' }).waitFor({ state: 'detached' })
+    await page.getByLabel('When to call one').selectOption('always')
+    await page.getByLabel('Most tokens').fill('64')
+    await page.getByLabel('Message').fill('What is the weather in Paris?')
+    await page.keyboard.press('Enter')
+    const form = page.getByRole('group', { name: 'Calls weather' })
+    await form.getByLabel('city').fill('Lyon')
+    await form.getByLabel('What the tool gave').fill('22 degrees, sunny')
+    await lookAt(page, 'playground-tools')
+    await page.getByRole('button', { name: 'Give it to the model' }).click()
+    await page.getByText('→ 22 degrees, sunny').waitFor()
+    await page.getByText('tokens/s').nth(1).waitFor()
+  })
+
+  test('a playground is shared by link: a colleague sees it, another workspace and a stranger do not', async () => {
+    const { page, open, product } = running
+    await open('/playground')
+    await ask(`Say something short. ${attack}`)
+    await page.getByRole('button', { name: 'Share' }).click()
+    await page.getByRole('button', { name: 'Make a link' }).click()
+    const link = (await page.getByRole('dialog').locator('pre').textContent()) ?? ''
+    const workspace = await running.call('POST', '/v1/organization/projects', { name: 'Elsewhere' })
+    const keyOf = async (fields: object) =>
+      String((await running.call('POST', '/galerne/v1/keys', { name: 'k', role: 'member', ...fields }))['secret'])
+    const visit = async (key: string) => {
+      const context = await running.browser.newContext({ viewport: { width: 1280, height: 860 } })
+      const visitor = await context.newPage()
+      await signIn(visitor, product.url, key)
+      await visitor.goto(link)
+      return visitor
+    }
+    const colleague = await visit(await keyOf({}))
+    await colleague.getByText('Say something short').waitFor()
+    await colleague.getByText('tokens/s').waitFor()
+    await colleague.context().close()
+    const other = await visit(await keyOf({ workspace: workspace['id'] }))
+    await other
+      .getByRole('alert')
+      .getByText(/There is no share/)
+      .waitFor()
+    await lookAt(other, 'share-refused')
+    await other.context().close()
+    const stranger = await (await running.browser.newContext()).newPage()
+    await stranger.goto(link)
+    await stranger.getByRole('heading', { name: 'Sign in' }).waitFor()
+    await stranger.context().close()
+  })
+
+  test('two traces stand side by side, and one is replayed', async () => {
+    const { page, open, heading } = running
+    await running.call('PUT', '/galerne/v1/workspaces/default/usage-settings', { keep_content: true })
+    for (const question of ['Name a river.', 'Name a mountain.']) {
+      await open('/playground')
+      await ask(question)
+    }
+    await open('/traces')
+    await page.getByRole('checkbox').nth(1).check()
+    await page.getByRole('checkbox').nth(0).check()
+    await page.getByRole('link', { name: 'Compare the two' }).click()
+    await heading('Two traces')
+    await page.locator('del').filter({ hasText: 'river' }).waitFor()
+    await page.locator('ins').filter({ hasText: 'mountain' }).waitFor()
+    await lookAt(page, 'compare')
+    await page
+      .getByRole('link', { name: /^chat / })
+      .last()
+      .click()
+    await page.getByRole('link', { name: 'Replay on another model' }).click()
+    await heading('Playground')
+    assert.equal(await page.getByLabel('Message').inputValue(), 'Name a mountain.')
+  })
+
+  test('the catalogue says what fits for how many; the log of a model is read', async () => {
+    const { page, open } = running
+    await open('/models')
+    const catalogue = page.getByRole('region', { name: 'Catalogue' })
+    await catalogue.getByText(/free$/).first().waitFor()
+    await page.getByLabel('Length of a conversation').selectOption('for 2K tokens each')
+    await catalogue
+      .getByText(/users at 2K/)
+      .first()
+      .waitFor()
+    const rows = await catalogue.getByRole('row').count()
+    await page.getByRole('button', { name: 'Show more' }).click()
+    await catalogue.getByRole('row').nth(rows).waitFor()
+    await lookAt(page, 'catalogue')
+    await page.getByRole('button', { name: /^Log of/ }).click()
+    await page
+      .getByRole('dialog')
+      .locator('pre')
+      .getByText(/ info | debug /)
+      .waitFor()
+  })
+
+  test('no page asked elsewhere, broke a policy or ran a stranger’s script', async () => {
+    assert.deepEqual(running.faults, [])
+    assert.notEqual(await running.page.title(), 'taken')
+  })
+})
