@@ -74,7 +74,7 @@ describe('managing in the console', { skip: noBrowser, timeout: 600_000 }, () =>
     await page.getByRole('region', { name: 'Who is in which tier' }).getByText('Free').waitFor()
   })
 
-  test('a budget is made with its alerts, stands on the overview, is changed and removed', async () => {
+  test('a budget says what it cannot do, is made, stands on the overview, is changed and removed', async () => {
     const { page, open } = running
     await open('/budgets')
     await page.getByText('No budget yet').waitFor()
@@ -82,7 +82,13 @@ describe('managing in the console', { skip: noBrowser, timeout: 600_000 }, () =>
     await page.getByLabel('Amount').fill('12.50')
     await page.getByLabel('By mail to').fill('money@example.org')
     await page.getByRole('button', { name: 'Save' }).click()
-    await page.getByText('money@example.org').waitFor()
+    await page
+      .getByRole('alert')
+      .getByText(/smtp-url/)
+      .waitFor()
+    await page.getByLabel('By mail to').fill('')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByText('Nobody is told').waitFor()
     await page.getByText(/of \D?12\.50/).waitFor()
     await lookAt(page, 'budgets')
     await page.getByRole('button', { name: 'Change' }).click()

@@ -50,7 +50,7 @@ export async function violations(page: Page): Promise<readonly string[]> {
 export async function takePictures(page: Page, name: string): Promise<void> {
   await mkdir(screenshots, { recursive: true })
   for (const theme of ['dark', 'light'] as const) {
-    await page.emulateMedia({ colorScheme: theme })
-    await page.screenshot({ path: join(screenshots, `${name}-${theme}.png`) })
+    await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
+    await page.screenshot({ path: join(screenshots, `${name}-${theme}.png`), animations: 'disabled' })
   }
 }

@@ -67,7 +67,7 @@ export async function signIn(page: Page, url: string, key: string): Promise<void
  */
 export async function lookAt(page: Page, name: string): Promise<void> {
   for (const colorScheme of ['dark', 'light'] as const) {
-    await page.emulateMedia({ colorScheme })
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
     assert.deepEqual(await violations(page), [], `${name}, ${colorScheme}`)
   }
   await takePictures(page, name)

@@ -18,6 +18,8 @@ export interface Column<Item> {
   readonly figures?: boolean
   /** Left out on narrow screens. */
   readonly wide?: boolean
+  /** What can be done with the row: buttons on the right that need no heading to be seen. */
+  readonly actions?: boolean
 }
 
 interface TableProps<Item> {
@@ -33,8 +35,14 @@ interface TableProps<Item> {
 /** Shows items as rows. */
 export function Table<Item>({ label, columns, items, id, more, loading }: TableProps<Item>) {
   const t = useWords(text)
-  const place = (column: Column<Item>) =>
-    join('px-4 py-2.5', column.figures === true && 'text-right', column.wide === true && 'hidden lg:table-cell')
+  const place = (column: Column<Item>, index: number) =>
+    join(
+      'px-4 py-2.5',
+      // However long a stranger's name is, it breaks, and the columns beside it keep their place.
+      index === 0 && 'min-w-32 wrap-anywhere',
+      (column.figures === true || column.actions === true) && 'text-right',
+      column.wide === true && 'hidden lg:table-cell',
+    )
   return (
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard (WCAG 2.1.1). */}
@@ -42,9 +50,13 @@ export function Table<Item>({ label, columns, items, id, more, loading }: TableP
         <table className="w-full text-left text-sm">
           <thead>
             <tr className="border-b border-line text-xs text-muted">
-              {columns.map((column) => (
-                <th key={column.name} scope="col" className={join(place(column), 'font-medium whitespace-nowrap')}>
-                  {column.name}
+              {columns.map((column, index) => (
+                <th
+                  key={column.name}
+                  scope="col"
+                  className={join(place(column, index), 'font-medium whitespace-nowrap')}
+                >
+                  {column.actions === true ? <span className="sr-only">{column.name}</span> : column.name}
                 </th>
               ))}
             </tr>
@@ -52,8 +64,8 @@ export function Table<Item>({ label, columns, items, id, more, loading }: TableP
           <tbody className="divide-y divide-line">
             {items.map((item) => (
               <tr key={id(item)} className="hover:bg-raised/60">
-                {columns.map((column) => (
-                  <td key={column.name} className={place(column)}>
+                {columns.map((column, index) => (
+                  <td key={column.name} className={place(column, index)}>
                     {column.show(item)}
                   </td>
                 ))}

@@ -15,6 +15,7 @@ import { PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty } from '../../parts/states.tsx'
 import type { Column } from '../../parts/table.tsx'
 import { call } from '../../server/client.ts'
+import { useKeys } from '../../server/parties.ts'
 import { actsOf, type Filters, pathOf } from './filters.ts'
 import { text } from './text.ts'
 
@@ -79,7 +80,7 @@ function Chain() {
             ? t('whole', { count: whole(entries) })
             : t('broken', { sequence: fault?.sequence ?? entries + 1, reason: fault?.reason ?? '' })}
         </p>
-        <p className="mt-0.5 text-xs break-all text-ink">{t('head', { head })}</p>
+        <p className="mt-0.5 text-xs wrap-anywhere text-ink">{t('head', { head })}</p>
       </div>
     </div>
   )
@@ -131,7 +132,7 @@ function Entries({ filters }: { readonly filters: Filters }) {
   const columns: Column<Entry>[] = [
     {
       name: t('when'),
-      show: (entry) => <span className="whitespace-nowrap">{dateTime(entry.effective_at * 1_000)}</span>,
+      show: (entry) => dateTime(entry.effective_at * 1_000),
     },
     { name: t('who'), show: (entry) => <Who entry={entry} /> },
     { name: t('act'), show: (entry) => <What entry={entry} /> },
@@ -151,22 +152,23 @@ function Entries({ filters }: { readonly filters: Filters }) {
 
 interface Person {
   readonly user?: { readonly id: string; readonly email?: string }
-  readonly service_account?: { readonly id: string }
   readonly ip_address?: string | null
   readonly id?: string
 }
 
 function Who({ entry }: { readonly entry: Entry }) {
   const t = useWords(text)
+  const keys = useKeys()
   const actor = entry.actor as { readonly type?: string; readonly session?: Person; readonly api_key?: Person } | null
   const person = actor?.session ?? actor?.api_key
   if (person === undefined) return <span className="text-muted">{t('server')}</span>
-  const name = person.user?.email ?? person.user?.id ?? person.service_account?.id ?? person.id ?? ''
-  const way = actor?.type === 'session' ? t('session') : t('key', { id: person.id ?? '' })
+  const key = keys.find(({ id }) => id === person.id)?.name ?? person.id ?? ''
+  const name = person.user?.email ?? person.user?.id ?? key
+  const way = actor?.type === 'session' ? t('session') : t('key', { name: key })
   return (
-    <div className="min-w-0">
-      <span className="break-all">{name}</span>
-      <div className="text-xs break-all text-muted">{[way, person.ip_address].filter(Boolean).join(' · ')}</div>
+    <div className="min-w-28 wrap-anywhere">
+      {name}
+      <div className="text-xs text-muted">{[way, person.ip_address].filter(Boolean).join(' · ')}</div>
     </div>
   )
 }

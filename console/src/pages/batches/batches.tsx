@@ -72,6 +72,7 @@ function All() {
     },
     {
       name: t('actions'),
+      actions: true,
       show: (batch) => (
         <div className="flex flex-wrap justify-end gap-1">
           {batch.output_file_id !== null && <Result file={batch.output_file_id} name={t('results')} />}

@@ -121,6 +121,7 @@ function Stored({ filters }: { readonly filters: Filters }) {
     },
     {
       name: t('actions'),
+      actions: true,
       show: (file) => (
         <div className="flex flex-wrap justify-end gap-1">
           {file.purpose === 'batch' && may('batches.write') && (

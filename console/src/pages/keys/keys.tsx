@@ -92,6 +92,7 @@ function useColumns(): readonly Column<Key>[] {
     ...columns,
     {
       name: t('revoke'),
+      actions: true,
       show: (key) =>
         stateOf(key, Date.now()) === 'works' ? (
           <Confirm

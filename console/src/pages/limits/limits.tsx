@@ -14,7 +14,7 @@ import { useParties } from '../../server/parties.ts'
 import { useSession } from '../../server/session.tsx'
 import { SetLimit } from './set-limit.tsx'
 import { text } from './text.ts'
-import { Assignments, Tiers } from './tiers.tsx'
+import { Assigning, Assignments, Tiers } from './tiers.tsx'
 
 type Overview = Static<typeof LimitOverview>
 type Limit = Static<typeof LimitObject>
@@ -49,7 +49,7 @@ export function Limits() {
         <Panel title={t('limits')}>
           <Rows limits={limits.data.data} />
         </Panel>
-        <Panel title={t('assignments')}>
+        <Panel title={t('assignments')} actions={may('limits.write') && <Assigning tiers={limits.data.tiers} />}>
           <Assignments overview={limits.data} />
         </Panel>
         <Panel title={t('tiers')}>
@@ -85,6 +85,7 @@ function Rows({ limits }: { readonly limits: readonly Limit[] }) {
   ]
   const actions: Column<Limit> = {
     name: t('actions'),
+    actions: true,
     show: (limit) => (
       <div className="flex justify-end gap-1">
         <FormDialog

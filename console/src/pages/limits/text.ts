@@ -41,7 +41,7 @@ export const text = words({
     automatic: 'follows the spend',
     spent: 'Spent in all',
     noAssignments: 'Nobody is in a tier',
-    noAssignmentsHint: 'Without a tier only the limits above hold. Put the organisation or a workspace into one below.',
+    noAssignmentsHint: 'Without a tier only the limits above hold. Put the organisation or a workspace into one above.',
     assign: 'Put into a tier',
     assignHint: 'The limits of the tier hold beside those above.',
     auto: 'Follow the spend',
@@ -86,7 +86,7 @@ export const text = words({
     spent: 'Dépensé en tout',
     noAssignments: 'Personne n’est dans un palier',
     noAssignmentsHint:
-      'Sans palier, seules les limites ci-dessus valent. Placez l’organisation ou un espace ci-dessous.',
+      'Sans palier, seules les limites ci-dessus valent. Placez l’organisation ou un espace ci-dessus.',
     assign: 'Placer dans un palier',
     assignHint: 'Les limites du palier valent en plus de celles ci-dessus.',
     auto: 'Suivre la dépense',

@@ -50,6 +50,7 @@ export function Tiers({ overview: { tiers, currency } }: { readonly overview: Ov
   ]
   const change: Column<Tier> = {
     name: t('actions'),
+    actions: true,
     show: (tier) => (
       <FormDialog
         title={t('changeTier', { tier: tier.tier })}
@@ -108,7 +109,6 @@ function ChangeTier({ tier, tiers, close }: ChangeTierProps) {
 export function Assignments({ overview }: { readonly overview: Overview }) {
   const t = useWords(text)
   const { money } = useFormats()
-  const { may } = useSession()
   const nameOf = useParties()
   const rows = overview.assignments
   const columns: Column<Assignment>[] = [
@@ -120,24 +120,20 @@ export function Assignments({ overview }: { readonly overview: Overview }) {
     },
     { name: t('spent'), figures: true, show: (row) => money(row.spent * 1e9, overview.currency) },
   ]
+  if (rows.length === 0) return <Empty title={t('noAssignments')} hint={t('noAssignmentsHint')} />
+  return <Table label={t('assignments')} columns={columns} items={rows} id={(row) => `${row.scope}/${row.subject}`} />
+}
+
+/** The button that puts somebody into a tier, and its dialog. */
+export function Assigning({ tiers }: { readonly tiers: readonly Tier[] }) {
+  const t = useWords(text)
   return (
-    <>
-      {rows.length === 0 ? (
-        <Empty title={t('noAssignments')} hint={t('noAssignmentsHint')} />
-      ) : (
-        <Table label={t('assignments')} columns={columns} items={rows} id={(row) => `${row.scope}/${row.subject}`} />
-      )}
-      {may('limits.write') && (
-        <div className="border-t border-line p-3 text-right">
-          <FormDialog
-            title={t('assign')}
-            hint={t('assignHint')}
-            trigger={<Button>{t('assign')}</Button>}
-            form={(close) => <Assign tiers={overview.tiers} close={close} />}
-          />
-        </div>
-      )}
-    </>
+    <FormDialog
+      title={t('assign')}
+      hint={t('assignHint')}
+      trigger={<Button>{t('assign')}</Button>}
+      form={(close) => <Assign tiers={tiers} close={close} />}
+    />
   )
 }
 

@@ -29,7 +29,7 @@ export function Invitations() {
   const { may, session } = useSession()
   const named = (id: string) => session.workspaces.find((workspace) => workspace.id === id)?.name ?? id
   const columns: Column<Invitation>[] = [
-    { name: t('email'), show: (invite) => <span className="break-all">{invite.email}</span> },
+    { name: t('email'), show: (invite) => invite.email },
     { name: t('role'), show: (invite) => t(`organisation.${invite.role}` as 'organisation.reader') },
     {
       name: t('workspaces'),
@@ -41,6 +41,7 @@ export function Invitations() {
   ]
   const back: Column<Invitation> = {
     name: t('takeBack'),
+    actions: true,
     show: (invite) =>
       invite.status === 'pending' ? (
         <Confirm

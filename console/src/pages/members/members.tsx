@@ -49,9 +49,9 @@ export function Members() {
 
 function Person({ name, email }: { readonly name: string; readonly email: string }) {
   return (
-    <div className="min-w-0">
-      <span className="font-medium break-words">{name}</span>
-      <div className="text-xs break-all text-muted">{email}</div>
+    <div>
+      <span className="font-medium">{name}</span>
+      <div className="text-xs text-muted">{email}</div>
     </div>
   )
 }
@@ -84,6 +84,7 @@ function Here() {
   ]
   const remove: Column<Member> = {
     name: t('remove'),
+    actions: true,
     show: (member) => (
       <Confirm
         act={t('remove')}
@@ -147,6 +148,7 @@ function Everybody() {
   ]
   const remove: Column<User> = {
     name: t('remove'),
+    actions: true,
     show: (user) => (
       <Confirm
         act={t('remove')}

@@ -22,7 +22,7 @@ interface RoleFieldProps {
 export function RoleField({ where, role, choose, ...field }: RoleFieldProps) {
   const t = useWords(text)
   return (
-    <SelectField {...field} className="min-w-28" value={role} onChange={(event) => choose(event.target.value)}>
+    <SelectField {...field} className="min-w-36" value={role} onChange={(event) => choose(event.target.value)}>
       {roleNames[where].map((name) => (
         <option key={name} value={name}>
           {t(`${where}.${name}` as 'workspace.member')}

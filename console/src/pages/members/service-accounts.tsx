@@ -50,6 +50,7 @@ export function ServiceAccounts() {
   ]
   const remove: Column<Account> = {
     name: t('remove'),
+    actions: true,
     show: (account) => (
       <Confirm
         act={t('remove')}

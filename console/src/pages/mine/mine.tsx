@@ -73,7 +73,7 @@ export function Mine() {
       />
       <div className="space-y-6">
         <Spent spend={spend} />
-        <div className="grid gap-6 lg:grid-cols-2">
+        <div className="grid items-start gap-6 lg:grid-cols-2">
           <Panel title={t('budgets')}>
             <Balances rows={spend.budgets ?? []} currency={spend.this_month?.[0]?.currency} />
           </Panel>
@@ -119,9 +119,7 @@ function Balances({ rows, currency }: BalancesProps) {
   const { money, whole, dateTime } = useFormats()
   if (rows.length === 0) return <Empty title={t('noBudget')} hint={t('noBudgetHint')} />
   const say = ({ unit }: Balance, value: number) =>
-    unit === 'money'
-      ? money(Math.round(value * 1e9), currency ?? 'USD')
-      : `${whole(value)} ${t(`unit.${unit}` as 'unit.tokens')}`
+    unit === 'money' ? money(Math.round(value * 1e9), currency ?? 'USD') : whole(value)
   return (
     <ul className="divide-y divide-line">
       {rows.map((row) => (
@@ -129,7 +127,13 @@ function Balances({ rows, currency }: BalancesProps) {
           <Meter
             label={`${t(row.scope as 'key')}${row.model === '*' ? '' : ` · ${row.model}`}`}
             value={row.limit === 0 ? 1 : 1 - row.remaining / row.limit}
-            shown={t('left', { left: say(row, row.remaining), of: say(row, row.limit) })}
+            shown={t('left', {
+              left: say(row, row.remaining),
+              of:
+                row.unit === 'money'
+                  ? say(row, row.limit)
+                  : `${say(row, row.limit)} ${t(`unit.${row.unit}` as 'unit.tokens')}`,
+            })}
           />
           {row.resets_at !== null && (
             <p className="mt-1 text-xs text-muted">{t('resets', { at: dateTime(row.resets_at * 1_000) })}</p>
@@ -160,7 +164,11 @@ function Rates({ rates, balances }: { readonly rates: readonly Rate[]; readonly 
           ))}
         </ul>
       )}
-      {balances.length > 0 && <Balances rows={balances} currency={undefined} />}
+      {balances.length > 0 && (
+        <div className="border-t border-line">
+          <Balances rows={balances} currency={undefined} />
+        </div>
+      )}
     </>
   )
 }

@@ -5,7 +5,7 @@ import { words } from '../../language/words.ts'
 export const text = words({
   en: {
     title: 'My key',
-    hint: 'What the key you signed in with may do and has done: {who}, workspace {workspace}.',
+    hint: 'What the key you signed in with may do and has done, in the workspace {workspace}.',
     hintPerson: 'You are signed in as {who}, in the workspace {workspace}.',
     spent: 'Spent',
     thisMonth: 'this month',
@@ -48,7 +48,7 @@ export const text = words({
   },
   fr: {
     title: 'Ma clé',
-    hint: 'Ce que la clé avec laquelle vous êtes connecté peut faire et a fait : {who}, espace {workspace}.',
+    hint: 'Ce que la clé avec laquelle vous êtes connecté peut faire et a fait, dans l’espace {workspace}.',
     hintPerson: 'Vous êtes connecté comme {who}, dans l’espace {workspace}.',
     spent: 'Dépensé',
     thisMonth: 'ce mois-ci',

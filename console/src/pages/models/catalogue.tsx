@@ -29,7 +29,7 @@ export function Catalogue() {
   const [context, setContext] = useState(8192)
   const { may } = useSession()
   const columns = useColumns()
-  const pull: Column<Model> = { name: t('pull'), show: (model) => <Pull name={model.id} /> }
+  const pull: Column<Model> = { name: t('pull'), actions: true, show: (model) => <Pull name={model.id} /> }
   return (
     <Panel
       title={t('catalogue')}

@@ -72,7 +72,11 @@ function Served() {
     { name: t('context'), figures: true, wide: true, show: (model) => whole(model.context_length) },
     { name: t('streams'), figures: true, wide: true, show: (model) => whole(model.streams) },
   ]
-  const actions: Column<ModelStateShown> = { name: t('actions'), show: (model) => <Actions model={model} /> }
+  const actions: Column<ModelStateShown> = {
+    name: t('actions'),
+    actions: true,
+    show: (model) => <Actions model={model} />,
+  }
   return (
     <>
       <Table
