@@ -39,6 +39,7 @@ const featureImports: readonly string[] = [
   'overview → metrics',
   'overview → models',
   'models → usage',
+  'models → conversion',
   'models → audit',
   'keys → audit',
   'traces → usage',

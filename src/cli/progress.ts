@@ -27,6 +27,7 @@ const words: Readonly<Record<PullPhase, string>> = {
   retrying: 'trying again:',
   repairing: 'the hash was wrong, comparing every part with',
   unpacking: 'unpacking',
+  converting: 'converting',
   verifying: 'checking sha256 of',
   done: 'done, from',
 }

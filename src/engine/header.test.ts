@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
-import { type GgufValue, writeGguf } from '../../test/support/gguf.ts'
+import { writeGguf } from '../../test/support/gguf.ts'
 import { tinyLlama } from '../../test/support/gguf-models.ts'
 import { byteVocabulary } from '../../test/support/gguf-vocabulary.ts'
 import { Failure } from '../base/errors.ts'
+import type { GgufValue } from '../formats/gguf.ts'
 import { readHeader } from './header.ts'
 
 describe('a GGUF header', () => {

@@ -4,7 +4,7 @@
 import { truncate, writeFile } from 'node:fs/promises'
 import { tensorTypes } from '../../src/engine/header-tensor-types.ts'
 import type { TensorInfo } from '../../src/engine/header-types.ts'
-import { type GgufValue, ggufHeader, padding } from './gguf.ts'
+import { type GgufValue, ggufHeader, padding } from '../../src/formats/gguf.ts'
 
 const numbers = new Map([...tensorTypes].map(([number, [name]]) => [name, number]))
 

@@ -1,7 +1,8 @@
 // Tiny random models for tests, one for each architecture that no small real file has. The same seed gives the same file.
 
 import { join } from 'node:path'
-import { type GgufTensor, type GgufValue, writeGguf } from './gguf.ts'
+import type { GgufValue } from '../../src/formats/gguf.ts'
+import { type GgufTensor, writeGguf } from './gguf.ts'
 import type { GgufVocabulary } from './gguf-vocabulary.ts'
 
 /** What a tiny model is made of. */

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { GGUFValueType, gguf } from '@huggingface/gguf'
-import type { GgufValue } from './gguf.ts'
+import type { GgufValue } from '../../src/formats/gguf.ts'
 
 /** The `tokenizer.*` metadata of a GGUF, and how many tokens it has. */
 export interface GgufVocabulary {

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { architectureKeys, type DescribedModel, headerFrom } from '../../src/engine/plan-header.ts'
-import type { GgufValue } from './gguf.ts'
+import type { GgufValue } from '../../src/formats/gguf.ts'
 import { writeHollowGguf } from './gguf-hollow.ts'
 import { byteVocabulary, wordPieceVocabulary } from './gguf-vocabulary.ts'
 

@@ -20,6 +20,11 @@ export function gemmaModel(): Promise<string> {
   return once('gemma-3-270m')
 }
 
+/** Path of all-MiniLM-L6-v2 F16 (46 MB, embeddings), converted here. Rejects with the reasons where it cannot be had. */
+export function embeddingModel(): Promise<string> {
+  return once('all-minilm-l6-v2')
+}
+
 const found = new Map<string, Promise<string>>()
 
 function once(name: string): Promise<string> {

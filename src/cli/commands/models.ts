@@ -1,9 +1,13 @@
-// `galerne models export|import`: carries a model to a machine without a network, in one archive. Works without a server.
-import type { Command } from 'commander'
+// `galerne models export|import`: models in archives for machines without a network, and out of Hugging Face folders. Needs no server.
+import { stat } from 'node:fs/promises'
+import { type Command, Option } from 'commander'
 import { processEnvironment } from '../../base/config.ts'
 import { createEgress } from '../../base/egress.ts'
+import { fail } from '../../base/errors.ts'
+import { conversionTypes } from '../../features/conversion/convert.ts'
 import { exportModel } from '../../features/models/archive-export.ts'
 import { importModel } from '../../features/models/archive-import.ts'
+import { importFolder } from '../../features/models/folder-import.ts'
 import { pull } from '../../features/models/pull.ts'
 import { pullOptions } from '../../features/models/served.ts'
 import { progressDisplay } from '../progress.ts'
@@ -14,7 +18,9 @@ type Options = Readonly<Record<string, unknown>>
 
 /** Adds the command. */
 export function addModelsCommand(program: Command): void {
-  const models = program.command('models').summary('carry models to machines without a network')
+  const models = program
+    .command('models')
+    .summary('carry models to machines without a network, and take in folders of safetensors')
   const exporting = models
     .command('export <model> <archive>')
     .summary('write a model into one archive')
@@ -25,10 +31,27 @@ export function addModelsCommand(program: Command): void {
     .action(async (model: string, archive: string, options: Options) => await exportOne(model, archive, options))
   addJson(addSettings(exporting, ['home', 'hub-url', 'hub-token', 'hub-mirror', 'hub-cache', 'ollama-url']))
   const importing = models
-    .command('import <archive>')
-    .summary('put the model of an archive where a pull would put it')
-    .description('Reads an archive, checks every sha256, and puts the files where "galerne pull" would have put them.')
-    .action(async (archive: string, options: Options) => await importOne(archive, options))
+    .command('import <source>')
+    .summary('take in the model of an archive, or of a Hugging Face folder')
+    .description(
+      'Of an archive it checks every sha256, and puts the files where "galerne pull" would have put them. A folder with\n' +
+        'config.json, *.safetensors and a tokenizer (Llama, Mistral, Mixtral, and BERT for embeddings) becomes one GGUF file;\n' +
+        'the folder is only read.',
+    )
+    .addOption(
+      new Option('--type <type>', 'what the weights of a folder become; F16 without it').choices(conversionTypes),
+    )
+    .option('--name <name>', "what a folder's model is called; the folder's name without it")
+    .action(async (source: string, options: Options) => {
+      const folder = await stat(source).then(
+        (facts) => facts.isDirectory(),
+        () => false,
+      )
+      if (folder) return await convertOne(source, options)
+      for (const param of ['type', 'name'])
+        if (options[param] !== undefined) throw fail('invalid_value', { param, reason: 'an archive has its own' })
+      return await importOne(source, options)
+    })
   addJson(addSettings(importing, ['home']))
 }
 
@@ -65,6 +88,28 @@ async function importOne(archive: string, options: Options): Promise<void> {
       json,
       { ...manifest, path },
       () => `${manifest.name}: ${path}\nServe it with: galerne serve --model ${how}`,
+    )
+  } finally {
+    display.end()
+  }
+}
+
+async function convertOne(folder: string, options: Options): Promise<void> {
+  const { config } = configFrom(options)
+  const json = options['json'] === true
+  const display = progressDisplay(folder)
+  const type = conversionTypes.find((one) => one === options['type']) ?? 'F16'
+  const name = typeof options['name'] === 'string' ? { name: options['name'] } : {}
+  try {
+    const show = json ? undefined : display.copying(`converting to ${type}`)
+    const made = await importFolder(folder, config.home, { type, ...name }, show)
+    display.end()
+    printResult(json, made, () =>
+      [
+        `${made.path}, ${formatBytes(made.bytes)}: ${made.sha256}`,
+        ...made.remarks,
+        `Serve it with: galerne serve --model ${made.name}=${made.path}`,
+      ].join('\n'),
     )
   } finally {
     display.end()

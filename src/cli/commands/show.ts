@@ -97,6 +97,7 @@ function fileRow(file: ViewedFile): string[] {
   const size = file.bytes === undefined ? `${formatBytes(file.weights_bytes)} computed` : formatBytes(file.bytes)
   const places = file.sources.map((source) => {
     if (source.type === 'hub') return `hf:${source.repository}:${source.file}`
+    if (source.type === 'hub-folder') return `hf:${source.repository}, converted here`
     return source.type === 'url' ? source.url : `packages ${source.packages.map(({ name }) => name).join(', ')}`
   })
   return [file.quantisation, size, String(file.bits_per_weight), places.join(', then ')]

@@ -123,7 +123,7 @@ function describe(llama: Llama, pointer: Pointer, path: string): Omit<LoadedMode
     pointer,
     path,
     architecture,
-    vocabulary: new Vocabulary(llama, pointer),
+    vocabulary: new Vocabulary(llama, pointer, metadata),
     description: readText((buffer, size) => llama.modelDescription(pointer, buffer, size)) ?? architecture,
     trainedContextLength: llama.modelContextTrain(pointer),
     embeddingLength: llama.modelEmbeddingOut(pointer),

@@ -1,6 +1,7 @@
 // Text to token ids and back, and what each token is. Knows no chat format: special text is looked up, never parsed from a user's words.
 
 import type { Llama, Pointer, SpecialToken } from './llama.ts'
+import { WordPiece } from './word-piece.ts'
 
 /** Kinds of tokenizer, as llama.cpp numbers them. */
 const kinds = ['none', 'spm', 'bpe', 'wpm', 'ugm', 'rwkv', 'plamo2', 'test'] as const
@@ -8,6 +9,9 @@ const kinds = ['none', 'spm', 'bpe', 'wpm', 'ugm', 'rwkv', 'plamo2', 'test'] as 
 /** LLAMA_TOKEN_ATTR_CONTROL and LLAMA_TOKEN_ATTR_USER_DEFINED of include/llama.h. */
 const controlAttribute = 1 << 3
 const userDefinedAttribute = 1 << 4
+
+/** What llama.cpp takes for BERT's unknown token where a file names none. */
+const usualUnknown = 100
 
 /** Fill-in-the-middle tokens; a field is `undefined` where the vocabulary has no such token. */
 export interface FillInTheMiddleTokens {
@@ -44,8 +48,10 @@ export class Vocabulary {
   readonly #pointer: Pointer
   readonly #attributes: Int32Array
   readonly #pieces: (Uint8Array | undefined)[] = []
+  readonly #wordPiece: WordPiece | undefined
 
-  constructor(llama: Llama, model: Pointer) {
+  /** `metadata` gives a value of the model's file as text. */
+  constructor(llama: Llama, model: Pointer, metadata: (key: string) => string | undefined) {
     const pointer = llama.modelVocabulary(model)
     this.#llama = llama
     this.#pointer = pointer
@@ -73,6 +79,7 @@ export class Vocabulary {
     this.#attributes = attributes
     this.controlTokens = control
     this.endTokens = end
+    this.#wordPiece = this.kind === 'wpm' ? this.#openWordPiece(metadata) : undefined
   }
 
   /**
@@ -81,6 +88,7 @@ export class Vocabulary {
    */
   tokenize(text: string, { addSpecial = false, parseSpecial = false } = {}): Int32Array {
     if (this.kind === 'none') return new Int32Array(0)
+    if (this.#wordPiece !== undefined && !parseSpecial) return this.#cutWords(this.#wordPiece, text, addSpecial)
     const bytes = Buffer.from(text, 'utf8')
     // The library asserts that a token it is to add exists.
     const adds = addSpecial && this.#specialsExist
@@ -92,6 +100,21 @@ export class Vocabulary {
     }
     if (count < 0) throw new Error(`The tokenizer refused a text of ${bytes.length} bytes.`)
     return tokens.slice(0, count)
+  }
+
+  #cutWords(wordPiece: WordPiece, text: string, addSpecial: boolean): Int32Array {
+    const around = (token: number | undefined) => (addSpecial && token !== undefined ? [token] : [])
+    return Int32Array.from([...around(this.beginOfSequence), ...wordPiece.tokenize(text), ...around(this.separator)])
+  }
+
+  #openWordPiece(metadata: (key: string) => string | undefined): WordPiece | undefined {
+    const unknown = Number(metadata('tokenizer.ggml.unknown_token_id') ?? usualUnknown)
+    const tokens = new Map<string, number>()
+    for (let token = 0; token < this.size; token++)
+      if (!this.isControl(token)) tokens.set(this.#llama.vocabularyText(this.#pointer, token) ?? '', token)
+    const lowercase = metadata('tokenizer.ggml.normalizer.lowercase') !== 'false'
+    const stripAccents = (metadata('tokenizer.ggml.normalizer.strip_accents') ?? String(lowercase)) !== 'false'
+    return this.has(unknown) ? new WordPiece(tokens, unknown, { lowercase, stripAccents }) : undefined
   }
 
   #tokenizeInto(bytes: Buffer, tokens: Int32Array, addSpecial: boolean, parseSpecial: boolean): number {

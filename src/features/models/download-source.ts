@@ -79,6 +79,8 @@ export interface SourceContext {
 export interface Expected {
   readonly bytes?: number | undefined
   readonly sha256?: string | undefined
+  /** It is a file beside weights, of any format: the others begin as GGUF files do. */
+  readonly anyFormat?: boolean
 }
 
 /** A source whose facts contradict what is known is refused before its first byte. */

@@ -10,7 +10,8 @@ import { type Expected, SourceError } from './download-source.ts'
 const magic = 'GGUF'
 
 /** Throws where the bytes cannot be the start of weights: a sign-in page, an error in JSON, a pointer of Git LFS. */
-export function requireWeightsStart(start: Uint8Array): void {
+export function requireWeightsStart(start: Uint8Array, expected: Expected): void {
+  if (expected.anyFormat === true) return
   const text = Buffer.from(start.subarray(0, 64)).toString('latin1')
   if (text.startsWith(magic.slice(0, text.length))) return
   const what = /^\s*<(!doctype|html|\?xml)/i.test(text)
@@ -23,8 +24,9 @@ export function requireWeightsStart(start: Uint8Array): void {
   throw new SourceError(`it sent ${what} instead of a GGUF file`, { final: true })
 }
 
-/** Whether a file on disk begins as weights do. */
-export async function startsAsWeights(path: string): Promise<boolean> {
+/** Whether a file on disk begins as weights do; one of any format does. */
+export async function startsAsWeights(path: string, expected: Expected = {}): Promise<boolean> {
+  if (expected.anyFormat === true) return true
   const handle = await open(path)
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(magic.length), 0, magic.length, 0)

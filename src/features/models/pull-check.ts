@@ -14,7 +14,11 @@ export async function fetchChecked(job: Download): Promise<string> {
   let promised = job.expected
   const locate = async (): Promise<Located> => {
     const located = await job.locate()
-    promised = { bytes: job.expected.bytes ?? located.bytes, sha256: job.expected.sha256 ?? located.sha256 }
+    promised = {
+      ...job.expected,
+      bytes: job.expected.bytes ?? located.bytes,
+      sha256: job.expected.sha256 ?? located.sha256,
+    }
     return located
   }
   const noting = { ...job, locate }
@@ -24,7 +28,7 @@ export async function fetchChecked(job: Download): Promise<string> {
   } catch (error) {
     if (!(error instanceof SourceError)) throw error
     job.context.meter.trouble(job.label, error.message, promised.bytes)
-    const corrected = (await startsAsWeights(job.partial)) ? await repair(noting) : undefined
+    const corrected = (await startsAsWeights(job.partial, promised)) ? await repair(noting) : undefined
     if (corrected === false || (corrected === undefined && !resumed)) {
       await dropPartial(job.partial)
       throw error
@@ -41,6 +45,7 @@ export async function fetchChecked(job: Download): Promise<string> {
 /** Returns the SHA-256 of weights that are what they should be; throws a final `SourceError` for others. */
 export async function check(path: string, label: string, expected: Expected, context: SourceContext): Promise<string> {
   context.meter.phase('verifying', label, 0, await sizeOf(path))
-  if (!(await startsAsWeights(path))) throw new SourceError('what it sent is not a GGUF file', { final: true })
+  if (!(await startsAsWeights(path, expected)))
+    throw new SourceError('what it sent is not a GGUF file', { final: true })
   return await verify(path, expected, context.meter.received)
 }

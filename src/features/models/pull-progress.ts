@@ -10,6 +10,7 @@ export type PullPhase =
   | 'retrying'
   | 'repairing'
   | 'unpacking'
+  | 'converting'
   | 'copying'
   | 'verifying'
   | 'done'

@@ -42,7 +42,7 @@ export interface Removal {
 }
 
 /** What a broken pull, import or export leaves; all of it can be made again. */
-const leftovers = /\.(partial|joined|import|galerne|next)$|\.(partial|galerne)\.json(\.next)?$/
+const leftovers = /\.(partial|joined|converted|import|galerne|next)$|\.(partial|galerne)\.json(\.next)?$/
 
 /** All models with weights in `home`, by name. */
 export async function storedModels(home: string): Promise<readonly StoredModel[]> {
@@ -101,7 +101,7 @@ export async function pruneLeftovers(home: string, cache: string | undefined, no
   return await locked(home, async () => {
     const root = join(home, 'models')
     const own = (await filesBelow(root)).filter(
-      (path) => leftovers.test(path) || /\.packages[\\/]/.test(path) || isStaged(path),
+      (path) => leftovers.test(path) || /\.(packages|folder)[\/]/.test(path) || isStaged(path),
     )
     const shared =
       cache === undefined ? [] : (await filesBelow(cache)).filter((path) => /\.galerne(\.json)?$/.test(path))

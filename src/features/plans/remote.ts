@@ -112,6 +112,8 @@ function placesOf(source: FileSource, options: FetchOptions): readonly Place[] {
       const allowPrivate = options.allowPrivate === true
       return [{ url: source.url, allowPrivate, locate: (asking) => locateAddress(source.url, asking) }]
     }
+    // What is made here has no header to be asked for.
+    case 'hub-folder':
     case 'packages':
       return []
   }
