@@ -59,6 +59,7 @@ export async function convertRepository(
       label: `${into.label}/${member}`,
       path,
       expected: { anyFormat: true },
+      present: undefined,
       context,
       note: async () => {},
     })
