@@ -235,6 +235,21 @@ export const configSchema = Type.Object({
     maximum: 1_099_511_627_776,
     unit: 'size',
   }),
+  'file-quota': Type.Integer({
+    description: 'What the files of one workspace may hold together; 0 sets no limit.',
+    default: 0,
+    minimum: 0,
+    maximum: 2 ** 53 - 1,
+    unit: 'size',
+  }),
+  'batch-file-life': Type.Integer({
+    description:
+      'How long the files of batches, inputs and results, are kept where nothing is said of them; 0: until they are deleted. OpenAI keeps them 30 days.',
+    default: 0,
+    minimum: 0,
+    maximum: 36_500 * 86_400_000,
+    unit: 'duration',
+  }),
   'keep-alive': duration(
     'Time without output after which a stream sends a comment, so that proxies keep it open; 0 turns it off.',
     15_000,

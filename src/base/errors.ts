@@ -98,6 +98,11 @@ const kinds = {
     (f) =>
       `The file is larger than ${f['limit']} bytes. Split it, send it in parts with POST /v1/uploads, or raise ${f['setting']} on the server.`,
   ),
+  storage_quota_exceeded: request(
+    413,
+    (f) =>
+      `The workspace's files hold ${f['used']} of ${f['quota']} bytes, and ${f['bytes']} more have no room. Delete files, let them expire, or raise file-quota on the server.`,
+  ),
   csrf_token_invalid: {
     status: 403,
     type: 'permission_error',

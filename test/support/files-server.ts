@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../../src/base/clock.ts'
 import type { Database } from '../../src/database/connect.ts'
 import { type Batches, openBatches } from '../../src/features/batches/batches.ts'
 import { type OpenFiles, openFiles } from '../../src/features/files/open.ts'
+import type { Prompts } from '../../src/features/prompts/open.ts'
 import type { Model } from '../../src/wire/model.ts'
 import { silentLog } from './engine.ts'
 import { type RunningServer, startServer, testKey } from './server.ts'
@@ -24,6 +25,10 @@ export interface FilesServerOptions {
   readonly uploadLimit?: number
   readonly bodyLimit?: number
   readonly fileStore?: string
+  readonly fileQuota?: number
+  readonly batchFileLife?: number
+  /** Stored prompts, for requests and for lines of batches. */
+  readonly prompts?: Prompts
   /** As in BatchParts. */
   readonly graceMs?: number
   readonly leaseMs?: number
@@ -34,11 +39,16 @@ export interface FilesServerOptions {
 /** Starts a server with files. */
 export async function startFilesServer(database: Database, options: FilesServerOptions = {}): Promise<FilesServer> {
   const { models = [], clock = systemClock, uploadLimit = 2 ** 33, bodyLimit = 2 ** 25, fileStore } = options
-  const { fileLimit = 2 ** 29, graceMs = 0, leaseMs = 1000, home: given } = options
+  const { fileLimit = 2 ** 29, graceMs = 0, leaseMs = 1000, home: given, fileQuota, batchFileLife, prompts } = options
   const config = { fileLimit }
   const home = given ?? (await mkdtemp(join(tmpdir(), 'galerne-files-')))
   const environment = { AWS_ACCESS_KEY_ID: 'S3RVER', AWS_SECRET_ACCESS_KEY: 'S3RVER' }
-  const place = { home, uploadLimit, bodyLimit, ...(fileStore !== undefined && { fileStore }) }
+  const place = {
+    ...{ home, uploadLimit, bodyLimit },
+    ...(fileStore !== undefined && { fileStore }),
+    ...(fileQuota !== undefined && { fileQuota }),
+    ...(batchFileLife !== undefined && { batchFileLife }),
+  }
   const open = await openFiles({ config: place, database, environment, clock, log: silentLog })
   let batches: Batches | undefined
   const server = await startServer(models, {
@@ -54,8 +64,9 @@ export async function startFilesServer(database: Database, options: FilesServerO
         usageKept: async () => {},
         graceMs,
         leaseMs,
+        ...(prompts !== undefined && { fillPrompt: prompts.fill }),
       })
-      return { files: open, batches, clock }
+      return { files: open, batches, clock, ...(prompts !== undefined && { prompts }) }
     },
   })
   if (batches === undefined) throw new Error('the server was made without batches')

@@ -27,7 +27,9 @@ export interface Files {
   spool(source: AsyncIterable<Buffer | Uint8Array>, limits: SpoolLimits): Promise<Spooled>
   /** Keeps bytes that `write` names in its transaction. The spooled file is gone afterwards, whatever happens. */
   keepBytes(spooled: Spooled, write: ContentWrite): Promise<void>
-  /** Keeps a file; `also` writes in the same transaction. */
+  /** Throws `storage_quota_exceeded` where so many bytes more have no room in the workspace. */
+  checkRoom(workspace: string, bytes: number): Promise<void>
+  /** Keeps a file; `also` writes in the same transaction. Throws `storage_quota_exceeded`, but never for what the server made itself. */
   keep(
     spooled: Spooled,
     details: FileDetails,
@@ -51,11 +53,25 @@ export interface FileParts {
   readonly spoolFolder: string
   readonly longestLine: number
   readonly clock: Clock
+  /** Bytes that the files of a workspace may hold together; absent: any number. */
+  readonly quota?: number
+  /** Milliseconds that files of batches live where nothing is said of them; absent: until they are deleted. */
+  readonly batchLife?: number
 }
+
+/** What is made for batches and by them. */
+const ofBatches: ReadonlySet<string> = new Set(['batch', 'batch_output'])
 
 /** Files over a store of rows and one of bytes. */
 export function createFiles(parts: FileParts): Files {
-  const { store, contents, clock } = parts
+  const { store, contents, clock, quota, batchLife } = parts
+  const checkRoom = async (workspace: string, bytes: number, within?: Kysely<Tables>) => {
+    if (quota === undefined) return
+    const used = await store.bytesOf(workspace, within)
+    if (used + bytes > quota) throw fail('storage_quota_exceeded', { used, quota, bytes, param: 'file' })
+  }
+  const expiryOf = ({ purpose, expires_at }: FileDetails) =>
+    expires_at === null && batchLife !== undefined && ofBatches.has(purpose) ? clock.now() + batchLife : expires_at
   const files: Files = {
     store,
     longestLine: parts.longestLine,
@@ -67,12 +83,16 @@ export function createFiles(parts: FileParts): Files {
         await spooled.discard()
       }
     },
+    checkRoom: (workspace, bytes) => checkRoom(workspace, bytes),
     async keep(spooled, details, also) {
       const { bytes, hash, lines } = spooled
       const id = newId('file', clock)
-      const row = { ...details, id, bytes, hash, lines, link_secret: shortId(43), created_at: clock.now() }
+      const facts = { id, bytes, hash, lines, link_secret: shortId(43), created_at: clock.now() }
+      const row = { ...details, expires_at: expiryOf(details), ...facts }
       let kept: FileRow | undefined
       await files.keepBytes(spooled, async (within, content) => {
+        // Results are paid for: they are kept, and what is uploaded next has no room.
+        if (details.source === 'upload') await checkRoom(details.workspace, bytes, within)
         kept = { ...row, content }
         await within.insertInto('files').values(kept).execute()
         await also?.(within, kept)

@@ -15,8 +15,13 @@ import { createUploads, type Uploads } from './uploads.ts'
 
 /** What is needed to open files. */
 export interface OpenFilesOptions {
-  readonly config: Pick<Config, 'home' | 'uploadLimit' | 'bodyLimit'> & { readonly fileStore?: string | undefined }
-  readonly database: Pick<Database, 'query'>
+  readonly config: Pick<Config, 'home' | 'uploadLimit' | 'bodyLimit'> & {
+    readonly fileStore?: string | undefined
+    /** 0, as without it: no limit. */
+    readonly fileQuota?: number
+    readonly batchFileLife?: number
+  }
+  readonly database: Pick<Database, 'query' | 'dialect'>
   /** Holds the keys of an S3 store. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
@@ -37,7 +42,12 @@ export async function openFiles(options: OpenFilesOptions): Promise<OpenFiles> {
   const { contents, close } = await openContents(options)
   const folder = spoolFolder(config.home)
   const store = fileStore(database)
-  const files = createFiles({ store, contents, spoolFolder: folder, longestLine: config.bodyLimit, clock })
+  const { fileQuota = 0, batchFileLife = 0 } = config
+  const files = createFiles({
+    ...{ store, contents, spoolFolder: folder, longestLine: config.bodyLimit, clock },
+    ...(fileQuota > 0 && { quota: fileQuota }),
+    ...(batchFileLife > 0 && { batchLife: batchFileLife }),
+  })
   const uploads = createUploads({ database, files, clock, limit: config.uploadLimit })
   const onError = (error: unknown) => log.warn({ error }, 'the sweep of files failed and is tried again')
   const sweep = startSweep({ files, uploads, contents, spoolFolder: folder, clock, onError })

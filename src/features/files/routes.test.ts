@@ -308,3 +308,41 @@ describeOnServers('files', (get) => {
     assert.deepEqual(await stored(), [])
   })
 })
+
+describeOnServers('files of a workspace with a quota', (get) => {
+  let server: FilesServer
+  const clock = { now: () => 1_700_000_000_000, elapsed: () => performance.now() }
+  before(async () => {
+    const options = { clock, fileQuota: 2_000, batchFileLife: 86_400_000, uploadLimit: 10_000 }
+    server = await startFilesServer(get().database, options)
+  })
+  after(() => server.stop())
+  const file = (bytes: number, purpose = 'user_data') =>
+    upload(server, { purpose, file: ['some.txt', purpose === 'batch' ? line('a') : 'x'.repeat(bytes)] })
+
+  test('what has no room is refused by a code of its own, whole or in parts, at once or together', async () => {
+    const first = await file(1_500)
+    assert.equal(first.status, 200)
+    const refused = await file(600)
+    assert.deepEqual([refused.status, refused.body.error.code], [413, 'storage_quota_exceeded'])
+    assert.match(refused.body.message, /hold 1500 of 2000 bytes, and 600 more/)
+    const parts = { filename: 'b.txt', purpose: 'user_data', mime_type: 'text/plain', bytes: 600 }
+    assert.equal((await send(server, '/v1/uploads', { body: parts })).json().error.code, 'storage_quota_exceeded')
+    // Refused before it is sent: it says how long it is.
+    assert.equal((await file(100_000)).body.error.code, 'storage_quota_exceeded')
+    const together = await Promise.all([file(400), file(400), file(400)])
+    assert.deepEqual(together.map(({ status }) => status).sort(), [200, 413, 413])
+    assert.equal((await send(server, `/v1/files/${first.body.id}`, { method: 'DELETE' })).status, 200)
+    assert.equal((await file(1_500)).status, 200)
+    const { data } = (await send(server, '/v1/files')).json()
+    for (const { id } of data) await send(server, `/v1/files/${id}`, { method: 'DELETE' })
+  })
+
+  test('files of batches live as long as the server says, unless their upload says otherwise', async () => {
+    const seconds = 1_700_000_000
+    assert.equal((await file(0, 'batch')).body.expires_at, seconds + 86_400)
+    assert.equal((await file(10)).body.expires_at, null)
+    const own = await upload(server, { purpose: 'batch', file: ['a.jsonl', line('a')], expiry: '2' })
+    assert.equal(own.body.expires_at, seconds + 7_200)
+  })
+})

@@ -65,6 +65,12 @@ function registerUpload(server: Server, { files, limit }: FileRoutes): void {
     async (request) => {
       const { caller, clock } = request.exchange
       refuseLength(request, limit)
+      // What cannot have room is refused before it is sent; what does not say how long it is, once it has come.
+      const announced = Number(request.headers['content-length'] ?? 0) - formOverhead
+      await files.checkRoom(caller.workspace, Math.max(0, announced)).catch((error: unknown) => {
+        linger(request.raw)
+        throw error
+      })
       const { fields, taken } = await readForm(request, 'file', async (file, before) => ({
         filename: file.filename,
         mimetype: mimeTypeOf(file.filename, file.mimetype),

@@ -1,6 +1,7 @@
 // The tables of files and of what they name. A content counts its uses in the transaction of whoever begins or ends to use it.
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { lockTable } from '../../database/dialect.ts'
 import type { NewRow, Row, Tables } from '../../database/tables.ts'
 import type { FileQuery } from '../../wire/files.ts'
 import { asList, type Paging } from '../../wire/paging.ts'
@@ -46,12 +47,14 @@ export interface FileStore {
   list(viewer: Viewer, query: FileQuery, paging: Paging, now: number): Promise<{ rows: FileRow[]; total: number }>
   /** Ids of some files whose time is over. */
   expired(now: number, limit: number): Promise<readonly string[]>
+  /** Bytes of all files of a workspace; `within` a transaction, no other one adds to them until it ends. */
+  bytesOf(workspace: string, within?: Kysely<Tables>): Promise<number>
   /** Whether a content is named. */
   isKnown(key: string): Promise<boolean>
 }
 
 /** The store over a database. */
-export function fileStore({ query }: Pick<Database, 'query'>): FileStore {
+export function fileStore({ query, dialect }: Pick<Database, 'query' | 'dialect'>): FileStore {
   const living = (now: number) =>
     query.selectFrom('files').where(({ or, eb }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
   const visible = (viewer: Viewer, now: number) =>
@@ -95,6 +98,15 @@ export function fileStore({ query }: Pick<Database, 'query'>): FileStore {
     async expired(now, limit) {
       const rows = await query.selectFrom('files').select('id').where('expires_at', '<=', now).limit(limit).execute()
       return rows.map(({ id }) => id)
+    },
+    async bytesOf(workspace, within) {
+      if (within !== undefined) await lockTable(dialect, within, 'files')
+      const sum = await (within ?? query)
+        .selectFrom('files')
+        .select(sql<number>`cast(coalesce(sum(bytes), 0) as bigint)`.as('bytes'))
+        .where('workspace', '=', workspace)
+        .executeTakeFirstOrThrow()
+      return Number(sum.bytes)
     },
     async isKnown(key) {
       const row = await query.selectFrom('contents').select('key').where('key', '=', key).executeTakeFirst()

@@ -79,6 +79,7 @@ export function createUploads(parts: {
   return {
     async create(viewer, upload) {
       if (upload.bytes > limit) throw fail('file_too_large', { limit, setting: 'upload-limit', param: 'bytes' })
+      await files.checkRoom(viewer.workspace, upload.bytes)
       const now = clock.now()
       const row: UploadRow = {
         ...upload,
