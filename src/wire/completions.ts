@@ -1,6 +1,7 @@
 // The schemas of `/v1/completions`: OpenAI's legacy text completion with the extras of vLLM and llama.cpp.
 import { type Static, Type } from 'typebox'
 import { modelField, nullable, optional, timestamp } from './fields.ts'
+import { PromptReference } from './prompts.ts'
 import { samplingFields } from './sampling.ts'
 import { ResponseFormat } from './tools.ts'
 import { UsageObject } from './usage.ts'
@@ -17,8 +18,16 @@ export const CompletionRequest = Type.Object(
   {
     model: modelField,
     prompt: Type.Union(
-      [Type.String(), Type.Array(Type.String(), { minItems: 1 }), tokens, Type.Array(tokens, { minItems: 1 })],
-      { description: `One prompt or up to ${maxPrompts}, as text or as token ids. Token ids are taken as they are.` },
+      [
+        Type.String(),
+        Type.Array(Type.String(), { minItems: 1 }),
+        tokens,
+        Type.Array(tokens, { minItems: 1 }),
+        PromptReference,
+      ],
+      {
+        description: `One prompt or up to ${maxPrompts}, as text or as token ids, which are taken as they are; or a stored prompt by name.`,
+      },
     ),
     suffix: optional(
       Type.String({ description: 'Text after the gap; the model must know how to fill in the middle.' }),

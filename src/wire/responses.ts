@@ -1,6 +1,7 @@
 // The schemas of `/v1/responses`: what OpenAI's and Mistral's SDKs send. The answer's shape is in features/responses.
 import { type Static, Type } from 'typebox'
 import { modelField, optional, tagged } from './fields.ts'
+import { PromptReference } from './prompts.ts'
 import { UserSchema } from './tools.ts'
 
 const open = { additionalProperties: true } as const
@@ -144,7 +145,7 @@ export const ResponseRequest = Type.Object({
   stream: optional(Type.Boolean()),
   store: optional(Type.Boolean({ description: 'Nothing is stored here, whatever is asked.' })),
   background: optional(Type.Boolean({ description: 'Refused when true.' })),
-  prompt: optional(Type.Unknown({ description: 'Refused: no prompt is stored.' })),
+  prompt: optional(PromptReference),
   metadata: optional(
     Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 512 }), { maxProperties: 16 }),
   ),

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Mistral } from 'mistralai-2'
+import OpenAI from 'openai-7'
 import { systemClock } from '../../src/base/clock.ts'
 import { createLog } from '../../src/base/log.ts'
 import { connect } from '../../src/database/connect.ts'
@@ -91,16 +92,24 @@ describe('stored prompts', () => {
     assert.equal(answer.status, 200)
     const plain = await chat(server)
     assert.ok(answer.json().usage.prompt_tokens > plain.json().usage.prompt_tokens, 'its text is part of the prompt')
-    for (let waits = 0; waits < 50; waits++) {
-      const { status, json } = await send(server, `/galerne/v1/traces/${answer.json().id}`)
-      if (status === 200) {
-        assert.equal(json().spans[0].prompt_name, 'tone')
-        assert.equal(json().spans[0].span_attributes['gen_ai.prompt.version'], '1')
-        return
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-    assert.fail('the call left no trace')
+    await namesVersion(server, answer.json().id, 'tone', '1')
+  })
+
+  test('Responses, completions and their clients name a prompt too, and their traces name the version', async () => {
+    await prompts().create({ name: 'style', definition: { content: 'Write like {{ who }}.' } })
+    const prompt = { id: 'style', variables: { who: 'Ada' } }
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: testKey, maxRetries: 0 })
+    const answers = [
+      await client.responses.create({ model: 'echo', input: 'hello', instructions: 'Be brief.', prompt }),
+      await client.completions.create({ model: 'echo', prompt: prompt as never, echo: true }),
+    ] as const
+    assert.equal(answers[0].usage?.input_tokens, 6)
+    assert.match(answers[1].choices[0]?.text ?? '', /^Write like Ada\./)
+    for (const { _request_id } of answers) await namesVersion(server, _request_id ?? '', 'style', '1')
+    const unknown = await send(server, '/v1/completions', { body: { model: 'echo', prompt: { id: 'nothing' } } })
+    assert.equal(unknown.status, 404)
+    const strange = await send(server, '/v1/completions', { body: { model: 'echo', prompt: { name: 'style' } } })
+    assert.equal(strange.status, 400)
   })
 
   test('what is missing, strange or not there is refused by name', async () => {
@@ -155,3 +164,17 @@ describe('stored prompts', () => {
     for (const [content, names] of cases) assert.deepEqual([...variablesOf(content)].sort(), names, content)
   })
 })
+
+/** Waits until the call's trace is there. */
+async function namesVersion(server: RunningServer, requestId: string, name: string, version: string): Promise<void> {
+  for (let waits = 0; waits < 100; waits++) {
+    const { status, json } = await send(server, `/galerne/v1/traces/${requestId}`)
+    if (status === 200) {
+      assert.equal(json().spans[0].prompt_name, name)
+      assert.equal(json().spans[0].span_attributes['gen_ai.prompt.version'], version)
+      return
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  assert.fail('the call left no trace')
+}

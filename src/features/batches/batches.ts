@@ -13,6 +13,7 @@ import type { Caller } from '../../wire/exchange.ts'
 import type { Files } from '../files/files.ts'
 import { ownerOf } from '../files/store.ts'
 import type { Registry } from '../models/registry.ts'
+import type { FillPrompt } from '../prompts/fill.ts'
 import { answerFor } from './endpoints.ts'
 import { clear, finishBatch } from './finish.ts'
 import { lineStore } from './lines.ts'
@@ -52,6 +53,8 @@ export interface BatchParts {
   readonly registry: Registry
   readonly clock: Clock
   readonly log: Log
+  /** Fills prompts in that a line names; without it there are none. */
+  readonly fillPrompt?: FillPrompt
   /** Resolves once the usage of all calls that have ended is durable. */
   readonly usageKept: () => Promise<void>
   /** Milliseconds that running lines may go on when the server stops. */

@@ -17,6 +17,7 @@ import { mergeCalls } from '../completions/merge.ts'
 import { prepareCompletion } from '../completions/prepare.ts'
 import { encodeEmbeddings } from '../embeddings/encode.ts'
 import { prepareEmbedding } from '../embeddings/prepare.ts'
+import { type Applied, applyToChat, applyToCompletion, applyToResponse, type PromptSource } from '../prompts/apply.ts'
 import { ResponseEncoder } from '../responses/encode.ts'
 import { prepareResponse } from '../responses/prepare.ts'
 import { foldResponse, nameMessages, renamed } from '../responses/whole.ts'
@@ -28,6 +29,8 @@ export interface LineCall {
   readonly context: CallContext
   readonly signal: AbortSignal
   readonly clock: Clock
+  /** Whose prompts a line may name. */
+  readonly prompts: PromptSource
   /** Reasoning as chunks of the content, which only Mistral's clients read. */
   readonly thinkingChunks: boolean
 }
@@ -62,8 +65,10 @@ export function answerFor(endpoint: string): AnswerLine {
   throw fail('unsupported_value', { param: 'endpoint', reason })
 }
 
-async function answerChat({ body, model, context, signal, clock, thinkingChunks }: LineCall): Promise<object> {
-  const request = whole(checks.chat(body))
+async function answerChat(line: LineCall): Promise<object> {
+  const { model, signal, clock, prompts, thinkingChunks } = line
+  const { body: request, label } = await applyToChat(whole(checks.chat(line.body)), prompts)
+  const context = labelled(line.context, label)
   const { call } = prepareChat(request, model.card)
   return foldAnswer(model.chat({ ...call, context }, signal), {
     ...head(model, context, clock),
@@ -79,10 +84,13 @@ async function answerFim({ body, model, context, signal, clock }: LineCall): Pro
   return foldAnswer(model.complete({ ...call, context }, signal), answer)
 }
 
-async function answerCompletion({ body, model, context, signal, clock }: LineCall): Promise<object> {
-  const { calls, shape } = prepareCompletion(whole(checks.completion(body)), model.card)
-  const prompts = shape.echo ? calls.map(({ prompt }) => prompt) : []
-  const texts = await Promise.all(prompts.map((prompt) => promptText(prompt, model, signal)))
+async function answerCompletion(line: LineCall): Promise<object> {
+  const { model, signal, clock } = line
+  const { body, label } = await applyToCompletion(whole(checks.completion(line.body)), line.prompts)
+  const context = labelled(line.context, label)
+  const { calls, shape } = prepareCompletion(body, model.card)
+  const echoed = shape.echo ? calls.map(({ prompt }) => prompt) : []
+  const texts = await Promise.all(echoed.map((prompt) => promptText(prompt, model, signal)))
   const contextOf = (index: number) =>
     context.callId === undefined ? context : { ...context, callId: `${context.callId}_${index}` }
   const starts = calls.map(
@@ -103,12 +111,20 @@ async function answerEmbedding({ body, model, context, signal }: LineCall): Prom
   return encodeEmbeddings({ id: context.requestId, model: model.card.name, format }, result)
 }
 
-async function answerResponse({ body, model, context, signal, clock }: LineCall): Promise<object> {
-  nameMessages(body)
-  const { call, settings, rename } = prepareResponse(whole(checks.response(body)), model.card)
+async function answerResponse(line: LineCall): Promise<object> {
+  const { model, signal, clock } = line
+  nameMessages(line.body)
+  const { body, label } = await applyToResponse(whole(checks.response(line.body)), line.prompts)
+  const context = labelled(line.context, label)
+  const { call, settings, rename } = prepareResponse(body, model.card)
   const seconds = () => Math.floor(clock.now() / 1000)
   const events = renamed(model.chat({ ...call, context }, signal), rename)
   return foldResponse(events, new ResponseEncoder(settings, seconds()), seconds, context.requestId)
+}
+
+/** The trace of a line tells which version of a prompt it was made of. */
+function labelled(context: CallContext, prompt: Applied<unknown>['label']): CallContext {
+  return prompt === undefined ? context : { ...context, labels: { ...context.labels, prompt } }
 }
 
 /** The answer goes into a file: there is nobody to stream to. */

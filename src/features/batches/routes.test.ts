@@ -7,6 +7,8 @@ import { createEchoModel, type EchoModel } from '../../../test/support/echo-mode
 import { type FilesServer, startFilesServer, upload } from '../../../test/support/files-server.ts'
 import { send } from '../../../test/support/http-client.ts'
 import { adminKey } from '../../../test/support/server.ts'
+import { systemClock } from '../../base/clock.ts'
+import { openPrompts, type Prompts } from '../prompts/open.ts'
 
 type Line = Record<string, unknown>
 
@@ -317,5 +319,44 @@ describeOnServers('batches', (get) => {
     ]) {
       assert.equal((await send(server, path)).status, 400, path)
     }
+  })
+})
+
+describeOnServers('batches whose lines name stored prompts', (get) => {
+  let server: FilesServer
+  let echo: EchoModel
+  let prompts: Prompts
+  before(async () => {
+    prompts = openPrompts(get().database, systemClock)
+    echo = createEchoModel()
+    server = await startFilesServer(get().database, { models: [echo], prompts })
+  })
+  after(async () => {
+    await server.stop()
+    await prompts.close()
+  })
+
+  test('a line is answered with the prompt filled in, and its call names the version', async () => {
+    const definition = { content: 'Speak like {{ who }}.' }
+    assert.equal((await send(server, '/v2/prompts', { body: { name: 'tone', definition } })).status, 200)
+    const prompt = { id: 'tone', variables: { who: 'a pirate' } }
+    const lines = [
+      line('one', { body: chatBody('hello', { prompt }) }),
+      line('two', { body: chatBody('hello', { prompt: { id: 'none' } }) }),
+    ]
+    const file = await upload(server, { purpose: 'batch', file: ['in.jsonl', jsonl(lines)] })
+    const body = { input_file_id: file.body.id, endpoint: '/v1/chat/completions', completion_window: '24h' }
+    const { id } = (await send(server, '/v1/batches', { body })).json()
+    let batch: Line = {}
+    while (batch['status'] !== 'completed') {
+      batch = (await send(server, `/v1/batches/${id}`)).json()
+      await delay(20)
+    }
+    const read = async (name: string) => JSON.parse((await send(server, `/v1/files/${batch[name]}/content`)).text)
+    const answered = await read('output_file_id')
+    // The words of the prompt and of the question.
+    assert.equal(answered.response.body.usage.prompt_tokens, 5)
+    assert.deepEqual(echo.seen[0]?.labels?.prompt, { name: 'tone', version: 1 })
+    assert.match(JSON.stringify(await read('error_file_id')), /no prompt/)
   })
 })

@@ -7,6 +7,7 @@ import { toFailure } from '../../wire/failure.ts'
 import { collect } from '../files/contents.ts'
 import type { Files } from '../files/files.ts'
 import type { Registry } from '../models/registry.ts'
+import type { FillPrompt } from '../prompts/fill.ts'
 import { answerFor } from './endpoints.ts'
 import type { LineRow, LineStore, LineUsage, Settled } from './lines.ts'
 import { readLine } from './read-line.ts'
@@ -19,6 +20,8 @@ export interface LineParts {
   readonly lines: LineStore
   readonly registry: Pick<Registry, 'model' | 'versionOf' | 'load'>
   readonly clock: Clock
+  /** Fills prompts in that a line names; without it there are none. */
+  readonly fillPrompt?: FillPrompt
   /** Resolves once the usage of all calls that have ended is durable: a line that is settled is one that was counted. */
   readonly usageKept: () => Promise<void>
   /** Told of a fault that nobody foresaw. */
@@ -85,7 +88,7 @@ async function answer(
   batch: BatchRow,
   line: LineRow,
   requestId: string,
-  { files, registry, clock }: LineParts,
+  { files, registry, clock, fillPrompt }: LineParts,
   signal: AbortSignal,
 ): Promise<object> {
   const content = (JSON.parse(batch.inputs) as string[])[line.input] ?? ''
@@ -109,6 +112,7 @@ async function answer(
     },
     signal,
     clock,
+    prompts: { reader: { workspace: batch.workspace, owner: batch.owner }, fill: fillPrompt },
     thinkingChunks: batch.dialect === 'mistral',
   })
 }

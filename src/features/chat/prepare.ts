@@ -71,7 +71,7 @@ function refuseUnserved(body: ChatRequest): void {
     // The chat door has filled it in before; elsewhere there is nobody who could.
     throw fail('unsupported_value', {
       param: 'prompt',
-      reason: 'stored prompts are used by /v1/chat/completions alone',
+      reason: 'this server keeps no prompts',
     })
   }
   for (const param of ['prompt_logprobs', 'top_prompt_logprobs'] as const) {

@@ -10,8 +10,9 @@
 
 import { ChatChunk, ChatCompletion, ChatRequest } from '../../wire/chat.ts'
 import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
-import { asker, type Caller, callContext, isMistralClient, type Server } from '../../wire/exchange.ts'
+import { asker, callContext, isMistralClient, type Server } from '../../wire/exchange.ts'
 import type { Registry } from '../models/registry.ts'
+import { applyToChat } from '../prompts/apply.ts'
 import type { FillPrompt } from '../prompts/fill.ts'
 import { promptReader } from '../prompts/routes.ts'
 import { chunkFrames, failureFrames } from './encode.ts'
@@ -41,7 +42,8 @@ export function registerChat(server: Server, { registry, fillPrompt }: ChatParts
     async (request, reply) => {
       const { exchange } = request
       const model = registry.model(request.body.model, asker(request))
-      const { body, label } = await withPrompt(request.body, exchange.caller, fillPrompt)
+      const prompts = { reader: promptReader(exchange.caller), fill: fillPrompt }
+      const { body, label } = await applyToChat(request.body, prompts)
       const { call, ignored } = prepareChat(body, model.card)
       const context = callContext(request, { cacheSalt: body.cache_salt, prompt: label })
       const events = model.chat({ ...call, context }, exchange.signal)
@@ -68,12 +70,4 @@ export function registerChat(server: Server, { registry, fillPrompt }: ChatParts
       return deliverWhole({ request, reply, ignored, events, fold: (source) => foldAnswer(source, answer) })
     },
   )
-}
-
-/** The body with the text of the prompt that it names before its messages. */
-async function withPrompt(body: ChatRequest, caller: Caller, fillPrompt: FillPrompt | undefined) {
-  const { prompt, ...rest } = body
-  if (prompt == null || fillPrompt === undefined) return { body, label: undefined }
-  const { text, label } = await fillPrompt(promptReader(caller), prompt)
-  return { body: { ...rest, messages: [{ role: 'system' as const, content: text }, ...rest.messages] }, label }
 }

@@ -5,6 +5,7 @@ import { ignoredFields } from '../../wire/fields.ts'
 import type { CompletionCall, CompletionPrompt, ModelCard } from '../../wire/model.ts'
 import { readSampling } from '../../wire/sampling.ts'
 import { outputRule } from '../chat/prepare.ts'
+import type { FilledCompletion } from '../prompts/apply.ts'
 import { requireFillInTheMiddle } from './capability.ts'
 
 /** What the answer must look like. */
@@ -29,7 +30,7 @@ export interface PreparedCompletion {
 const defaultMaxTokens = 16
 
 /** Throws `invalid_value` or `unsupported_value`, naming the field. */
-export function prepareCompletion(body: CompletionRequest, card: ModelCard): PreparedCompletion {
+export function prepareCompletion(body: FilledCompletion, card: ModelCard): PreparedCompletion {
   const shape = readShape(body)
   const prompts = readPrompts(body, card)
   // Ranking by likelihood needs the chosen tokens' log-probabilities even when the client does not want to see them.
@@ -52,7 +53,7 @@ export function prepareCompletion(body: CompletionRequest, card: ModelCard): Pre
   }
 }
 
-function readShape(body: CompletionRequest): CompletionShape {
+function readShape(body: FilledCompletion): CompletionShape {
   const choices = body.n ?? 1
   const generated = body.best_of ?? choices
   if (generated < choices) {
@@ -65,7 +66,7 @@ function readShape(body: CompletionRequest): CompletionShape {
   return { choices, generated, echo: body.echo === true, ...(logprobs !== undefined && { logprobs }) }
 }
 
-function readPrompts(body: CompletionRequest, card: ModelCard): CompletionPrompt[] {
+function readPrompts(body: FilledCompletion, card: ModelCard): CompletionPrompt[] {
   const prompts = listPrompts(body.prompt)
   prompts.forEach((prompt, index) => {
     if (prompt.type === 'tokens') checkTokens(prompt.tokens, card, isOne(body.prompt) ? 'prompt' : `prompt[${index}]`)
@@ -78,7 +79,7 @@ function readPrompts(body: CompletionRequest, card: ModelCard): CompletionPrompt
 function withSuffix(
   prompt: CompletionPrompt,
   suffix: string,
-  body: CompletionRequest,
+  body: FilledCompletion,
   card: ModelCard,
 ): CompletionPrompt {
   requireFillInTheMiddle(card, 'suffix')
@@ -91,12 +92,12 @@ function withSuffix(
   return { type: 'fill-in-the-middle', prefix: prompt.text, suffix, files: [] }
 }
 
-function isOne(prompt: CompletionRequest['prompt']): boolean {
+function isOne(prompt: FilledCompletion['prompt']): boolean {
   return typeof prompt === 'string' || typeof prompt[0] === 'number'
 }
 
 /** One prompt or many, as text or as ids: always a list. */
-function listPrompts(prompt: CompletionRequest['prompt']): CompletionPrompt[] {
+function listPrompts(prompt: FilledCompletion['prompt']): CompletionPrompt[] {
   if (typeof prompt === 'string') return [{ type: 'text', text: prompt }]
   const ids = prompt.filter((value) => typeof value === 'number')
   if (ids.length > 0) return [{ type: 'tokens', tokens: ids }]

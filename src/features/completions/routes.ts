@@ -4,14 +4,24 @@ import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
 import { asker, callContext, type Server } from '../../wire/exchange.ts'
 import type { CompletionPrompt, Model } from '../../wire/model.ts'
 import type { Registry } from '../models/registry.ts'
+import { applyToCompletion } from '../prompts/apply.ts'
+import type { FillPrompt } from '../prompts/fill.ts'
+import { promptReader } from '../prompts/routes.ts'
 import { completionFailureFrames, completionFrames, foldCompletion } from './encode.ts'
 import { registerFim } from './fim.ts'
 import { registerInfill } from './infill.ts'
 import { mergeCalls } from './merge.ts'
 import { prepareCompletion } from './prepare.ts'
 
+/** What the doors need. */
+export interface CompletionParts {
+  readonly registry: Registry
+  /** Fills prompts in that a request names; without it there are none. */
+  readonly fillPrompt?: FillPrompt
+}
+
 /** Adds all routes that continue a text. */
-export function registerCompletions(server: Server, { registry }: { readonly registry: Registry }): void {
+export function registerCompletions(server: Server, { registry, fillPrompt }: CompletionParts): void {
   registerFim(server, { registry })
   registerInfill(server, { registry })
   server.post(
@@ -26,11 +36,13 @@ export function registerCompletions(server: Server, { registry }: { readonly reg
       },
     },
     async (request, reply) => {
-      const { body, exchange } = request
-      const model = registry.model(body.model, asker(request))
+      const { exchange } = request
+      const model = registry.model(request.body.model, asker(request))
+      const prompts = { reader: promptReader(exchange.caller), fill: fillPrompt }
+      const { body, label } = await applyToCompletion(request.body, prompts)
       const { calls, shape, ignored } = prepareCompletion(body, model.card)
-      const context = callContext(request, { cacheSalt: body.cache_salt })
-      const prompts = shape.echo ? calls.map(({ prompt }) => prompt) : []
+      const context = callContext(request, { cacheSalt: body.cache_salt, prompt: label })
+      const echoed = shape.echo ? calls.map(({ prompt }) => prompt) : []
       const answer = {
         id: request.id,
         created: Math.floor(exchange.clock.now() / 1000),
@@ -38,7 +50,7 @@ export function registerCompletions(server: Server, { registry }: { readonly reg
         shape,
         includeUsage: body.stream_options?.include_usage === true,
         calls: calls.length,
-        prompts: await Promise.all(prompts.map((prompt) => promptText(prompt, model, exchange.signal))),
+        prompts: await Promise.all(echoed.map((prompt) => promptText(prompt, model, exchange.signal))),
       }
       const starts = calls.map((call) => (signal: AbortSignal) => model.complete({ ...call, context }, signal))
       const events = mergeCalls(starts, model.load().streams, exchange.signal)

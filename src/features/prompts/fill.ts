@@ -1,4 +1,4 @@
-// A prompt named in a chat request becomes its system message, filled in; the call's labels tell which version it was.
+// A prompt that a request names, filled in; the call's labels tell which version it was.
 import type { CallContext } from '../../wire/model.ts'
 import type { PromptReference } from '../../wire/prompts.ts'
 import type { PromptRenderer } from './render.ts'

@@ -41,11 +41,10 @@ export function prepareInputTokens(body: InputTokensRequest, card: ModelCard): O
 }
 
 /** Nothing is stored and nothing is cut: what would need either is refused, not ignored. */
-function refuseStored(body: InputTokensRequest & Partial<Pick<ResponseRequest, 'background' | 'prompt'>>): void {
+function refuseStored(body: InputTokensRequest & Partial<Pick<ResponseRequest, 'background'>>): void {
   const reasons = {
     previous_response_id: 'no response is stored here; send the whole conversation as input',
     conversation: 'no conversation is stored here; send it as input',
-    prompt: 'no prompt is stored here; send it as instructions and input',
   }
   for (const [param, reason] of Object.entries(reasons)) {
     const value = body[param as keyof typeof reasons]

@@ -8,13 +8,23 @@ import { ResponseObject, ResponseStreamEvent } from '../../wire/response-object.
 import { InputTokensRequest, InputTokensResponse, ResponseRequest } from '../../wire/responses.ts'
 import { frame } from '../../wire/sse.ts'
 import type { Registry } from '../models/registry.ts'
+import { applyToResponse } from '../prompts/apply.ts'
+import type { FillPrompt } from '../prompts/fill.ts'
+import { promptReader } from '../prompts/routes.ts'
 import { ResponseEncoder } from './encode.ts'
 import type { NumberedEvent } from './events.ts'
 import { prepareInputTokens, prepareResponse } from './prepare.ts'
 import { cutOff, foldResponse, nameMessages, renamed } from './whole.ts'
 
+/** What the door needs. */
+export interface ResponseParts {
+  readonly registry: Registry
+  /** Fills prompts in that a request names; without it there are none. */
+  readonly fillPrompt?: FillPrompt
+}
+
 /** Adds the Responses routes. */
-export function registerResponses(server: Server, { registry }: { readonly registry: Registry }): void {
+export function registerResponses(server: Server, { registry, fillPrompt }: ResponseParts): void {
   server.post(
     '/v1/responses',
     {
@@ -29,10 +39,13 @@ export function registerResponses(server: Server, { registry }: { readonly regis
       },
     },
     async (request, reply) => {
-      const { body, exchange } = request
-      const model = registry.model(body.model, asker(request))
+      const { exchange } = request
+      const model = registry.model(request.body.model, asker(request))
+      const prompts = { reader: promptReader(exchange.caller), fill: fillPrompt }
+      const { body, label } = await applyToResponse(request.body, prompts)
       const { call, settings, ignored, rename } = prepareResponse(body, model.card)
-      const events = renamed(model.chat({ ...call, context: callContext(request) }, exchange.signal), rename)
+      const context = callContext(request, { prompt: label })
+      const events = renamed(model.chat({ ...call, context }, exchange.signal), rename)
       const seconds = (): number => Math.floor(exchange.clock.now() / 1000)
       const encoder = new ResponseEncoder(settings, seconds())
       const delivery = { request, reply, ignored, events, loading: () => model.load().loading }
