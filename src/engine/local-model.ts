@@ -95,11 +95,11 @@ export class LocalModel implements Model {
   }
 
   embed(call: EmbeddingCall, signal: AbortSignal): Promise<EmbeddingResult> {
-    return this.#ask({ type: 'embed', call }, signal) as Promise<EmbeddingResult>
+    return this.#once<EmbeddingResult>({ type: 'embed', call }, signal)
   }
 
   rank(call: RankingCall, signal: AbortSignal): Promise<RankingResult> {
-    return this.#ask({ type: 'rank', call }, signal) as Promise<RankingResult>
+    return this.#once<RankingResult>({ type: 'rank', call }, signal)
   }
 
   tokenize(input: TokenizeInput, signal: AbortSignal): Promise<readonly number[]> {
@@ -191,7 +191,14 @@ export class LocalModel implements Model {
     return events
   }
 
-  #ask(request: EngineRequest, signal: AbortSignal): Promise<unknown> {
+  /** The answer to a call of the model, with how long it waited for the engine to be loaded. */
+  async #once<Result extends object>(request: EngineRequest, signal: AbortSignal): Promise<Result> {
+    let loadMs = 0
+    const result = (await this.#ask(request, signal, (waitedMs) => (loadMs = waitedMs))) as Result
+    return loadMs < 1 ? result : { ...result, queueMs: loadMs, loadMs }
+  }
+
+  #ask(request: EngineRequest, signal: AbortSignal, onAnswer?: (waitedMs: number) => void): Promise<unknown> {
     if (signal.aborted) return Promise.reject(signal.reason)
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     const pending: Pending = {
@@ -204,7 +211,10 @@ export class LocalModel implements Model {
     }
     signal.addEventListener('abort', abort, { once: true })
     this.#send(pending)
-    return promise.finally(() => signal.removeEventListener('abort', abort))
+    return promise.finally(() => {
+      signal.removeEventListener('abort', abort)
+      onAnswer?.(pending.waitedMs)
+    })
   }
 
   /** Sends at once to a living child, else as soon as there is one. */
@@ -240,7 +250,9 @@ export class LocalModel implements Model {
   /** The engine counts from when it was sent the request: what a load took is waiting, too. */
   #withWait(events: readonly ModelEvent[], { waitedMs }: Pending): readonly ModelEvent[] {
     if (waitedMs < 1) return events
-    return events.map((event) => (event.type === 'started' ? { ...event, queueMs: event.queueMs + waitedMs } : event))
+    return events.map((event) =>
+      event.type === 'started' ? { ...event, queueMs: event.queueMs + waitedMs, loadMs: waitedMs } : event,
+    )
   }
 
   #release(pending: Pending): void {

@@ -24,6 +24,8 @@ export interface CallContext {
   readonly deadline?: number
   /** W3C trace context. */
   readonly traceparent?: string
+  /** Whether the request asks that what is said is kept, or is not; absent: as its workspace has it. */
+  readonly keepContent?: boolean
   /** What the client calls this by, for whoever looks at its trace. */
   readonly labels?: CallLabels
 }
@@ -184,6 +186,8 @@ export interface Timings {
   readonly decodeMs: number
   /** Of completion tokens, how many were guessed right by speculation. */
   readonly acceptedTokens: number
+  /** Sequences in a step of the engine, this call's own among them, on average over its steps; absent where nobody knows. */
+  readonly batchSize?: number
 }
 
 /** What a call yields, in order: `started` first, `end` last. A refusal before `started` is thrown and becomes a real 4xx. */
@@ -193,8 +197,12 @@ export type ModelEvent =
       readonly promptTokens: number
       readonly cachedTokens: number
       readonly queueMs: number
+      /** Of that, how long it waited for the model to be loaded; absent: not at all. */
+      readonly loadMs?: number
       /** `model@sha256:…@engine-build` (the first digits of the weights' digest, where known) or the upstream's name. */
       readonly ranOn: string
+      /** What the choices are drawn with: the call's own or, where it sent none, the engine's; absent where nobody knows. */
+      readonly seed?: number
       /** How the caller's limits stand; only what the registry hands out says it. */
       readonly limits?: LimitState
     }
@@ -228,8 +236,9 @@ export interface EmbeddingCall {
 export interface EmbeddingResult {
   readonly vectors: readonly Float32Array[]
   readonly promptTokens: number
-  /** As on `started`; bare models leave both out. */
+  /** As on `started`; bare models may leave them out. */
   readonly queueMs?: number
+  readonly loadMs?: number
   readonly limits?: LimitState
 }
 
@@ -244,8 +253,9 @@ export interface RankingCall {
 export interface RankingResult {
   readonly scores: readonly number[]
   readonly promptTokens: number
-  /** As on `started`; bare models leave both out. */
+  /** As on `started`; bare models may leave them out. */
   readonly queueMs?: number
+  readonly loadMs?: number
   readonly limits?: LimitState
 }
 
@@ -282,6 +292,8 @@ export interface ModelCard {
   readonly embeddingLength: number | null
   /** sha256 of the weights, when known. */
   readonly digest: string | null
+  /** How the weights are stored, in llama.cpp's words: `Q4_K_M`, `F16`; absent where nobody knows. */
+  readonly quantisation?: string
 }
 
 /** How busy a model is: for the waiting line and for `/metrics`. */

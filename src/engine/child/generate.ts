@@ -6,6 +6,7 @@ import type { ModelEvent, Timings, Usage } from '../../wire/model.ts'
 import { Choice, type LogitsRow } from './choice.ts'
 import type { Preparation } from './prepare.ts'
 import { PromptLogprobs } from './prompt-logprobs.ts'
+import { freshSeed } from './random.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
 /** Attempts at an answer that a schema's validation must accept. */
@@ -42,9 +43,15 @@ export class Generation {
   #concluded = 0
   #admittedAt: number | undefined
   #decodingAt: number | undefined
+  /** Steps that this request took part in, with each choice once, and how many sequences were in them altogether. */
+  #steps = 0
+  #companions = 0
 
-  constructor(id: number, preparation: Preparation, host: GenerationHost) {
+  constructor(id: number, given: Preparation, host: GenerationHost) {
     this.id = id
+    // Chosen here where the call has none, so that whoever looks at its trace can repeat it.
+    const seed = given.sampling.seed ?? freshSeed()
+    const preparation = { ...given, sampling: { ...given.sampling, seed } }
     this.preparation = preparation
     this.#host = host
     this.arrivedAt = host.clock.elapsed()
@@ -80,6 +87,7 @@ export class Generation {
         cachedTokens: choice.cached,
         queueMs: this.#admittedAt - this.arrivedAt,
         ranOn: this.#host.ranOn,
+        ...(this.preparation.sampling.seed !== undefined && { seed: this.preparation.sampling.seed }),
       },
     ])
   }
@@ -91,6 +99,12 @@ export class Generation {
       this.#send([{ type: 'prompt-logprobs', tokens: this.promptLogprobs.finish() }])
     }
     if (this.preparation.sampling.maxTokens === 0) this.#after(choice, choice.finishIfFull())
+  }
+
+  /** A step with one of the choices in it, among so many sequences. */
+  stepped(sequences: number): void {
+    this.#steps += 1
+    this.#companions += sequences
   }
 
   /** A row of logits for a choice. */
@@ -161,6 +175,7 @@ export class Generation {
       prefillMs: decoding - admitted,
       decodeMs: now - decoding,
       acceptedTokens: this.choices.reduce((total, choice) => total + choice.accepted, 0),
+      ...(this.#steps > 0 && { batchSize: Math.round((100 * this.#companions) / this.#steps) / 100 }),
     }
   }
 }

@@ -126,7 +126,10 @@ export class Scheduler {
     this.#counts.steps += 1
     if (result === 'done') {
       this.pace.observe(this.#context.batch.length, ms)
-      for (const part of placed) this.#guard(part.sequence.generation, () => this.#absorb(part))
+      for (const part of placed) {
+        part.sequence.generation.stepped(placed.length)
+        this.#guard(part.sequence.generation, () => this.#absorb(part))
+      }
     } else {
       // Finished micro-batches of a stopped decode stay in the engine: what the streams do not know of is removed.
       for (const { sequence } of placed) this.#trim(sequence.choice)
