@@ -39,6 +39,8 @@ import { openPrompts } from './features/prompts/open.ts'
 import { createOidc } from './features/sessions/oidc.ts'
 import { spanExporter } from './features/traces/export.ts'
 import { openTraces } from './features/traces/open.ts'
+import { spanRedactor } from './features/traces/redact.ts'
+import { startTraceRetention } from './features/traces/retention.ts'
 import { estimatedRecord, knownCosts } from './features/usage/estimated.ts'
 import { openUsage } from './features/usage/open.ts'
 import type { createServer, ServerParts } from './http/server.ts'
@@ -120,8 +122,13 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     opened.push(() => money.stop())
     const { limits } = money
     const exporter = await openExporter(config, { egress, log })
-    const traces = openTraces({ database, reader, clock, log, keepsContent, ...(exporter && { exporter }) })
+    const redact = spanRedactor(usage)
+    const traces = openTraces({ database, reader, clock, log, keepsContent, redact, ...(exporter && { exporter }) })
     opened.push(() => traces.close())
+    const traceRetention = await startTraceRetention({
+      ...{ database, clock, log, store: traces.store, settings: usage.settings },
+    })
+    opened.push(() => traceRetention.stop())
     const oidc = await openOidc(config, egress, clock)
     const metrics = createMetrics()
     const keys = keyVerifier(database, clock, notices)
@@ -150,7 +157,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     // An alias that another node set may lead to weights that lie here and are not served yet.
     routing.aliases.watch(() => void local.restore(targets()))
     const batches = openBatches({
-      ...{ database, files: files.files, registry, clock, log },
+      ...{ database, files: files.files, registry, clock, log, fillPrompt: prompts.fill },
       usageKept: () => usage.writer.flush(),
       graceMs: config.drainTimeout,
     })

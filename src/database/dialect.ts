@@ -65,6 +65,12 @@ export async function listTables(dialect: Dialect, database: Kysely<Tables>): Pr
     .sort((one, other) => (one.name < other.name ? -1 : 1))
 }
 
+/** Lets SQLite count its rows again, so that it chooses indexes by what there is; some milliseconds. PostgreSQL does so by itself. */
+export async function refreshStatistics(dialect: Dialect, database: Kysely<Tables>): Promise<void> {
+  // https://www.sqlite.org/pragma.html#pragma_optimize: every table, a sample of each.
+  if (dialect.name === 'sqlite') await sql`pragma optimize = 0x10002`.execute(database)
+}
+
 /** Locks the rows that a query reads until the transaction ends; on SQLite the transaction itself is the lock. */
 export function forUpdate<Query extends { forUpdate(): Query }>(dialect: Dialect, query: Query): Query {
   return dialect.rowLocks ? query.forUpdate() : query

@@ -18,6 +18,7 @@ import { up as createTraces } from './migrations/0012-traces.ts'
 import { up as createPrompts } from './migrations/0013-prompts.ts'
 import { up as createAliases } from './migrations/0015-aliases.ts'
 import { up as createShares } from './migrations/0017-shares.ts'
+import { up as extendTraces } from './migrations/0018-tracing.ts'
 import type { Tables } from './tables.ts'
 
 /** Every migration by name. Names sort in the order in which they run; one that was released never changes. */
@@ -36,6 +37,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0013-prompts': { up: createPrompts },
   '0015-aliases': { up: createAliases },
   '0017-shares': { up: createShares },
+  '0018-tracing': { up: extendTraces },
 }
 
 /** The names of all migrations in the order in which they run. */

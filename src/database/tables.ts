@@ -268,8 +268,13 @@ export interface UsageContentsTable {
 export interface UsageSettingsTable {
   workspace: string
   keep_content: number
+  /** 1: a request's header may ask for its content to be kept. */
+  content_by_request: number
   row_days: number | null
   content_days: number | null
+  trace_days: number | null
+  /** JSON of the rules of redaction; null: there are none. */
+  redaction: string | null
   updated_at: number
 }
 

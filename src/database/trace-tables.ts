@@ -38,6 +38,14 @@ export interface TracesTable {
   key_id: string | null
 }
 
+/** The tags of traces: what a list of those with a tag is read from. */
+export interface TraceTagsTable {
+  workspace: string
+  tag: string
+  started_at: number
+  trace_id: string
+}
+
 /** One span. */
 export interface SpansTable {
   workspace: string
@@ -108,6 +116,7 @@ export interface FeedbackTable {
 /** The tables of traces. */
 export interface TraceTables {
   traces: TracesTable
+  trace_tags: TraceTagsTable
   spans: SpansTable
   span_contents: SpanContentsTable
   feedback: FeedbackTable

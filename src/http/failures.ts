@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Failure, fail } from '../base/errors.ts'
+import { type RefusedRequest, refusedRequest } from '../wire/exchange.ts'
 import { explain, type ValidatorError } from '../wire/explain.ts'
 import { errorBody, errorHeaders, toFailure } from '../wire/failure.ts'
 import type { SendConsole } from './console.ts'
@@ -10,8 +11,14 @@ import type { SendConsole } from './console.ts'
 /** Sets the server's handlers so that every error answer has the union body; a person's unknown address is the console's. */
 export function handleFailures(
   server: FastifyInstance,
-  { bodyLimit, sendConsole }: { readonly bodyLimit: number; readonly sendConsole: SendConsole },
+  options: {
+    readonly bodyLimit: number
+    readonly sendConsole: SendConsole
+    /** Told of every request to use a model that was refused, once it is known who asks. */
+    readonly onRefused?: (refused: RefusedRequest) => void
+  },
 ): void {
+  const { bodyLimit, sendConsole, onRefused } = options
   const routes: { pattern: RegExp; path: string; methods: string[] }[] = []
   server.addHook('onRoute', ({ url, method }) => {
     const pattern = new RegExp(`^${url.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*|:[^/]+/g, '.+')}$`)
@@ -27,7 +34,16 @@ export function handleFailures(
     }
     throw fail('unsupported_endpoint', { method: request.method, path: path.slice(0, 200) })
   })
-  server.setErrorHandler((error, request, reply) => sendFailure(readError(error, request, bodyLimit), request, reply))
+  server.setErrorHandler((error, request, reply) => {
+    const failure = readError(error, request, bodyLimit)
+    if (onRefused !== undefined && isTold(request, failure)) onRefused(refusedRequest(request, failure))
+    return sendFailure(failure, request, reply)
+  })
+}
+
+/** Whether a workspace wanted to use a model here, and was refused. */
+function isTold({ exchange, routeOptions }: FastifyRequest, { code }: Failure): boolean {
+  return exchange.caller.workspace !== '' && routeOptions.config.permission === 'models.use' && code !== 'client_closed'
 }
 
 /** Sends the union body. What nobody foresaw is logged with its cause. */

@@ -103,7 +103,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   // Answers are written once, as they are: that they keep their schemas is proved by tests, not forced by a serializer.
   server.setSerializerCompiler(() => (data) => JSON.stringify(data))
   const sendConsole = await registerConsole(server)
-  handleFailures(server, { bodyLimit: config.bodyLimit, sendConsole })
+  const onRefused = parts.traces?.refused
+  handleFailures(server, { bodyLimit: config.bodyLimit, sendConsole, ...(onRefused !== undefined && { onRefused }) })
   const exchanges = openExchanges(server, { clock, keepAlive: config.keepAlive })
   const drain = addDrain(server, exchanges)
   const checkHost = createHostCheck(config)
@@ -114,11 +115,12 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   await collectSchemas(server, parts.version)
 
   const { prompts } = parts
-  registerChat(server, { registry, ...(prompts !== undefined && { fillPrompt: prompts.fill }) })
-  registerCompletions(server, { registry })
+  const answering = { registry, ...(prompts !== undefined && { fillPrompt: prompts.fill }) }
+  registerChat(server, answering)
+  registerCompletions(server, answering)
   registerEmbeddings(server, { registry })
   registerRerank(server, { registry })
-  registerResponses(server, { registry })
+  registerResponses(server, answering)
   registerModels(server, { registry })
   registerTokenize(server, { registry })
   if (parts.acts !== undefined && parts.pulls !== undefined)
@@ -130,7 +132,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     registerAliases(server, { routing: parts.routing, behind: (name) => registry.behind(name) })
   if (parts.files !== undefined) await registerFiles(server, { ...parts.files, limit: config.fileLimit })
   if (prompts !== undefined) registerPrompts(server, prompts)
-  if (parts.traces !== undefined) await registerTraces(server, parts.traces)
+  if (parts.traces !== undefined) await registerTraces(server, { ...parts.traces, metrics })
   if (parts.acts !== undefined) {
     const { acts, figures, oidc } = parts
     registerShares(server, acts)

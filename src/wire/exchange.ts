@@ -10,7 +10,8 @@ import type {
 } from 'fastify'
 import type { TSchema } from 'typebox'
 import type { Clock } from '../base/clock.ts'
-import { readLabels } from './labels.ts'
+import type { Failure } from '../base/errors.ts'
+import { readKeepContent, readLabels } from './labels.ts'
 import type { CallContext, CallLabels } from './model.ts'
 import type { Grants, Permission } from './permissions.ts'
 
@@ -44,6 +45,61 @@ export interface Exchange {
   readonly clock: Clock
   /** Milliseconds without output after which a stream sends a comment; 0: never. */
   readonly keepAlive: number
+}
+
+/** A request of a known caller that was refused, as far as it was read. */
+export interface RefusedRequest {
+  readonly requestId: string
+  /** The route's path, as it was added. */
+  readonly route: string
+  readonly workspace: string
+  /** Id of the key or session. */
+  readonly key: string
+  /** Milliseconds since 1970, and how long it took. */
+  readonly at: number
+  readonly durationMs: number
+  readonly code: string
+  readonly status: number
+  /** The field that is to blame. */
+  readonly param?: string
+  readonly model?: string
+  readonly endUser?: string
+  readonly traceparent?: string
+  readonly labels?: CallLabels
+}
+
+/** What is told of a request that was refused with this. */
+export function refusedRequest(
+  request: Pick<FastifyRequest, 'id' | 'headers' | 'exchange' | 'body' | 'routeOptions'>,
+  { code, status, fields }: Pick<Failure, 'code' | 'status' | 'fields'>,
+): RefusedRequest {
+  const { caller, clock, receivedAt } = request.exchange
+  const durationMs = clock.elapsed() - receivedAt
+  const labels = readLabels(request.headers, request.body)
+  const endUser = endUserOf(request.body)
+  const model = textIn(request.body, 'model')
+  const { param } = fields
+  const traceparent = request.headers['traceparent']
+  return {
+    requestId: request.id,
+    route: request.routeOptions.url ?? '',
+    workspace: caller.workspace,
+    key: caller.id,
+    at: Math.round(clock.now() - durationMs),
+    durationMs,
+    ...{ code, status },
+    ...(typeof param === 'string' && { param }),
+    ...(model !== undefined && { model }),
+    ...(endUser !== undefined && { endUser }),
+    ...(typeof traceparent === 'string' && { traceparent }),
+    ...(labels !== undefined && { labels }),
+  }
+}
+
+function textIn(body: unknown, name: string): string | undefined {
+  if (typeof body !== 'object' || body === null) return undefined
+  const value: unknown = Reflect.get(body, name)
+  return typeof value === 'string' && value !== '' && !value.includes('\0') ? value.slice(0, 200) : undefined
 }
 
 declare module 'fastify' {
@@ -85,6 +141,7 @@ export function callContext(
   const traceparent = request.headers['traceparent']
   const endUser = endUserOf(request.body)
   const labels = readLabels(request.headers, request.body)
+  const keepContent = readKeepContent(request.headers)
   return {
     requestId: request.id,
     workspace: caller.workspace,
@@ -95,6 +152,7 @@ export function callContext(
     // A salt makes a scope of its own: nobody without it can find out by timing what its prompts hold.
     cacheScope: options.cacheSalt ? `${caller.workspace}:${options.cacheSalt}` : caller.workspace,
     ...(typeof traceparent === 'string' && { traceparent }),
+    ...(keepContent !== undefined && { keepContent }),
     ...((labels !== undefined || options.prompt !== undefined) && {
       labels: { ...labels, ...(options.prompt !== undefined && { prompt: options.prompt }) },
     }),

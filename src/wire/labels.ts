@@ -1,5 +1,6 @@
 // A client's own words about a call, for its trace: from headers that any client can set, and from `metadata` of either vendor's body.
 import type { IncomingHttpHeaders } from 'node:http'
+import { fail } from '../base/errors.ts'
 import type { CallLabels } from './model.ts'
 
 const longest = 200
@@ -22,6 +23,17 @@ export function readLabels(headers: IncomingHttpHeaders, body: unknown): CallLab
     ...(tags.length > 0 && { tags }),
     ...(Object.keys(metadata).length > 0 && { metadata }),
   }
+}
+
+/**
+ * Reads `galerne-trace-content: on` or `off`: whether what is said is kept with the trace. Here a mistake makes the request fail, for
+ * somebody means it to be kept, or not to be.
+ */
+export function readKeepContent(headers: IncomingHttpHeaders): boolean | undefined {
+  const asked = headers['galerne-trace-content']
+  if (asked === undefined) return undefined
+  if (asked === 'on' || asked === 'off') return asked === 'on'
+  throw fail('invalid_value', { param: 'galerne-trace-content', reason: 'it must be "on" or "off"' })
 }
 
 function label(value: unknown): string | undefined {

@@ -208,7 +208,11 @@ export const WholeTraceObject = Type.Object({
 export const RecordingObject = Type.Object({
   object: Type.Literal('recording'),
   waiting: Type.Integer({ description: 'Spans on their way to the database.' }),
+  room: Type.Integer({ description: 'Spans that may wait; what comes when it is used up is shed.' }),
   shed: Type.Integer({ description: 'Spans of this server that found no room since its start.' }),
+  last_shed_at: nullable(date, { description: 'When that happened last; a trace from about then may be missing.' }),
+  shed_refusals: Type.Integer({ description: 'Refused requests that were too many in their second to be kept.' }),
+  export_lost: Type.Integer({ description: 'Spans that the collector of otlp-url did not take.' }),
 })
 
 /** A trace in our code. */

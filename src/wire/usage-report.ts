@@ -115,9 +115,38 @@ export const CallDetail = Type.Object({
 
 const days = optional(Type.Integer({ minimum: 1, maximum: 36_500, description: 'Null: for ever.' }))
 
+const presets = Type.Array(Type.Enum(['email', 'card', 'iban', 'key']), {
+  maxItems: 4,
+  description: 'Rules that are ready made: addresses, card numbers, bank accounts, keys of common services.',
+})
+const patterns = Type.Array(
+  Type.Object(
+    {
+      name: Type.String({ pattern: '^[A-Za-z0-9_-]{1,40}$', description: 'What takes its place: [redacted:name].' }),
+      pattern: Type.String({ minLength: 1, maxLength: 500, description: 'RE2, without look-around.' }),
+    },
+    { additionalProperties: false },
+  ),
+  { maxItems: 20 },
+)
+
 /** What a workspace keeps of its calls. */
 export const UsageSettingsBody = Type.Object(
-  { keep_content: Type.Optional(Type.Boolean()), row_days: days, content_days: days },
+  {
+    keep_content: Type.Optional(Type.Boolean()),
+    content_by_request: Type.Optional(
+      Type.Boolean({ description: 'Whether a request may ask for it by the header galerne-trace-content: on.' }),
+    ),
+    row_days: days,
+    content_days: days,
+    trace_days: days,
+    redaction: Type.Optional(
+      Type.Object(
+        { presets: Type.Optional(presets), patterns: Type.Optional(patterns) },
+        { additionalProperties: false, description: 'What is blacked out of content before it is stored.' },
+      ),
+    ),
+  },
   { additionalProperties: false },
 )
 
@@ -126,8 +155,11 @@ export const UsageSettingsObject = Type.Object({
   object: Type.Literal('usage.settings'),
   workspace: Type.String(),
   keep_content: Type.Boolean(),
+  content_by_request: Type.Boolean(),
   row_days: nullable(Type.Integer()),
   content_days: nullable(Type.Integer()),
+  trace_days: nullable(Type.Integer()),
+  redaction: Type.Object({ presets, patterns }),
 })
 
 /** What was deleted of a person. */

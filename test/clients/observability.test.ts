@@ -21,7 +21,7 @@ import { openReader } from '../../src/database/reader.ts'
 import { openTraces } from '../../src/features/traces/open.ts'
 import { createEchoModel } from '../support/echo-model.ts'
 import { chat, send } from '../support/http-client.ts'
-import { type RunningServer, startServer, testKey } from '../support/server.ts'
+import { adminKey, type RunningServer, startServer, testKey } from '../support/server.ts'
 
 describe('traces and the clients that send and read them', () => {
   const closing: (() => Promise<unknown>)[] = []
@@ -104,6 +104,46 @@ describe('traces and the clients that send and read them', () => {
       assert.equal(trace.status_code, 'Error')
       assert.equal(trace.error_count, 1)
     })
+  })
+
+  test('a request that is refused before any model is called is a trace with its error, whoever refuses it', async () => {
+    const headers = { 'galerne-session': 'refusals', 'galerne-tags': 'refused' }
+    const cases: [status: number, code: string, body: unknown, name: string][] = [
+      [400, 'invalid_value', { model: 'echo', messages: 5 }, 'chat echo'],
+      [404, 'model_not_found', { model: 'nobody', messages: [{ role: 'user', content: 'x' }] }, 'chat nobody'],
+      [400, 'invalid_json', '{', 'chat'],
+    ]
+    for (const [status, code, body, name] of cases) {
+      const refused = await send(server, '/v1/chat/completions', { body, headers })
+      assert.equal(refused.status, status)
+      await eventually(async () => {
+        const { trace, spans } = (
+          await send(server, `/galerne/v1/traces/${refused.headers.get('x-request-id')}`)
+        ).json()
+        assert.deepEqual([trace.root_span_name, trace.status_code, spans.length], [name, 'Error', 1])
+        assert.equal(spans[0].error_type, code)
+        assert.equal(spans[0].span_attributes['http.response.status_code'], String(status))
+        assert.deepEqual([trace.tags, trace.conversation_id], [['refused'], 'refusals'])
+      })
+    }
+    const unknown = { authorization: 'Bearer nobody-00000000000000000000000000' }
+    const stranger = await send(server, '/v1/chat/completions', { body: {}, headers: unknown })
+    const failed = await chat(server, { model: 'broken' })
+    await eventually(async () => {
+      const { spans } = (await send(server, `/galerne/v1/traces/${failed.headers.get('x-request-id')}`)).json()
+      assert.equal(spans.filter((span: { parent_span_id: string }) => span.parent_span_id === '').length, 1)
+    })
+    const ofStranger = await send(server, `/galerne/v1/traces/${stranger.headers.get('x-request-id')}`)
+    assert.deepEqual([stranger.status, ofStranger.status], [401, 404])
+  })
+
+  test('how recording goes can be asked, and is among the metrics', async () => {
+    const state = (await send(server, '/galerne/v1/traces/state')).json()
+    assert.deepEqual([state.shed, state.last_shed_at, state.shed_refusals, state.export_lost], [0, null, 0, 0])
+    assert.ok(state.room > state.waiting)
+    const metrics = await send(server, '/metrics', { headers: { authorization: `Bearer ${adminKey}` } })
+    assert.match(metrics.text, /^galerne_trace_spans_shed_total 0$/m)
+    assert.match(metrics.text, /^galerne_trace_spans_waiting \d+$/m)
   })
 
   for (const [name, path, create] of [

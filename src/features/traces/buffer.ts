@@ -1,5 +1,6 @@
 // Spans on their way to the database: written in batches, never slowing a request, and bounded. What finds no room is counted, not kept.
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
+import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { type OwnedSpan, rowsOf } from './rows.ts'
@@ -13,10 +14,19 @@ export interface TraceBuffer {
   take(spans: readonly OwnedSpan[]): Promise<void>
   /** Resolves when what was taken until now is written. */
   settled(): Promise<void>
-  /** Spans shed since the start, and those that wait now. */
-  counts(): { readonly shed: number; readonly waiting: number }
+  counts(): BufferCounts
   /** Writes what waits, and takes no more. */
   close(): Promise<void>
+}
+
+/** How a buffer stands. */
+export interface BufferCounts {
+  /** Spans shed since the start, and when one was last: milliseconds since 1970. */
+  readonly shed: number
+  readonly shedAt: number | undefined
+  /** Spans that wait now, and how many may. */
+  readonly waiting: number
+  readonly room: number
 }
 
 /** Bounds and pace. */
@@ -29,8 +39,8 @@ export interface BufferLimits {
   readonly gatherMs: number
 }
 
-// A span is about 2 kB on its way: 40 MB at most. Two batches a second are 4,000 spans.
-const usual: BufferLimits = { spans: 20_000, batch: 2_000, gatherMs: 250 }
+// A span is about 2 kB on its way: 40 MB at most. A batch stops this thread for as long as SQLite writes it: some milliseconds.
+const usual: BufferLimits = { spans: 20_000, batch: 250, gatherMs: 250 }
 
 /** Pauses after a failed write, in milliseconds; the last one goes on. */
 const pauses = [250, 500, 1_000, 2_000, 5_000]
@@ -43,11 +53,13 @@ interface Waiting {
 /** A buffer before the store. */
 export function traceBuffer(
   store: Pick<TraceStore, 'append'>,
-  { log, limits = usual }: { readonly log: Log; readonly limits?: BufferLimits },
+  options: { readonly clock: Clock; readonly log: Log; readonly limits?: BufferLimits },
 ): TraceBuffer {
+  const { clock, log, limits = usual } = options
   const queue: Waiting[] = []
   let waiting = 0
   let shed = 0
+  let shedAt: number | undefined
   let open = true
   let working: Promise<void> | undefined
 
@@ -59,8 +71,11 @@ export function traceBuffer(
     })
   }
   const work = async () => {
+    if (open) await delay(limits.gatherMs)
     for (let failures = 0; queue.length > 0; ) {
-      if (open) await delay(failures === 0 ? limits.gatherMs : pauses[Math.min(failures, pauses.length) - 1])
+      if (open && failures > 0) await delay(pauses[Math.min(failures, pauses.length) - 1])
+      // SQLite's writes never wait: others must get a turn.
+      await turn()
       const batch = nextBatch(queue, limits.batch)
       const spans = batch.flatMap((entry) => entry.spans)
       try {
@@ -83,7 +98,10 @@ export function traceBuffer(
   return {
     offer(spans) {
       if (open && waiting + spans.length <= limits.spans) push(spans, () => {})
-      else shed += spans.length
+      else {
+        shed += spans.length
+        shedAt = clock.now()
+      }
     },
     take(spans) {
       if (spans.length === 0) return Promise.resolve()
@@ -91,7 +109,7 @@ export function traceBuffer(
       return new Promise((resolve) => push(spans, resolve))
     },
     settled: () => (waiting === 0 ? Promise.resolve() : new Promise((resolve) => push([], resolve))),
-    counts: () => ({ shed, waiting }),
+    counts: () => ({ shed, shedAt, waiting, room: limits.spans }),
     async close() {
       open = false
       await working

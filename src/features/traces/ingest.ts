@@ -6,14 +6,18 @@ import { fail } from '../../base/errors.ts'
 import { readOtlp } from '../../telemetry/otlp.ts'
 import { readOtlpProtobuf, writePartialSuccess } from '../../telemetry/otlp-protobuf.ts'
 import type { Server } from '../../wire/exchange.ts'
+import { readKeepContent } from '../../wire/labels.ts'
 import { OtlpAnswer, OtlpBody } from '../../wire/otlp.ts'
 import type { TraceBuffer } from './buffer.ts'
+import { type RedactSpans, withoutSaid } from './redact.ts'
 
 /** What the door needs. */
 export interface IngestParts {
   readonly buffer: TraceBuffer
-  /** Whether the workspace asks that what is said is kept. */
-  keepsContent(workspace: string): boolean
+  /** Whether what is said is kept, where the request asked so or not; throws `invalid_value` where it may not ask. */
+  keepsContent(workspace: string, asked: boolean | undefined): boolean
+  /** Blacks out what is said; without it nothing is. */
+  readonly redact?: RedactSpans
 }
 
 const protobuf = 'application/x-protobuf'
@@ -39,7 +43,7 @@ export async function registerIngest(server: Server, parts: IngestParts): Promis
   })
 }
 
-function addRoute(server: Server, path: string, { buffer, keepsContent }: IngestParts): void {
+function addRoute(server: Server, path: string, { buffer, keepsContent, redact }: IngestParts): void {
   server.post(
     path,
     {
@@ -55,9 +59,10 @@ function addRoute(server: Server, path: string, { buffer, keepsContent }: Ingest
     async (request, reply) => {
       const { workspace, kind, id } = request.exchange.caller
       const { spans, rejected } = readOtlp(request.body)
-      const keeps = keepsContent(workspace)
+      const keeps = keepsContent(workspace, readKeepContent(request.headers))
       const key = kind === 'key' ? id : null
-      await buffer.take(spans.map((span) => ({ span, workspace, key, source: 'otlp' as const, keepsContent: keeps })))
+      const kept = redact === undefined ? spans : ((await redact(workspace, spans)) ?? spans.map(withoutSaid))
+      await buffer.take(kept.map((span) => ({ span, workspace, key, source: 'otlp' as const, keepsContent: keeps })))
       const partial = { rejectedSpans: rejected.length, errorMessage: rejected.slice(0, 10).join('; ') }
       if ((request.headers['content-type'] ?? '').startsWith(protobuf)) {
         void reply.type(protobuf)

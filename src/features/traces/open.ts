@@ -8,7 +8,10 @@ import { traceBuffer } from './buffer.ts'
 import type { SpanExporter } from './export.ts'
 import { feedbackStore } from './feedback.ts'
 import { spansOfCall } from './record.ts'
+import type { RedactSpans } from './redact.ts'
+import { createRefusals } from './refused.ts'
 import type { TraceParts } from './routes.ts'
+import type { OwnedSpan } from './rows.ts'
 import { traceSearch } from './search.ts'
 import { traceStore } from './store.ts'
 
@@ -18,8 +21,10 @@ export interface TraceFoundation {
   readonly reader: Reader
   readonly clock: Clock
   readonly log: Log
-  /** Whether the workspace asks that what is said is kept. */
-  keepsContent(workspace: string): boolean
+  /** Whether what is said is kept, where the request asked so or not. */
+  keepsContent(workspace: string, asked: boolean | undefined): boolean
+  /** Blacks out what applications send; without it nothing is. */
+  readonly redact?: RedactSpans
   /** Hands this server's spans on as well. */
   readonly exporter?: SpanExporter
 }
@@ -33,9 +38,15 @@ export interface Traces extends TraceParts {
 }
 
 /** Opens them over a database. */
-export function openTraces({ database, reader, clock, log, keepsContent, exporter }: TraceFoundation): Traces {
+export function openTraces(foundation: TraceFoundation): Traces {
+  const { database, reader, clock, log, keepsContent, redact, exporter } = foundation
   const store = traceStore(database)
-  const buffer = traceBuffer(store, { log })
+  const buffer = traceBuffer(store, { clock, log })
+  const refusals = createRefusals(clock)
+  const offer = (spans: readonly OwnedSpan[]) => {
+    buffer.offer(spans)
+    exporter?.offer(spans.map(({ span }) => span))
+  }
   return {
     store,
     buffer,
@@ -43,11 +54,16 @@ export function openTraces({ database, reader, clock, log, keepsContent, exporte
     reader: { query: reader.query, dialect: database.dialect },
     feedback: feedbackStore(database, clock, buffer.settled),
     keepsContent,
+    ...(redact !== undefined && { redact }),
     record(call) {
-      const spans = spansOfCall(call)
-      buffer.offer(spans)
-      exporter?.offer(spans.map(({ span }) => span))
+      if (call.row.status !== 'ok' && call.row.class === 'interactive') refusals.remember(call.row.requestId)
+      offer(spansOfCall(call))
     },
+    refused(request) {
+      const span = refusals.spanOf(request)
+      if (span !== undefined) offer([span])
+    },
+    lost: () => ({ exported: exporter?.dropped() ?? 0, refusals: refusals.passedOver() }),
     async close() {
       await Promise.all([buffer.close(), exporter?.close()])
     },

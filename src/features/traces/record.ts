@@ -1,7 +1,9 @@
-// A finished call of a model as spans: the call itself, and in it the waiting, the reading of the prompt and the writing of the answer. Pure.
+// A finished call of a model as spans: the call itself, and in it the waiting, the loading, the reading of the prompt and the writing of the
+// answer. Pure.
 import { createHash, randomBytes } from 'node:crypto'
 import { type Attributes, type AttributeValue, readTraceParent, type Span } from '../../telemetry/span.ts'
-import type { Sampling } from '../../wire/model.ts'
+import type { CallLabels, Sampling } from '../../wire/model.ts'
+import { decimal } from '../prices/price.ts'
 import type { FinishedCall } from '../usage/finished-call.ts'
 import type { OwnedSpan } from './rows.ts'
 
@@ -18,7 +20,7 @@ export function spansOfCall(call: FinishedCall): readonly OwnedSpan[] {
   const traceId = parent?.traceId ?? traceIdOf(row.requestId)
   const startedAt = row.at * 1_000
   const endedAt = startedAt + row.durationMs * 1_000
-  const root = spanFrom({ traceId, parentSpanId: parent?.spanId ?? null, startedAt, endedAt })
+  const root = galerneSpan({ traceId, parentSpanId: parent?.spanId ?? null, startedAt, endedAt })
   const whole: Span = {
     ...root,
     name: `${operations[row.operation]} ${row.model}`,
@@ -35,13 +37,14 @@ export function spansOfCall(call: FinishedCall): readonly OwnedSpan[] {
 }
 
 /** Request ids have the form of trace ids; those of batches are made into one. */
-function traceIdOf(requestId: string): string {
+export function traceIdOf(requestId: string): string {
   return /^(?!0{32})[0-9a-f]{32}$/.test(requestId)
     ? requestId
     : createHash('sha256').update(requestId).digest('hex').slice(0, 32)
 }
 
-function spanFrom(place: Pick<Span, 'traceId' | 'parentSpanId' | 'startedAt' | 'endedAt'>): Span {
+/** A span of ours that says nothing yet. */
+export function galerneSpan(place: Pick<Span, 'traceId' | 'parentSpanId' | 'startedAt' | 'endedAt'>): Span {
   return {
     ...place,
     spanId: randomBytes(8).toString('hex'),
@@ -58,9 +61,10 @@ function spanFrom(place: Pick<Span, 'traceId' | 'parentSpanId' | 'startedAt' | '
 }
 
 /** Where the time went, as far as the call came. */
-function phases({ timings, row }: FinishedCall, root: Span): readonly Span[] {
+function phases({ timings, row, queueMs, loadMs }: FinishedCall, root: Span): readonly Span[] {
   const lengths = [
-    ['queue', timings?.queueMs ?? row.queueMs ?? 0, {}],
+    ['queue', queueMs - loadMs, {}],
+    ['load', loadMs, {}],
     [
       'prefill',
       timings?.prefillMs ?? 0,
@@ -69,7 +73,11 @@ function phases({ timings, row }: FinishedCall, root: Span): readonly Span[] {
     [
       'decode',
       timings?.decodeMs ?? 0,
-      { 'gen_ai.usage.output_tokens': row.completionTokens, 'galerne.speculated_tokens': timings?.acceptedTokens ?? 0 },
+      {
+        'gen_ai.usage.output_tokens': row.completionTokens,
+        'galerne.speculated_tokens': timings?.acceptedTokens ?? 0,
+        ...(timings?.batchSize !== undefined && { 'galerne.batch_size': timings.batchSize }),
+      },
     ],
   ] as const
   const spans: Span[] = []
@@ -78,16 +86,17 @@ function phases({ timings, row }: FinishedCall, root: Span): readonly Span[] {
     if (milliseconds <= 0) continue
     const endedAt = Math.min(root.endedAt, at + Math.round(milliseconds * 1_000))
     const place = { traceId: root.traceId, parentSpanId: root.spanId, startedAt: at, endedAt }
-    spans.push({ ...spanFrom(place), name, attributes })
+    spans.push({ ...galerneSpan(place), name, attributes })
     at = endedAt
   }
   return spans
 }
 
-function attributesOf({ row, context, sampling, timings }: FinishedCall): Attributes {
+function attributesOf(call: FinishedCall): Attributes {
+  const { row, context, sampling, timings } = call
   const { labels } = context
   const reasons = row.finishReason?.split(',') ?? []
-  const facts: Record<string, AttributeValue | undefined> = {
+  return factsOf({
     'gen_ai.operation.name': operations[row.operation],
     'gen_ai.provider.name': row.provider === 'local' ? 'galerne' : row.provider,
     'gen_ai.request.model': row.model,
@@ -100,34 +109,61 @@ function attributesOf({ row, context, sampling, timings }: FinishedCall): Attrib
     'gen_ai.usage.cache_read.input_tokens': row.cachedTokens,
     'gen_ai.usage.reasoning.output_tokens': row.reasoningTokens === 0 ? undefined : row.reasoningTokens,
     ...samplingAttributes(sampling),
+    'gen_ai.request.seed': sampling?.seed ?? call.seed,
     'error.type': row.status === 'ok' || row.status === 'abandoned' ? undefined : row.status,
     'user.id': row.endUser ?? undefined,
-    'gen_ai.conversation.id': labels?.session,
-    'gen_ai.prompt.name': labels?.prompt?.name,
-    'gen_ai.prompt.version': labels?.prompt === undefined ? undefined : String(labels.prompt.version),
-    'galerne.tags': labels?.tags,
-    'galerne.metadata': labels?.metadata,
+    ...labelAttributes(labels),
     'galerne.call.id': row.id,
     'galerne.request.id': row.requestId,
     'galerne.key.id': row.key,
     'galerne.class': row.class,
+    'galerne.seed.chosen': sampling?.seed === undefined && call.seed !== undefined ? true : undefined,
     'galerne.weights.digest': row.digest ?? undefined,
+    'galerne.weights.quantisation': call.card.quantisation,
     'galerne.ran_on': row.ranOn ?? undefined,
+    'galerne.engine.build': row.ranOn?.startsWith(`${row.model}@`) ? row.ranOn.slice(row.model.length + 1) : undefined,
+    'galerne.prefix.hit': row.promptTokens === 0 ? undefined : row.cachedTokens > 0,
+    'galerne.batch_size': timings?.batchSize,
     'galerne.price.id': row.price?.id,
+    'galerne.cost': row.price === null ? undefined : decimal(row.cost, 9),
+    'galerne.currency': row.price === null ? undefined : row.currency,
     'galerne.estimated': row.estimated ? true : undefined,
-    'galerne.queue_ms': timings?.queueMs ?? row.queueMs ?? undefined,
-  }
-  const given = Object.entries(facts).filter((entry): entry is [string, AttributeValue] => entry[1] !== undefined)
-  return Object.fromEntries(given)
+    'galerne.queue_ms': row.ranOn === null && row.queueMs === null ? undefined : Math.round(call.queueMs - call.loadMs),
+    'galerne.load_ms': call.loadMs > 0 ? Math.round(call.loadMs) : undefined,
+  })
 }
 
-function samplingAttributes(sampling: Sampling | undefined): Record<string, AttributeValue | undefined> {
+type Facts = Record<string, AttributeValue | undefined>
+
+/** The attributes that there are. */
+export function factsOf(facts: Facts): Attributes {
+  const given: Record<string, AttributeValue> = {}
+  for (const name in facts) {
+    const value = facts[name]
+    if (value !== undefined) given[name] = value
+  }
+  return given
+}
+
+/** A client's own words. */
+export function labelAttributes(labels: CallLabels | undefined): Facts {
+  if (labels === undefined) return {}
+  const { session, prompt, tags, metadata } = labels
+  return {
+    'gen_ai.conversation.id': session,
+    'gen_ai.prompt.name': prompt?.name,
+    'gen_ai.prompt.version': prompt === undefined ? undefined : String(prompt.version),
+    'galerne.tags': tags,
+    'galerne.metadata': metadata,
+  }
+}
+
+function samplingAttributes(sampling: Sampling | undefined): Facts {
   return {
     'gen_ai.request.temperature': sampling?.temperature,
     'gen_ai.request.top_p': sampling?.topP,
     'gen_ai.request.top_k': sampling?.topK,
     'gen_ai.request.max_tokens': sampling?.maxTokens,
-    'gen_ai.request.seed': sampling?.seed,
     'gen_ai.request.frequency_penalty': sampling?.frequencyPenalty,
     'gen_ai.request.presence_penalty': sampling?.presencePenalty,
     'gen_ai.request.stop_sequences': sampling?.stop,

@@ -2,25 +2,30 @@
 import { type Static, Type } from 'typebox'
 import { fail } from '../../base/errors.ts'
 import type { Row } from '../../database/tables.ts'
-import type { Server } from '../../wire/exchange.ts'
+import type { Metrics } from '../../telemetry/metrics.ts'
+import type { RefusedRequest, Server } from '../../wire/exchange.ts'
 import { FeedbackObject, FeedbackRequest, RecordingObject, WholeTraceObject } from '../../wire/observability.ts'
 import type { TraceBuffer } from './buffer.ts'
 import { spanObject, traceObject } from './encode.ts'
 import type { FeedbackStore } from './feedback.ts'
-import { registerIngest } from './ingest.ts'
+import { type IngestParts, registerIngest } from './ingest.ts'
 import { type ObservabilityParts, registerObservability } from './observability.ts'
 
 /** What traces are made of. */
-export interface TraceParts extends ObservabilityParts {
+export interface TraceParts extends ObservabilityParts, IngestParts {
   readonly buffer: TraceBuffer
   readonly feedback: FeedbackStore
-  /** Whether the workspace asks that what is said is kept. */
-  keepsContent(workspace: string): boolean
+  /** Takes a request that was refused. Never waits, never throws. */
+  refused(request: RefusedRequest): void
+  /** What was not kept beside the buffer's own: spans that a collector did not take, and refusals that were too many. */
+  lost(): { readonly exported: number; readonly refusals: number }
 }
 
 /** Adds every route of traces. */
-export async function registerTraces(server: Server, parts: TraceParts): Promise<void> {
+export async function registerTraces(server: Server, parts: TraceParts & { readonly metrics: Metrics }): Promise<void> {
+  addMetrics(parts.metrics, parts)
   registerObservability(server, parts)
+  registerState(server, parts)
   registerWhole(server, parts)
   registerFeedback(server, parts)
   await registerIngest(server, parts)
@@ -28,15 +33,35 @@ export async function registerTraces(server: Server, parts: TraceParts): Promise
 
 const tags = ['observability']
 
-function registerWhole(server: Server, { store, feedback, buffer }: TraceParts): void {
+function addMetrics(metrics: Metrics, { buffer, lost }: TraceParts): void {
+  const sample = (name: string, help: string, read: () => number, type: 'gauge' | 'counter' = 'counter') =>
+    metrics.gauge(name, help, () => [{ labels: {}, value: read() }], type)
+  sample('galerne_trace_spans_waiting', 'Spans on their way to the database.', () => buffer.counts().waiting, 'gauge')
+  sample('galerne_trace_spans_shed_total', 'Spans that found no room.', () => buffer.counts().shed)
+  sample('galerne_trace_refusals_shed_total', 'Refused requests too many to be kept.', () => lost().refusals)
+  sample('galerne_trace_export_lost_total', 'Spans that the collector did not take.', () => lost().exported)
+}
+
+function registerState(server: Server, { buffer, lost }: TraceParts): void {
   server.get(
     '/galerne/v1/traces/state',
     {
       config: { permission: 'traces.read' },
       schema: { tags, summary: 'How recording goes', response: { 200: RecordingObject } },
     },
-    async () => ({ object: 'recording' as const, ...buffer.counts() }),
+    async () => {
+      const { waiting, room, shed, shedAt } = buffer.counts()
+      const { exported, refusals } = lost()
+      return {
+        object: 'recording' as const,
+        ...{ waiting, room, shed, shed_refusals: refusals, export_lost: exported },
+        last_shed_at: shedAt === undefined ? null : new Date(shedAt).toISOString(),
+      }
+    },
   )
+}
+
+function registerWhole(server: Server, { store, feedback }: TraceParts): void {
   server.get(
     '/galerne/v1/traces/:trace_id',
     {

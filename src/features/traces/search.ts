@@ -1,8 +1,9 @@
 // Lists of traces and spans, newest first, by time and by a search expression. Reads beside the server's own queries.
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { fail } from '../../base/errors.ts'
 import type { Dialect } from '../../database/dialect.ts'
 import type { Row, Tables } from '../../database/tables.ts'
+import { candidatesOf } from './candidates.ts'
 import { parseExpression } from './expression.ts'
 import { type Field, spanFields, traceFields } from './fields.ts'
 import { filterOf } from './filter.ts'
@@ -69,14 +70,19 @@ async function find<Name extends 'traces' | 'spans'>(
 ): Promise<Page<Row<Name>>> {
   const id = table === 'traces' ? ('trace_id' as const) : ('span_id' as const)
   const expression = parseExpression(search.expression ?? '')
+  const after = search.cursor === undefined ? undefined : readCursor(search.cursor)
   let select = (query as Kysely<Pick<Tables, 'traces'>>)
     .selectFrom(table as 'traces')
-    .selectAll()
+    .selectAll(table as 'traces')
     .where('workspace', '=', search.workspace)
+  if (table === 'traces' && expression !== undefined) {
+    const range = { workspace: search.workspace, ...timesOf(search, after?.at) }
+    const ids = await candidatesOf(expression, { query, dialect, ...range })
+    if (ids !== undefined) select = amongOnly(query, ids, search.workspace) as unknown as typeof select
+  }
   if (search.from !== undefined) select = select.where('started_at', '>=', search.from)
   if (search.to !== undefined) select = select.where('started_at', '<', search.to)
-  if (search.cursor !== undefined) {
-    const after = readCursor(search.cursor)
+  if (after !== undefined) {
     const column = sql.ref<string>(id)
     select = select.where(({ or, and, eb }) =>
       or([eb('started_at', '<', after.at), and([eb('started_at', '=', after.at), eb(column, '<', after.id)])]),
@@ -97,6 +103,23 @@ async function find<Name extends 'traces' | 'spans'>(
   const items = rows.slice(0, search.limit)
   const last = rows.length > search.limit ? items.at(-1) : undefined
   return { items, cursor: last === undefined ? undefined : writeCursor(last.started_at, last.span_id ?? last.trace_id) }
+}
+
+/** Only these, however many others there are: the first table of a cross join is the one that SQLite goes through. */
+function amongOnly(query: Kysely<Tables>, ids: RawBuilder<unknown>, workspace: string) {
+  const candidates = sql<{ readonly candidate: string }>`(select trace_id as candidate from (${ids}) as ids)`
+  return query
+    .selectFrom(candidates.as('candidates'))
+    .crossJoin('traces')
+    .selectAll('traces')
+    .whereRef('trace_id', '=', 'candidate')
+    .where('workspace', '=', workspace)
+}
+
+/** The time that is left to look through. */
+function timesOf({ from, to }: Search, before: number | undefined) {
+  const end = Math.min(to ?? Number.POSITIVE_INFINITY, before === undefined ? Number.POSITIVE_INFINITY : before + 1)
+  return { ...(from !== undefined && { from }), ...(Number.isFinite(end) && { to: end }) }
 }
 
 function writeCursor(at: number, id: string): string {

@@ -1,6 +1,7 @@
 // Traces and their spans in the database. A batch of spans and the traces they change are one transaction.
 import type { Database } from '../../database/connect.ts'
 import { forUpdate } from '../../database/dialect.ts'
+import { insertMany } from '../../database/insert-many.ts'
 import type { Row } from '../../database/tables.ts'
 import { contentsOfCalls } from './call-content.ts'
 import type { SpanRows } from './rows.ts'
@@ -44,8 +45,29 @@ const summed = [
   ...(['output_tokens', 'cached_tokens', 'cache_write_tokens', 'cost', 'currency', 'attributes'] as const),
 ] satisfies readonly (keyof SummedSpan)[]
 
-/** Rows of one statement: SQLite takes 32,766 values at most, and a span has 34. */
-const rowsAtOnce = 400
+const spanInsertion = {
+  table: 'spans',
+  columns: [
+    ...summed,
+    ...(['state_message', 'trace_state', 'resource', 'events', 'scope_name', 'scope_version'] as const),
+  ],
+  rest: 'on conflict (workspace, trace_id, span_id) do nothing returning workspace, trace_id, span_id',
+} as const
+
+const contentInsertion = {
+  table: 'span_contents',
+  columns: ['workspace', 'trace_id', 'span_id', 'started_at', 'content'],
+  rest: 'on conflict do nothing',
+} as const
+
+const tagInsertion = {
+  table: 'trace_tags',
+  columns: ['workspace', 'tag', 'started_at', 'trace_id'],
+  rest: 'on conflict do nothing',
+} as const
+
+/** Traces of one statement. */
+const tracesAtOnce = 400
 
 /** The store over an open database. */
 export function traceStore({ query, dialect }: Pick<Database, 'query' | 'dialect'>): TraceStore {
@@ -65,6 +87,8 @@ export function traceStore({ query, dialect }: Pick<Database, 'query' | 'dialect
         .where('workspace', '=', workspace)
         .where('trace_id', '=', traceId)
         .orderBy('started_at')
+        // A parent begins with its first child.
+        .orderBy('duration', 'desc')
         .orderBy('span_id')
         .execute()
       const contents = await query
@@ -92,7 +116,18 @@ export function traceStore({ query, dialect }: Pick<Database, 'query' | 'dialect
       const ids = old.map((row) => row.trace_id)
       if (ids.length === 0) return 0
       await query.transaction().execute(async (transaction) => {
-        for (const table of ['span_contents', 'spans', 'traces'] as const) {
+        const answers = transaction
+          .selectFrom('spans')
+          .select('response_id')
+          .where('workspace', '=', workspace)
+          .where('trace_id', 'in', ids)
+          .where('response_id', 'is not', null)
+        await transaction
+          .deleteFrom('feedback')
+          .where('workspace', '=', workspace)
+          .where('response_id', 'in', answers)
+          .execute()
+        for (const table of ['span_contents', 'spans', 'trace_tags', 'traces'] as const) {
           await transaction.deleteFrom(table).where('workspace', '=', workspace).where('trace_id', 'in', ids).execute()
         }
       })
@@ -127,25 +162,21 @@ async function append(
   // The same order everywhere, so that two nodes that write the same traces wait for each other and never in a circle.
   const ordered = [...rows].sort((one, other) => (keyOf(one.span) < keyOf(other.span) ? -1 : 1))
   return await query.transaction().execute(async (transaction) => {
-    const fresh: Row<'spans'>[] = []
-    for (const part of parts(ordered)) {
-      const inserted = await transaction
-        .insertInto('spans')
-        .values(part.map(({ span }) => span))
-        .onConflict((conflict) => conflict.columns(['workspace', 'trace_id', 'span_id']).doNothing())
-        .returning(['workspace', 'trace_id', 'span_id'])
-        .execute()
-      const keys = new Set(inserted.map(keyOf))
-      fresh.push(...part.map(({ span }) => span).filter((span) => keys.delete(keyOf(span))))
-      const contents = part.map(({ content }) => content).filter((content) => content !== undefined)
-      if (contents.length > 0) {
-        await transaction
-          .insertInto('span_contents')
-          .values(contents)
-          .onConflict((conflict) => conflict.doNothing())
-          .execute()
-      }
-    }
+    const inserted = await insertMany<'spans', Key>(
+      transaction,
+      dialect,
+      spanInsertion,
+      ordered.map(({ span }) => ({ ...span })),
+    )
+    const keys = new Set(inserted.map(keyOf))
+    const fresh = ordered.map(({ span }) => span).filter((span) => keys.delete(keyOf(span)))
+    const contents = ordered.map(({ content }) => content).filter((content) => content !== undefined)
+    await insertMany(
+      transaction,
+      dialect,
+      contentInsertion,
+      contents.map((content) => ({ ...content })),
+    )
     for (const [workspace, spans] of Map.groupBy(fresh, (span) => span.workspace)) {
       await sum(transaction, dialect, workspace, spans)
     }
@@ -160,19 +191,29 @@ async function sum(
   workspace: string,
   fresh: readonly Row<'spans'>[],
 ): Promise<void> {
-  const byTrace = Map.groupBy(fresh, (span) => span.trace_id)
-  const known = new Set(byTrace.keys())
-  for (const part of parts([...byTrace.values()].map(sumTrace))) {
-    // Where another node writes the same trace just now, this waits for it, and then the trace is a known one.
-    const made = await transaction
-      .insertInto('traces')
-      .values(part)
-      .onConflict((conflict) => conflict.columns(['workspace', 'trace_id']).doNothing())
-      .returning('trace_id')
-      .execute()
-    for (const { trace_id } of made) known.delete(trace_id)
-  }
-  for (const part of parts([...known])) await sumAgain(transaction, dialect, workspace, part)
+  const sums = new Map([...Map.groupBy(fresh, (span) => span.trace_id)].map(([id, spans]) => [id, sumTrace(spans)]))
+  // Where another node writes the same trace just now, this waits for it, and then the trace is a known one.
+  const made = await insertMany<'traces', Pick<Row<'traces'>, 'trace_id'>>(
+    transaction,
+    dialect,
+    traceInsertion,
+    [...sums.values()].map((row) => ({ ...row })),
+  )
+  const fresher = made.map(({ trace_id }) => sums.get(trace_id)).filter((row) => row !== undefined)
+  await insertTags(transaction, dialect, fresher)
+  for (const { trace_id } of made) sums.delete(trace_id)
+  for (const part of parts([...sums.keys()])) await sumAgain(transaction, dialect, workspace, part)
+}
+
+async function insertTags(
+  transaction: Database['query'],
+  dialect: Database['dialect'],
+  traces: readonly Row<'traces'>[],
+): Promise<void> {
+  const rows = traces.flatMap(({ workspace, trace_id, started_at, tags }) =>
+    tags === '[]' ? [] : (JSON.parse(tags) as string[]).map((tag) => ({ workspace, tag, started_at, trace_id })),
+  )
+  await insertMany(transaction, dialect, tagInsertion, rows)
 }
 
 /** Traces that were there before: summed over all their spans, while nobody else can. */
@@ -196,6 +237,8 @@ async function sumAgain(
     .where('trace_id', 'in', ids)
     .execute()
   const sums = [...Map.groupBy(spans, (span) => span.trace_id).values()].map(sumTrace)
+  await transaction.deleteFrom('trace_tags').where('workspace', '=', workspace).where('trace_id', 'in', ids).execute()
+  await insertTags(transaction, dialect, sums)
   await transaction
     .insertInto('traces')
     .values(sums)
@@ -212,6 +255,12 @@ const changing = [
   ...(['model', 'models', 'tools', 'tags', 'conversation', 'user_name', 'key_id'] as const),
 ]
 
+const traceInsertion = {
+  table: 'traces',
+  columns: ['workspace', 'trace_id', ...changing],
+  rest: 'on conflict (workspace, trace_id) do nothing returning trace_id',
+} as const
+
 function replaced<Reference>(read: (name: (typeof changing)[number]) => Reference) {
   return Object.fromEntries(changing.map((name) => [name, read(name)]))
 }
@@ -223,5 +272,5 @@ function keyOf({ workspace, trace_id, span_id }: Key): string {
 }
 
 function* parts<Item>(items: readonly Item[]): Generator<Item[], void> {
-  for (let from = 0; from < items.length; from += rowsAtOnce) yield items.slice(from, from + rowsAtOnce)
+  for (let from = 0; from < items.length; from += tracesAtOnce) yield items.slice(from, from + tracesAtOnce)
 }

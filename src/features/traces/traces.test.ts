@@ -5,6 +5,7 @@ import { Failure } from '../../base/errors.ts'
 import { openReader } from '../../database/reader.ts'
 import type { Attributes, Span } from '../../telemetry/span.ts'
 import { aggregate } from './aggregate.ts'
+import { deleteOldTraces } from './retention.ts'
 import { rowsOf } from './rows.ts'
 import { type Search, traceSearch } from './search.ts'
 import { traceStore } from './store.ts'
@@ -194,6 +195,63 @@ describeOnDatabases('traces', (get: () => TestDatabase) => {
     assert.deepEqual(await find("model = 'x'' OR 1=1 --'"), [])
   })
 
+  test('a search is the same however many fit: few are found by an index, many by time', async () => {
+    const count = 4_500
+    const given = Array.from({ length: count }, (_, index) =>
+      span({
+        trace: 20_000 + index,
+        id: index + 1,
+        name: index % 1_000 === 7 ? `rare ${index}` : `job ${index % 1_500}`,
+        endedAt: base + (index + 1) * second + (index % 900 === 5 ? 70 * second : 500_000),
+        attributes: {
+          ...llm(index % 3 === 0 ? 'common' : 'usual', `x${index}`, index),
+          'galerne.tags': [index % 2 === 0 ? 'even' : 'odd', ...(index % 1_100 === 1 ? ['seldom'] : [])],
+          'user.id': `user-${index % 40}`,
+        },
+      }),
+    )
+    for (let from = 0; from < count; from += 500)
+      await store().append(rows(given.slice(from, from + 500), 'otlp', false, 'many'))
+    const expected = (fits: (index: number) => boolean) =>
+      given
+        .map((_, index) => index)
+        .filter(fits)
+        .reverse()
+        .slice(0, 100)
+        .map((index) => hex(20_000 + index, 32))
+    const cases: [expression: string, fits: (index: number) => boolean][] = [
+      ["root_span_name CONTAINS 'rare'", (index) => index % 1_000 === 7],
+      ["root_span_name CONTAINS 'job 12'", (index) => index % 1_000 !== 7 && `${index % 1_500}`.startsWith('12')],
+      ["root_span_name LIKE 'job%'", (index) => index % 1_000 !== 7],
+      ["root_span_name CONTAINS 'nowhere'", () => false],
+      ['duration_ns > 60000000000', (index) => index % 900 === 5],
+      ['duration_ns < 60000000000', (index) => index % 900 !== 5],
+      ["has(tags, 'seldom')", (index) => index % 1_100 === 1],
+      ["has(tags, 'even')", (index) => index % 2 === 0],
+      ["hasAny(tags, ['seldom', 'odd'])", (index) => index % 2 === 1 || index % 1_100 === 1],
+      ["hasAll(tags, ['seldom', 'odd'])", (index) => index % 2 === 1 && index % 1_100 === 1],
+      ["user_id = 'user-7' AND model = 'common'", (index) => index % 40 === 7 && index % 3 === 0],
+      ["model = 'common' AND duration_ns > 60000000000", (index) => index % 3 === 0 && index % 900 === 5],
+      ["has(tags, 'seldom') OR user_id = 'user-7'", (index) => index % 1_100 === 1 || index % 40 === 7],
+    ]
+    for (const [expression, fits] of cases) assert.deepEqual(await find(expression, 'many'), expected(fits), expression)
+    const from = base + 4_000 * second
+    const late = await search().traces({ workspace: 'many', limit: 100, from, expression: "has(tags, 'seldom')" })
+    assert.deepEqual(
+      late.items.map((row) => row.trace_id),
+      [hex(24_401, 32)],
+    )
+    const { items, cursor } = await search().traces({ workspace: 'many', limit: 3, expression: "user_id = 'user-7'" })
+    const next = await search().traces({
+      ...{ workspace: 'many', limit: 100, expression: "user_id = 'user-7'" },
+      ...(cursor !== undefined && { cursor }),
+    })
+    assert.deepEqual(
+      [...items, ...next.items].map((row) => row.trace_id).slice(0, 100),
+      expected((index) => index % 40 === 7),
+    )
+  })
+
   test('a list goes page by page without a gap or a double', async () => {
     const many = Array.from({ length: 25 }, (_, index) => span({ trace: 100 + index, id: 1 + (index % 3) }))
     await store().append(rows(many, 'otlp', false, 'pages'))
@@ -294,6 +352,33 @@ describeOnDatabases('traces', (get: () => TestDatabase) => {
     } finally {
       await reader.close()
     }
+  })
+
+  test('each workspace’s rules say when traces go, and when what was said goes before them', async () => {
+    const day = 86_400 * second
+    const said = { ...llm('m', 'r', 1), 'gen_ai.input.messages': '["words"]' }
+    for (const workspace of ['short', 'apart', 'ever']) {
+      const spans = Array.from({ length: 250 }, (_, id) =>
+        span({ trace: 5_000 + id, id: 1, startedAt: base - (id % 2) * 9 * day, attributes: said }),
+      )
+      await store().append(rows(spans, 'otlp', true, workspace))
+    }
+    const settings = new Map([
+      ['short', { traceDays: 7, contentDays: null }],
+      ['apart', { traceDays: null, contentDays: 7 }],
+    ])
+    const counts = async (table: 'traces' | 'spans' | 'span_contents') => {
+      const { query } = get().database
+      const of = async (workspace: string) =>
+        (await query.selectFrom(table).select('trace_id').where('workspace', '=', workspace).execute()).length
+      return [await of('short'), await of('apart'), await of('ever')]
+    }
+    const deleted = await deleteOldTraces(store(), settings, base / 1_000)
+    assert.deepEqual(deleted, { traces: 125, contents: 125 })
+    assert.deepEqual(await counts('traces'), [125, 250, 250])
+    assert.deepEqual(await counts('spans'), [125, 250, 250])
+    assert.deepEqual(await counts('span_contents'), [125, 125, 250])
+    assert.deepEqual(await deleteOldTraces(store(), settings, base / 1_000), { traces: 0, contents: 0 })
   })
 
   test('old traces go with everything that is theirs', async () => {

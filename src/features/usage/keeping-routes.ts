@@ -10,6 +10,7 @@ import { actorOf } from '../audit/record.ts'
 import type { Prices } from '../prices/book.ts'
 import { decimal } from '../prices/price.ts'
 import { forgetPerson } from './forget.ts'
+import { checkRedaction } from './redaction.ts'
 import { type Adjust, reprice } from './reprice.ts'
 import type { SettingsBook, UsageSettings } from './settings.ts'
 import type { UsageWriter } from './writer.ts'
@@ -53,20 +54,15 @@ function registerSettings(server: Server, { acts, settings }: KeepingRoutes): vo
         tags,
         summary: 'Say what the workspace keeps of its calls, and how long',
         description:
-          'What is absent stays as it is. Days count from the call; what is older is deleted within an hour.',
+          'What is absent stays as it is. Days count from the call; what is older is deleted within an hour. Rules of redaction hold from the next call on.',
         body: UsageSettingsBody,
         response: { 200: UsageSettingsObject },
       },
     },
     async (request) => {
       const { workspace } = request.params as { workspace: string }
-      const { keep_content, row_days, content_days } = request.body
-      const before = settings.of(workspace)
-      const after: UsageSettings = {
-        keepContent: keep_content ?? before.keepContent,
-        rowDays: row_days === undefined ? before.rowDays : row_days,
-        contentDays: content_days === undefined ? before.contentDays : content_days,
-      }
+      const after = changed(settings.of(workspace), request.body)
+      checkRedaction(after.redaction)
       await acts.run(actorOf(request), async (transaction, note) => {
         const known = await transaction
           .selectFrom('workspaces')
@@ -88,14 +84,34 @@ function registerSettings(server: Server, { acts, settings }: KeepingRoutes): vo
   )
 }
 
+/** What is absent stays as it is. */
+function changed(before: UsageSettings, body: Static<typeof UsageSettingsBody>): UsageSettings {
+  const days = (asked: number | null | undefined, now: number | null) => (asked === undefined ? now : asked)
+  const { redaction } = body
+  return {
+    keepContent: body.keep_content ?? before.keepContent,
+    contentByRequest: body.content_by_request ?? before.contentByRequest,
+    rowDays: days(body.row_days, before.rowDays),
+    contentDays: days(body.content_days, before.contentDays),
+    traceDays: days(body.trace_days, before.traceDays),
+    redaction:
+      redaction === undefined
+        ? before.redaction
+        : { presets: redaction.presets ?? [], patterns: redaction.patterns ?? [] },
+  }
+}
+
 function settingsObject(workspace: string, settings: UsageSettings): Static<typeof UsageSettingsObject> {
-  const { keepContent, rowDays, contentDays } = settings
+  const { keepContent, contentByRequest, rowDays, contentDays, traceDays, redaction } = settings
   return {
     object: 'usage.settings',
     workspace,
     keep_content: keepContent,
+    content_by_request: contentByRequest,
     row_days: rowDays,
     content_days: contentDays,
+    trace_days: traceDays,
+    redaction: { presets: [...redaction.presets], patterns: [...redaction.patterns] },
   }
 }
 

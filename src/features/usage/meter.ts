@@ -5,15 +5,18 @@ import type { CallContext, Model, ModelEvent } from '../../wire/model.ts'
 import type { Prices } from '../prices/book.ts'
 import type { CallCounts } from './counts.ts'
 import type { FinishedCall } from './finished-call.ts'
-import { type Operation, openTally } from './tally.ts'
+import type { UsageContent, UsageRow } from './row.ts'
+import { type Operation, openTally, type WholeAnswer } from './tally.ts'
 import type { UsageWriter } from './writer.ts'
 
 /** Where rows go and what they cost. */
 export interface Metering {
   readonly writer: UsageWriter
   readonly prices: Prices
-  /** Whether the workspace asks that what is said is kept. */
-  keepsContent(workspace: string): boolean
+  /** Whether what is said is kept, where the request asked so or not; throws `invalid_value` where it may not ask. */
+  keepsContent(workspace: string, asked: boolean | undefined): boolean
+  /** Takes content that its workspace wants blacked out first; false, and nothing taken, where it is kept as it is. */
+  readonly takeContent?: (row: UsageRow, content: UsageContent) => boolean
 }
 
 /** What a meter needs. Without `usage` a call is counted and logged and leaves no row; the product always has it. */
@@ -48,7 +51,7 @@ export function meter(model: Model, tools: MeterTools): Model {
       tally.close()
     }
   }
-  const once = async <Result extends { readonly promptTokens: number }>(
+  const once = async <Result extends WholeAnswer>(
     operation: Operation,
     call: { readonly context: CallContext },
     start: () => Promise<Result>,
@@ -56,7 +59,7 @@ export function meter(model: Model, tools: MeterTools): Model {
     const tally = openTally(model.card, operation, call, tools)
     try {
       const answer = await start()
-      tally.done(answer.promptTokens)
+      tally.done(answer)
       return answer
     } catch (error) {
       tally.failed(error)

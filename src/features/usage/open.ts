@@ -6,16 +6,18 @@ import type { Database } from '../../database/connect.ts'
 import type { Notices } from '../../database/notices.ts'
 import type { Reader } from '../../database/reader.ts'
 import type { Tables } from '../../database/tables.ts'
-import { createQueue } from '../../queue/queue.ts'
+import { startHourly } from '../../queue/hourly.ts'
 import type { JobTables } from '../../queue/table.ts'
 import { type OpenPrices, openPrices } from '../prices/open.ts'
 import type { Currency } from '../prices/price.ts'
 import { loadVendorLists } from '../prices/vendors.ts'
 import { openUsageJournal } from './journal.ts'
 import type { Metering } from './meter.ts'
-import { startRetention } from './retention.ts'
+import { redactedContents } from './redacted-contents.ts'
+import { createRedactor, type Redactor } from './redactor.ts'
+import { deleteOld } from './retention.ts'
 import type { UsageRecord } from './row.ts'
-import { openSettings, type SettingsBook } from './settings.ts'
+import { isContentKept, openSettings, type SettingsBook } from './settings.ts'
 import { writeUsage } from './store.ts'
 import { createUsageWriter } from './writer.ts'
 
@@ -23,6 +25,8 @@ import { createUsageWriter } from './writer.ts'
 export interface OpenUsage extends Metering {
   readonly prices: OpenPrices
   readonly settings: SettingsBook
+  /** Blacks out what was said, by the rules of `settings`. */
+  readonly redactor: Redactor
   /** Reads reports, beside the server's own queries. */
   readonly query: Kysely<Tables>
   /** Writes what is left, after the last call has ended. */
@@ -48,19 +52,37 @@ export async function openUsage(parts: {
   const write = (records: readonly UsageRecord[]) => writeUsage(database, records)
   const journal = home === undefined ? undefined : await openUsageJournal(home, { write, log })
   const writer = createUsageWriter({ ...parts, ...(journal !== undefined && { journal }) })
-  const jobs = database.query.$extendTables<JobTables>().$pickTables<'jobs'>()
-  const queue = createQueue({ query: jobs, dialect: database.dialect, clock })
-  const retention = await startRetention({ query: database.query, queue, settings: settings.all, clock, log })
+  const redactor = createRedactor()
+  const redacted = redactedContents({ database, settings, redactor, log })
+  const retention = await startHourly({
+    ...{ query: database.query.$extendTables<JobTables>().$pickTables<'jobs'>(), dialect: database.dialect, clock },
+    kind: 'usage-retention',
+    run: async (signal) => {
+      const deleted = await deleteOld(database.query, settings.all(), clock.now(), signal)
+      if (deleted.rows + deleted.contents + deleted.sums > 0) log.info(deleted, 'old usage deleted')
+    },
+    onError: (error) => log.warn({ error }, 'old usage could not be deleted; it is tried again'),
+  })
   return {
-    writer,
+    writer: {
+      ...writer,
+      async flush() {
+        await redacted.settled()
+        await writer.flush()
+      },
+    },
+    redactor,
     prices,
     settings,
     query: reader.query,
-    keepsContent: (workspace) => settings.of(workspace).keepContent,
+    keepsContent: (workspace, asked) => isContentKept(settings.of(workspace), asked),
+    takeContent: redacted.take,
     async close() {
       prices.close()
       settings.close()
       await retention.stop()
+      await redacted.settled()
+      await redactor.stop()
       await writer.stop()
     },
   }

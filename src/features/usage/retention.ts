@@ -1,17 +1,10 @@
 // Deletes what has been kept long enough, workspace by workspace, once an hour on one node. Sums per day stay: they are the accounts.
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
-import type { Clock } from '../../base/clock.ts'
-import type { Log } from '../../base/log.ts'
 import type { Tables } from '../../database/tables.ts'
-import type { Queue } from '../../queue/queue.ts'
-import type { JobTables } from '../../queue/table.ts'
-import { startWorker, type Worker } from '../../queue/worker.ts'
 import type { UsageSettings } from './settings.ts'
 import { sumWidths } from './store.ts'
 
-const kind = 'usage-retention'
-const hourMs = 3_600_000
 const dayMs = 86_400_000
 
 /** Sums per minute and hour are kept this long where a workspace says nothing else. */
@@ -30,7 +23,7 @@ export interface Deleted {
 /** Deletes what is older than its workspace's rules allow. */
 export async function deleteOld(
   query: Kysely<Tables>,
-  settings: ReadonlyMap<string, UsageSettings>,
+  settings: ReadonlyMap<string, Pick<UsageSettings, 'rowDays' | 'contentDays'>>,
   now: number,
   signal?: AbortSignal,
 ): Promise<Deleted> {
@@ -78,37 +71,4 @@ async function deleteFineSums(query: Kysely<Tables>, before: number, workspace?:
     deleted += Number((await own.executeTakeFirst()).numDeletedRows)
   }
   return deleted
-}
-
-/** Runs the deletion every hour, on whichever node takes the job. */
-export async function startRetention(parts: {
-  readonly query: Kysely<Tables>
-  readonly queue: Queue
-  readonly settings: () => ReadonlyMap<string, UsageSettings>
-  readonly clock: Clock
-  readonly log: Log
-}): Promise<Worker> {
-  const { query, queue, settings, clock, log } = parts
-  const schedule = async (runAt: number) => {
-    const jobs = query.$extendTables<JobTables>()
-    const waiting = await jobs
-      .selectFrom('jobs')
-      .select('id')
-      .where('kind', '=', kind)
-      .where('state', '=', 'ready')
-      .executeTakeFirst()
-    if (waiting === undefined) await queue.enqueue(kind, 'all', { runAt })
-  }
-  await schedule(clock.now())
-  return startWorker(queue, {
-    kind,
-    clock,
-    pollMs: 60_000,
-    handle: async (_, signal) => {
-      await schedule(clock.now() + hourMs)
-      const deleted = await deleteOld(query, settings(), clock.now(), signal)
-      if (deleted.rows + deleted.contents + deleted.sums > 0) log.info(deleted, 'old usage deleted')
-    },
-    onError: (error) => log.warn({ error }, 'old usage could not be deleted; it is tried again'),
-  })
 }

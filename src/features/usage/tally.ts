@@ -1,7 +1,7 @@
 // What one call adds up to while its events pass: the usage row, the log line and the counters, all made when it closes.
 import { Failure } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
-import type { CallContext, ModelCard, ModelEvent, Sampling, Usage } from '../../wire/model.ts'
+import type { CallContext, EmbeddingResult, ModelCard, ModelEvent, Sampling, Usage } from '../../wire/model.ts'
 import { localProvider } from '../prices/book.ts'
 import { costOf } from '../prices/price.ts'
 import { type ContentNotes, noteContent } from './content.ts'
@@ -13,11 +13,14 @@ import type { UsageRow } from './row.ts'
 /** What was asked of the model. */
 export type Operation = UsageRow['operation']
 
+/** What a call without events tells of itself. */
+export type WholeAnswer = Pick<EmbeddingResult, 'promptTokens' | 'queueMs' | 'loadMs'>
+
 /** One call's account. */
 export interface Tally {
   note(event: ModelEvent): void
   /** A call without events is complete. */
-  done(promptTokens: number): void
+  done(answer: WholeAnswer): void
   failed(error: unknown): void
   /** Hands in the row, writes the log line, counts. A second time does nothing. */
   close(): void
@@ -28,7 +31,7 @@ interface Facts {
   started?: Extract<ModelEvent, { type: 'started' }>
   end?: Extract<ModelEvent, { type: 'end' }>
   /** Of a call without events. */
-  promptTokens?: number
+  answer?: WholeAnswer
   /** Tokens that went out as text: what an answer that is cut off is charged by. */
   seenTokens: number
   firstTokenMs?: number
@@ -44,11 +47,12 @@ export function openTally(
   tools: MeterTools,
 ): Tally {
   const { clock, counts, usage } = tools
+  const { workspace, keepContent } = call.context
+  const content = usage?.keepsContent(workspace, keepContent) === true ? noteContent(operation, call) : undefined
   const place = usage?.writer.admit()
   const [at, since] = [clock.now(), clock.elapsed()]
   const labels = { model_name: card.name }
   const facts: Facts = { seenTokens: 0, reasons: [], status: 'abandoned' }
-  const content = usage?.keepsContent(call.context.workspace) === true ? noteContent(operation, call) : undefined
   let closed = false
   return {
     note(event) {
@@ -57,9 +61,9 @@ export function openTally(
       if (event.type === 'started') counts.queue.observe(labels, event.queueMs / 1000)
       if (event.type === 'end') countEnd(event, labels, counts)
     },
-    done(promptTokens) {
-      Object.assign(facts, { promptTokens, status: 'ok' })
-      counts.promptTokens.add(labels, promptTokens)
+    done(answer) {
+      Object.assign(facts, { answer, status: 'ok' })
+      counts.promptTokens.add(labels, answer.promptTokens)
     },
     failed(error) {
       const code = error instanceof Failure ? error.code : 'internal_error'
@@ -70,8 +74,8 @@ export function openTally(
       closed = true
       const durationMs = clock.elapsed() - since
       const row = rowOf({ card, operation, context: call.context, facts, at, durationMs }, tools)
-      place?.record({ row, ...contentOf(content) })
-      tools.trace?.(finished(row, call, facts))
+      place?.record({ row, ...contentOf(row, content, usage) })
+      tools.trace?.(finished(card, row, call, facts))
       count(row, facts, tools)
       tools.log.info(logLine(row, facts), 'model call')
     },
@@ -79,20 +83,27 @@ export function openTally(
 }
 
 function finished(
+  card: ModelCard,
   row: UsageRow,
   { context, sampling }: { readonly context: CallContext; readonly sampling?: Sampling },
-  { end }: Facts,
+  { started, end, answer }: Facts,
 ): FinishedCall {
   return {
     row,
     context,
+    card,
+    queueMs: started?.queueMs ?? answer?.queueMs ?? 0,
+    loadMs: started?.loadMs ?? answer?.loadMs ?? 0,
     ...(sampling !== undefined && { sampling }),
+    ...(started?.seed !== undefined && { seed: started.seed }),
     ...(end !== undefined && { timings: end.timings }),
   }
 }
 
-function contentOf(notes: ContentNotes | undefined) {
-  return notes === undefined ? {} : { content: notes.content() }
+/** What is written with the row. What is to be blacked out first is not: it follows its row. */
+function contentOf(row: UsageRow, notes: ContentNotes | undefined, usage: MeterTools['usage']) {
+  const content = notes?.content()
+  return content === undefined || usage?.takeContent?.(row, content) === true ? {} : { content }
 }
 
 function noteEvent(facts: Facts, event: ModelEvent, elapsed: () => number): void {
@@ -118,7 +129,7 @@ interface Closing {
 function rowOf({ card, operation, context, facts, at, durationMs }: Closing, { clock, usage }: MeterTools): UsageRow {
   const { started, end } = facts
   const counted: Usage = end?.usage ?? {
-    promptTokens: facts.promptTokens ?? started?.promptTokens ?? 0,
+    promptTokens: facts.answer?.promptTokens ?? started?.promptTokens ?? 0,
     cachedTokens: started?.cachedTokens ?? 0,
     completionTokens: facts.seenTokens,
     reasoningTokens: 0,
