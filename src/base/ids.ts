@@ -1,10 +1,14 @@
 // Makes the ids of the product: sortable by time with a type prefix, or opaque random ones. Reads time only through the clock it is given.
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes, randomFillSync, randomInt } from 'node:crypto'
 import { type Clock, systemClock } from './clock.ts'
 
 // Crockford's base 32: ASCII order is value order, and no letter is mistaken for a digit.
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 const alphanumeric = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+
+// Asking the system for a few bytes takes as long as for a page of them, and every request wants some.
+const pool = Buffer.alloc(4096)
+let poolUsed = pool.length
 
 let lastTime = 0
 let lastTail = 0n
@@ -25,9 +29,14 @@ export function newId(prefix: string, clock: Clock = systemClock): string {
   return `${prefix}_${encode(BigInt(lastTime), 10)}${encode(lastTail, 16)}`
 }
 
-/** 32 random hexadecimal digits, the form of Mistral's ids and of W3C trace ids. */
-export function hexId(): string {
-  return randomBytes(16).toString('hex')
+/** Random hexadecimal digits, two a byte: 32 are the form of Mistral's ids and of W3C trace ids. */
+export function hexId(bytes = 16): string {
+  if (poolUsed + bytes > pool.length) {
+    randomFillSync(pool)
+    poolUsed = 0
+  }
+  poolUsed += bytes
+  return pool.toString('hex', poolUsed - bytes, poolUsed)
 }
 
 /** Random letters and digits, for instance the nine of Mistral's tool calls. */

@@ -172,7 +172,7 @@ function createBare({ config, log }: ServerParts): Server {
     loggerInstance: log,
     // `meter` writes one line per call; a second one per request would tell less.
     logController: new LogController({ disableRequestLogging: true }),
-    genReqId: hexId,
+    genReqId: () => hexId(),
     requestIdHeader: false,
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
     bodyLimit: config.bodyLimit,

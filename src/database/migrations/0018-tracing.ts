@@ -13,7 +13,7 @@ export async function up(database: Kysely<never>): Promise<void> {
     .execute()
   await schema.alterTable('usage_settings').addColumn('trace_days', 'integer').execute()
   await schema.alterTable('usage_settings').addColumn('redaction', 'text').execute()
-  await widenIndexOfTime(database)
+  await changeIndexes(database)
   const name = ['workspace', 'name', 'started_at', 'trace_id'] as const
   await schema
     .createIndex('traces_by_name')
@@ -34,7 +34,8 @@ export async function up(database: Kysely<never>): Promise<void> {
 }
 
 /** Figures over a span of time are read from the index alone, and so is a walk by time that passes many traces over. */
-async function widenIndexOfTime({ schema }: Kysely<never>): Promise<void> {
+async function changeIndexes(database: Kysely<never>): Promise<void> {
+  const { schema } = database
   const order = ['workspace', 'started_at', 'trace_id'] as const
   const facts = ['state', 'model', 'service', 'duration', 'error_count'] as const
   const counts = ['input_tokens', 'output_tokens', 'cached_tokens', 'cost', 'currency'] as const
@@ -44,6 +45,17 @@ async function widenIndexOfTime({ schema }: Kysely<never>): Promise<void> {
     .on('traces')
     .columns([...order, ...facts, ...counts])
     .execute()
+  // Every index is written with every trace: what most do not have costs nothing any more, and services are few enough for the one by time.
+  await schema.dropIndex('traces_by_service').execute()
+  for (const name of ['conversation', 'user_name'] as const) {
+    await schema.dropIndex(`traces_by_${name}`).execute()
+    await sql`create index ${sql.ref(`traces_by_${name}`)} on traces (workspace, ${sql.ref(name)}, started_at)
+      where ${sql.ref(name)} is not null`.execute(database)
+  }
+  await schema.dropIndex('spans_by_response').execute()
+  await sql`create index spans_by_response on spans (workspace, response_id) where response_id is not null`.execute(
+    database,
+  )
 }
 
 interface Tagged {

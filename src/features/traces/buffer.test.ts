@@ -8,7 +8,7 @@ import { galerneSpan } from './record.ts'
 import type { OwnedSpan, SpanRows } from './rows.ts'
 
 const log = createLog({ level: 'silent' })
-const limits = { spans: 10, batch: 4, gatherMs: 1 }
+const limits = { spans: 10, batch: 4, gatherMs: 1, awaitedMs: 1 }
 
 function spans(count: number): OwnedSpan[] {
   const place = { traceId: 'a'.repeat(32), parentSpanId: null, startedAt: 1, endedAt: 2 }

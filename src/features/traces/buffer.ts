@@ -35,12 +35,14 @@ export interface BufferLimits {
   readonly spans: number
   /** Spans written in one transaction. */
   readonly batch: number
-  /** How long spans gather before they are written, in milliseconds. */
+  /** How long spans gather before they are written, in milliseconds: those of this server, and such as somebody waits for. */
   readonly gatherMs: number
+  readonly awaitedMs: number
 }
 
-// A span is about 2 kB on its way: 40 MB at most. A batch stops this thread for as long as SQLite writes it: some milliseconds.
-const usual: BufferLimits = { spans: 20_000, batch: 250, gatherMs: 250 }
+// A span is about 2 kB on its way: 40 MB at most. A batch stops this thread for as long as SQLite writes it: some milliseconds. A commit costs
+// as much as forty rows, so what nobody waits for gathers longer.
+const usual: BufferLimits = { spans: 20_000, batch: 250, gatherMs: 1_000, awaitedMs: 100 }
 
 /** Pauses after a failed write, in milliseconds; the last one goes on. */
 const pauses = [250, 500, 1_000, 2_000, 5_000]
@@ -63,15 +65,22 @@ export function traceBuffer(
   let open = true
   let working: Promise<void> | undefined
 
+  let gathering: Gathering | undefined
+
   const push = (spans: readonly OwnedSpan[], written: () => void) => {
     queue.push({ spans, written })
     waiting += spans.length
+    if (written !== nobody) gathering?.hurry(limits.awaitedMs)
     working ??= work().finally(() => {
       working = undefined
     })
   }
   const work = async () => {
-    if (open) await delay(limits.gatherMs)
+    if (open) {
+      gathering = gather(queue.every(({ written }) => written === nobody) ? limits.gatherMs : limits.awaitedMs)
+      await gathering.over
+      gathering = undefined
+    }
     for (let failures = 0; queue.length > 0; ) {
       if (open && failures > 0) await delay(pauses[Math.min(failures, pauses.length) - 1])
       // SQLite's writes never wait: others must get a turn.
@@ -97,7 +106,7 @@ export function traceBuffer(
   }
   return {
     offer(spans) {
-      if (open && waiting + spans.length <= limits.spans) push(spans, () => {})
+      if (open && waiting + spans.length <= limits.spans) push(spans, nobody)
       else {
         shed += spans.length
         shedAt = clock.now()
@@ -112,7 +121,31 @@ export function traceBuffer(
     counts: () => ({ shed, shedAt, waiting, room: limits.spans }),
     async close() {
       open = false
+      gathering?.hurry(0)
       await working
+    },
+  }
+}
+
+const nobody = () => {}
+
+interface Gathering {
+  readonly over: Promise<void>
+  /** Ends it within that time. */
+  hurry(milliseconds: number): void
+}
+
+function gather(milliseconds: number): Gathering {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let timer = setTimeout(resolve, milliseconds)
+  let left = milliseconds
+  return {
+    over: promise,
+    hurry(sooner) {
+      if (sooner >= left) return
+      clearTimeout(timer)
+      left = sooner
+      timer = setTimeout(resolve, sooner)
     },
   }
 }

@@ -23,7 +23,7 @@ const mostNames = 1_000
 const mostFitting = 200
 
 /** Columns that have an index by time. */
-const timed: ReadonlySet<string> = new Set('state model key_id conversation user_name service name'.split(' '))
+const timed: ReadonlySet<string> = new Set('state model key_id conversation user_name name'.split(' '))
 
 type Ids = RawBuilder<unknown>
 

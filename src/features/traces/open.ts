@@ -7,7 +7,8 @@ import type { FinishedCall } from '../usage/finished-call.ts'
 import { traceBuffer } from './buffer.ts'
 import type { SpanExporter } from './export.ts'
 import { feedbackStore } from './feedback.ts'
-import { spansOfCall } from './record.ts'
+import { phasesOf } from './phases.ts'
+import { spanOfCall } from './record.ts'
 import type { RedactSpans } from './redact.ts'
 import { createRefusals } from './refused.ts'
 import type { TraceParts } from './routes.ts'
@@ -43,9 +44,9 @@ export function openTraces(foundation: TraceFoundation): Traces {
   const store = traceStore(database)
   const buffer = traceBuffer(store, { clock, log })
   const refusals = createRefusals(clock)
-  const offer = (spans: readonly OwnedSpan[]) => {
-    buffer.offer(spans)
-    exporter?.offer(spans.map(({ span }) => span))
+  const offer = (owned: OwnedSpan) => {
+    buffer.offer([owned])
+    exporter?.offer([owned.span, ...phasesOf(owned.span)])
   }
   return {
     store,
@@ -57,11 +58,11 @@ export function openTraces(foundation: TraceFoundation): Traces {
     ...(redact !== undefined && { redact }),
     record(call) {
       if (call.row.status !== 'ok' && call.row.class === 'interactive') refusals.remember(call.row.requestId)
-      offer(spansOfCall(call))
+      offer(spanOfCall(call))
     },
     refused(request) {
       const span = refusals.spanOf(request)
-      if (span !== undefined) offer([span])
+      if (span !== undefined) offer(span)
     },
     lost: () => ({ exported: exporter?.dropped() ?? 0, refusals: refusals.passedOver() }),
     async close() {

@@ -1,6 +1,6 @@
-// A finished call of a model as spans: the call itself, and in it the waiting, the loading, the reading of the prompt and the writing of the
-// answer. Pure.
-import { createHash, randomBytes } from 'node:crypto'
+// A finished call of a model as a span, with all that its answer depends on and where its time went. Pure but for the span's id.
+import { createHash } from 'node:crypto'
+import { hexId } from '../../base/ids.ts'
 import { type Attributes, type AttributeValue, readTraceParent, type Span } from '../../telemetry/span.ts'
 import type { CallLabels, Sampling } from '../../wire/model.ts'
 import { decimal } from '../prices/price.ts'
@@ -13,8 +13,8 @@ const operations = { chat: 'chat', complete: 'text_completion', embed: 'embeddin
 const resource: Attributes = { 'service.name': 'galerne' }
 const scope = { name: 'galerne', version: '' }
 
-/** The spans of a call. Their trace is the caller's where it sent a `traceparent`, else one that has the request's id. */
-export function spansOfCall(call: FinishedCall): readonly OwnedSpan[] {
+/** The span of a call. Its trace is the caller's where it sent a `traceparent`, else one that has the request's id. */
+export function spanOfCall(call: FinishedCall): OwnedSpan {
   const { row, context } = call
   const parent = readTraceParent(context.traceparent)
   const traceId = parent?.traceId ?? traceIdOf(row.requestId)
@@ -29,11 +29,10 @@ export function spansOfCall(call: FinishedCall): readonly OwnedSpan[] {
     stateMessage: row.status === 'ok' ? '' : row.status,
     attributes: attributesOf(call),
   }
-  const own = { workspace: row.workspace, key: row.key, source: 'galerne', keepsContent: false } as const
-  return [
-    { ...own, span: whole, ...(row.price !== null && { cost: { amount: row.cost, currency: row.currency } }) },
-    ...phases(call, root).map((span) => ({ ...own, span })),
-  ]
+  return {
+    ...{ span: whole, workspace: row.workspace, key: row.key, source: 'galerne', keepsContent: false },
+    ...(row.price !== null && { cost: { amount: row.cost, currency: row.currency } }),
+  }
 }
 
 /** Request ids have the form of trace ids; those of batches are made into one. */
@@ -47,7 +46,7 @@ export function traceIdOf(requestId: string): string {
 export function galerneSpan(place: Pick<Span, 'traceId' | 'parentSpanId' | 'startedAt' | 'endedAt'>): Span {
   return {
     ...place,
-    spanId: randomBytes(8).toString('hex'),
+    spanId: hexId(8),
     traceState: '',
     name: '',
     kind: 'internal',
@@ -58,38 +57,6 @@ export function galerneSpan(place: Pick<Span, 'traceId' | 'parentSpanId' | 'star
     resource,
     scope,
   }
-}
-
-/** Where the time went, as far as the call came. */
-function phases({ timings, row, queueMs, loadMs }: FinishedCall, root: Span): readonly Span[] {
-  const lengths = [
-    ['queue', queueMs - loadMs, {}],
-    ['load', loadMs, {}],
-    [
-      'prefill',
-      timings?.prefillMs ?? 0,
-      { 'gen_ai.usage.input_tokens': row.promptTokens, 'gen_ai.usage.cache_read.input_tokens': row.cachedTokens },
-    ],
-    [
-      'decode',
-      timings?.decodeMs ?? 0,
-      {
-        'gen_ai.usage.output_tokens': row.completionTokens,
-        'galerne.speculated_tokens': timings?.acceptedTokens ?? 0,
-        ...(timings?.batchSize !== undefined && { 'galerne.batch_size': timings.batchSize }),
-      },
-    ],
-  ] as const
-  const spans: Span[] = []
-  let at = root.startedAt
-  for (const [name, milliseconds, attributes] of lengths) {
-    if (milliseconds <= 0) continue
-    const endedAt = Math.min(root.endedAt, at + Math.round(milliseconds * 1_000))
-    const place = { traceId: root.traceId, parentSpanId: root.spanId, startedAt: at, endedAt }
-    spans.push({ ...galerneSpan(place), name, attributes })
-    at = endedAt
-  }
-  return spans
 }
 
 function attributesOf(call: FinishedCall): Attributes {
@@ -121,16 +88,25 @@ function attributesOf(call: FinishedCall): Attributes {
     'galerne.weights.digest': row.digest ?? undefined,
     'galerne.weights.quantisation': call.card.quantisation,
     'galerne.ran_on': row.ranOn ?? undefined,
-    'galerne.engine.build': row.ranOn?.startsWith(`${row.model}@`) ? row.ranOn.slice(row.model.length + 1) : undefined,
+    'galerne.engine.build': row.provider === 'local' ? row.ranOn?.slice(row.ranOn.lastIndexOf('@') + 1) : undefined,
     'galerne.prefix.hit': row.promptTokens === 0 ? undefined : row.cachedTokens > 0,
     'galerne.batch_size': timings?.batchSize,
     'galerne.price.id': row.price?.id,
     'galerne.cost': row.price === null ? undefined : decimal(row.cost, 9),
     'galerne.currency': row.price === null ? undefined : row.currency,
     'galerne.estimated': row.estimated ? true : undefined,
-    'galerne.queue_ms': row.ranOn === null && row.queueMs === null ? undefined : Math.round(call.queueMs - call.loadMs),
-    'galerne.load_ms': call.loadMs > 0 ? Math.round(call.loadMs) : undefined,
+    // What `phases.ts` makes spans of.
+    'galerne.queue_ms': milliseconds(call.queueMs - call.loadMs),
+    'galerne.load_ms': milliseconds(call.loadMs),
+    'galerne.prefill_ms': milliseconds(timings?.prefillMs ?? 0),
+    'galerne.decode_ms': milliseconds(timings?.decodeMs ?? 0),
+    'galerne.speculated_tokens': timings?.acceptedTokens === 0 ? undefined : timings?.acceptedTokens,
   })
+}
+
+/** To the microsecond; undefined where there was none. */
+function milliseconds(length: number): number | undefined {
+  return length <= 0 ? undefined : Math.round(length * 1_000) / 1_000
 }
 
 type Facts = Record<string, AttributeValue | undefined>

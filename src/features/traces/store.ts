@@ -4,6 +4,7 @@ import { forUpdate } from '../../database/dialect.ts'
 import { insertMany } from '../../database/insert-many.ts'
 import type { Row } from '../../database/tables.ts'
 import { contentsOfCalls } from './call-content.ts'
+import { phaseRows } from './phases.ts'
 import type { SpanRows } from './rows.ts'
 import { type SummedSpan, sumTrace } from './sum.ts'
 
@@ -86,11 +87,8 @@ export function traceStore({ query, dialect }: Pick<Database, 'query' | 'dialect
         .selectAll()
         .where('workspace', '=', workspace)
         .where('trace_id', '=', traceId)
-        .orderBy('started_at')
-        // A parent begins with its first child.
-        .orderBy('duration', 'desc')
-        .orderBy('span_id')
         .execute()
+      const all = [...spans, ...spans.flatMap(phaseRows)].sort(byBeginning)
       const contents = await query
         .selectFrom('span_contents')
         .select(['span_id', 'content'])
@@ -100,7 +98,7 @@ export function traceStore({ query, dialect }: Pick<Database, 'query' | 'dialect
       const own = await contentsOfCalls(query, workspace, spans)
       return {
         trace,
-        spans,
+        spans: all,
         contents: new Map([...own, ...contents.map((row) => [row.span_id, row.content] as const)]),
       }
     },
@@ -263,6 +261,11 @@ const traceInsertion = {
 
 function replaced<Reference>(read: (name: (typeof changing)[number]) => Reference) {
   return Object.fromEntries(changing.map((name) => [name, read(name)]))
+}
+
+/** A parent begins with its first child, and goes before it. */
+function byBeginning(one: Row<'spans'>, other: Row<'spans'>): number {
+  return one.started_at - other.started_at || other.duration - one.duration || (one.span_id < other.span_id ? -1 : 1)
 }
 
 type Key = Pick<Row<'spans'>, 'workspace' | 'trace_id' | 'span_id'>

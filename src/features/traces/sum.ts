@@ -1,6 +1,8 @@
 // What the spans of a trace add up to. Pure: the same spans give the same row in whatever order and however often they come.
 import type { Row } from '../../database/tables.ts'
 import { isModelCall } from '../../telemetry/gen-ai.ts'
+import type { Attributes } from '../../telemetry/span.ts'
+import { phaseCount } from './phases.ts'
 
 /** A span as far as its trace needs it. */
 export type SummedSpan = Omit<
@@ -33,7 +35,7 @@ export function sumTrace(spans: readonly SummedSpan[]): Row<'traces'> {
     // A trace failed when its root did; an error that was caught on the way is counted, and is none of the whole.
     state: root.state,
     error_count: errors,
-    span_count: ordered.length,
+    span_count: ordered.reduce((count, span) => count + 1 + phasesIn(span), 0),
     gen_ai_count: ordered.filter((span) => span.operation !== null).length,
     model_calls: calls.length,
     tool_calls: ordered.filter((span) => span.operation === 'execute_tool').length,
@@ -89,6 +91,10 @@ function moneyOf(calls: readonly SummedSpan[]): Pick<Row<'traces'>, 'cost' | 'cu
   const [currency, ...others] = distinct(priced.map((call) => call.currency))
   if (currency === undefined || others.length > 0) return { cost: null, currency: null }
   return { cost: priced.reduce((total, call) => total + (call.cost ?? 0), 0), currency }
+}
+
+function phasesIn({ source, attributes }: SummedSpan): number {
+  return source === 'galerne' ? phaseCount(JSON.parse(attributes) as Attributes) : 0
 }
 
 function tagsOf({ attributes }: SummedSpan): readonly string[] {
