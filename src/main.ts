@@ -31,7 +31,7 @@ import { Pulls } from './features/models/pull-jobs.ts'
 import type { PullProgress } from './features/models/pull-progress.ts'
 import { createRegistry, type Registry } from './features/models/registry.ts'
 import { openRouting } from './features/models/routing.ts'
-import { placeOf, pullOptions, servedModels } from './features/models/served.ts'
+import { countDigest, placeOf, pullOptions, servedModels, weightFiles } from './features/models/served.ts'
 import { ownFigures } from './features/organisation/figures.ts'
 import { openCorrections } from './features/plans/corrections.ts'
 import { machineDevices } from './features/plans/machine.ts'
@@ -151,6 +151,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     const local = localModels({
       ...{ pool, registry, home: config.home, clock, engine: engineSettings(config) },
       ...{ hubCache: first.hubCache, catalogue: first.catalogue, places, log },
+      aliases: () => routing.aliases.all().map((alias) => ({ name: alias.name, targets: targetsOf(alias) })),
     })
     const targets = () => routing.aliases.all().flatMap(targetsOf)
     await local.restore(targets())
@@ -190,6 +191,9 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     // Who watches a pull would hold the server open.
     opened.push(() => pulls.close())
     const url = await listen(server, config)
+    const counting = new AbortController()
+    opened.push(async () => counting.abort())
+    void learnDigests(pool, config.home, { log, signal: counting.signal })
     await writeFile(addressFile(config.home), `${url}\n`, { mode: 0o600 })
     opened.push(() => rm(addressFile(config.home), { force: true }))
     return { url, newKey: key.secret, keyFile: key.file, models: registry.list({}), plans: pool.plans, stop }
@@ -254,6 +258,23 @@ async function startEngine(
     corrections: openCorrections(config.home, options.log),
     devices: hasGraphicsPackage() ? await readDevices(childEnvironment()).catch(() => []) : [],
   })
+}
+
+/** Counts the digests of a user's own weights, one model after the other, while their models answer already. */
+async function learnDigests(
+  pool: Pool,
+  home: string,
+  { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
+): Promise<void> {
+  for (const { model, digest, path } of pool.states()) {
+    if (digest !== null || signal.aborted) continue
+    try {
+      const counted = await countDigest({ digest: undefined, files: weightFiles(path) }, home, signal)
+      if (counted !== undefined) pool.learnDigest(model, counted)
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error, model }, 'the digest of these weights could not be counted')
+    }
+  }
 }
 
 /** Where spans are handed on to, if the settings name a collector. */

@@ -96,6 +96,6 @@ async function noModels(registry: Registry): Promise<LocalModels> {
   const pool = await startPool({ models: [], log })
   return localModels({
     ...{ pool, registry, home: '/', hubCache: undefined, catalogue: undefined, clock: systemClock, engine: {} },
-    ...{ places: openPlaces('/', log), log },
+    ...{ places: openPlaces('/', log), aliases: () => [], log },
   })
 }

@@ -309,6 +309,12 @@ export class Member implements EngineHost, EngineListener {
     this.refuse(fail('server_stopping'))
   }
 
+  /** What was counted of its weights meanwhile. */
+  learnDigest(digest: string): void {
+    this.parts = { ...this.parts, model: { ...this.parts.model, digest } }
+    if (this.#card !== undefined) this.#card = { ...this.#card, digest }
+  }
+
   /** Learns the card without loading the weights. */
   async describe(): Promise<void> {
     const process = this.#startProcess(this.plan, 'describe')

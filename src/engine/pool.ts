@@ -119,6 +119,8 @@ export interface Pool {
   unload(name: string): Promise<void>
   /** Throws `model_not_found`. */
   change(name: string, change: MemberChange): void
+  /** The digest of a model's weights, which was not known when it was added. */
+  learnDigest(name: string, digest: string): void
   /** Ends all engine processes; requests at work fail with `server_stopping`. */
   stop(): Promise<void>
 }
@@ -269,6 +271,10 @@ class EnginePool implements Pool {
     if (priority !== undefined) member.priority = priority
     if (idleMs !== undefined) member.idleMs = idleMs
     this.#look()
+  }
+
+  learnDigest(name: string, digest: string): void {
+    this.#members.get(name)?.learnDigest(digest)
   }
 
   async stop(): Promise<void> {

@@ -2,6 +2,7 @@
 import type { Kysely } from 'kysely'
 import type { Tables } from '../database/tables.ts'
 import type { Acts } from '../features/audit/acts.ts'
+import { familyOf } from '../features/models/name.ts'
 import type { Registry } from '../features/models/registry.ts'
 import type { OpenPrices } from '../features/prices/open.ts'
 import { registerPrices } from '../features/prices/routes.ts'
@@ -36,7 +37,8 @@ export function registerAccounting(server: Server, accounting: Accounting, acts:
   registerPrices(server, {
     prices,
     acts,
-    list: (access) => registry.list(access),
+    // A version costs what its model costs.
+    list: (access) => registry.list(access).filter(({ name }) => familyOf(name) === name),
     measured: (model, now) => measuredThroughput(query, model, now),
   })
 }

@@ -44,6 +44,7 @@ export const RemoveRequest = Type.Object(
       maxLength: 2000,
       description: 'Name of a stored model, one version of it (name@sha256:…), or what it was pulled by.',
     }),
+    force: optional(Type.Boolean({ description: 'Also where an alias leads to it.' })),
   },
   { additionalProperties: false },
 )

@@ -9,7 +9,7 @@ import { type OpenFiles, openFiles } from '../../src/features/files/open.ts'
 import type { Prompts } from '../../src/features/prompts/open.ts'
 import type { Model } from '../../src/wire/model.ts'
 import { silentLog } from './engine.ts'
-import { type RunningServer, startServer, testKey } from './server.ts'
+import { type RunningServer, type ServerExtras, startServer, testKey } from './server.ts'
 
 /** A running server, its files, and where they lie. */
 export interface FilesServer extends RunningServer, OpenFiles {
@@ -32,6 +32,8 @@ export interface FilesServerOptions {
   /** As in BatchParts. */
   readonly graceMs?: number
   readonly leaseMs?: number
+  /** Opens aliases. */
+  readonly routing?: ServerExtras['routing']
   /** A home that outlives the server; without it a new one that goes with it. */
   readonly home?: string
 }
@@ -54,6 +56,7 @@ export async function startFilesServer(database: Database, options: FilesServerO
   const server = await startServer(models, {
     bodyLimit,
     ...config,
+    ...(options.routing !== undefined && { routing: options.routing }),
     parts: (registry) => {
       batches = openBatches({
         database,

@@ -9,6 +9,7 @@ interface Options {
   readonly url?: string
   readonly json?: boolean
   readonly unused?: boolean
+  readonly force?: boolean
 }
 
 /** Adds both commands. */
@@ -20,7 +21,10 @@ export function addRemoveCommands(program: Command): void {
       "Removes weights that were pulled or imported; a model that serves them is unloaded first. What somebody else brought\ninto Hugging Face's cache stays there.",
     )
     .option('--url <address>', 'Address of the server; found by itself when it runs on this machine.')
-    .action(async (model: string, options: Options) => await send('remove', { model }, options))
+    .option('--force', 'Also where an alias leads to it.')
+    .action(async (model: string, options: Options) => {
+      await send('remove', { model, ...(options.force === true && { force: true }) }, options)
+    })
   addJson(addSettings(remove, ['home', 'host', 'port', 'api-key']))
   const prune = program
     .command('prune')

@@ -1,10 +1,11 @@
 // The sha256 of weights that nobody told us: of a user's own files. Counted once, and kept in the data folder while the file stays the same.
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { sizeOf } from './download-disk.ts'
-import { verify } from './download-verify.ts'
 
 const Book = Type.Record(
   Type.String(),
@@ -14,25 +15,50 @@ const Book = Type.Record(
 /** Files that are remembered. */
 const most = 500
 
-/** The sha256 of each file, in order. A file of the same size and time of change has the digest that it had. */
-export async function digestsOfFiles(paths: readonly string[], home: string): Promise<readonly string[]> {
-  const file = join(home, 'digests.json')
-  const book = await readBook(file)
+/** The sha256 of each file, in order; undefined where one was not counted yet, or has changed since. */
+export async function knownDigests(paths: readonly string[], home: string): Promise<readonly string[] | undefined> {
+  const book = await readBook(bookIn(home))
+  const digests = await Promise.all(paths.map(async (path) => known(book[path], await factsOf(path))))
+  return digests.every((digest) => digest !== undefined) ? digests : undefined
+}
+
+/** The same, counting what was not counted. Large files take a while: a gigabyte two seconds, or so. */
+export async function countedDigests(
+  paths: readonly string[],
+  home: string,
+  signal?: AbortSignal,
+): Promise<readonly string[]> {
   const digests: string[] = []
-  let isNew = false
   for (const path of paths) {
-    const { mtimeMs } = await stat(path)
-    const bytes = await sizeOf(path)
-    const known = book[path]
-    const isKnown = known !== undefined && known.bytes === bytes && known.changedMs === mtimeMs
-    const sha256 = isKnown ? known.sha256 : await verify(path, {})
-    isNew ||= !isKnown
-    delete book[path]
-    book[path] = { bytes, changedMs: mtimeMs, sha256 }
+    const facts = await factsOf(path)
+    const sha256 = known((await readBook(bookIn(home)))[path], facts) ?? (await count(path, signal))
     digests.push(sha256)
+    const { [path]: _, ...others } = await readBook(bookIn(home))
+    await writeBook(bookIn(home), { ...others, [path]: { ...facts, sha256 } })
   }
-  if (isNew) await writeBook(file, book)
   return digests
+}
+
+const bookIn = (home: string) => join(home, 'digests.json')
+
+async function factsOf(path: string) {
+  return { bytes: await sizeOf(path), changedMs: (await stat(path)).mtimeMs }
+}
+
+/** A file of the same size and time of change has the digest that it had. */
+function known(
+  entry: Static<typeof Book>[string] | undefined,
+  { bytes, changedMs }: { readonly bytes: number; readonly changedMs: number },
+): string | undefined {
+  return entry?.bytes === bytes && entry.changedMs === changedMs ? entry.sha256 : undefined
+}
+
+/** In pieces so small that a server answers between them. */
+async function count(path: string, signal: AbortSignal | undefined): Promise<string> {
+  const hash = createHash('sha256')
+  const options = { highWaterMark: 262_144, ...(signal !== undefined && { signal }) }
+  for await (const chunk of createReadStream(path, options)) hash.update(chunk)
+  return hash.digest('hex')
 }
 
 async function readBook(file: string): Promise<Static<typeof Book>> {

@@ -34,8 +34,11 @@ export interface LocalModels {
   /** Serves again what was served besides the settings' models: what was kept in a way of its own, and what these names lead to. */
   restore(targets: readonly string[]): Promise<void>
   stored(): Promise<readonly (StoredModel & { readonly served: boolean })[]>
-  /** Removes a stored model's weights; a model that serves them is unloaded and forgotten first. Throws `not_found`. */
-  remove(nameOrReference: string): Promise<Removal>
+  /**
+   * Removes a stored model's weights; a model that serves them is unloaded and forgotten first. Throws `not_found`, and `invalid_value` where
+   * an alias leads to them, unless `force`.
+   */
+  remove(nameOrReference: string, force?: boolean): Promise<Removal>
   /** Removes what broken pulls left and, with `unused`, weights that no model of this server uses. */
   prune(unused: boolean): Promise<Removal>
 }
@@ -49,6 +52,8 @@ export interface LocalModelParts {
   readonly catalogue: readonly CatalogueEntry[] | undefined
   readonly clock: Clock
   readonly places: PlaceBook
+  /** Aliases that operators set, each with what it may lead to. */
+  readonly aliases: () => readonly { readonly name: string; readonly targets: readonly string[] }[]
   readonly log: Log
   /** What the settings say of every model's engine. */
   readonly engine: Omit<PoolModel, 'name' | 'path'>
@@ -91,7 +96,7 @@ export function localModels(parts: LocalModelParts): LocalModels {
     lines: (name) => pool.lines(nameOf(name)),
     restore: (targets) => restore(targets, serve, parts),
     stored,
-    async remove(nameOrReference) {
+    async remove(nameOrReference, force = false) {
       const models = await stored()
       const found = models.filter((model) => model.reference === nameOrReference || isCalled(model, nameOrReference))
       const [model, other] = found
@@ -104,11 +109,21 @@ export function localModels(parts: LocalModelParts): LocalModels {
           reason: `several stored models have this name: give one of ${references}`,
         })
       }
+      const alias = aliasTo(model, parts)
+      if (alias !== undefined && !force) {
+        const reason = `the alias "${alias}" leads to these weights: point it elsewhere first, or add --force`
+        throw fail('invalid_value', { param: 'model', reason })
+      }
       return await removeOne(model)
     },
     async prune(unused) {
       const removals = [await pruneLeftovers(home, parts.hubCache, parts.clock.now())]
-      if (unused) for (const model of await stored()) if (!model.served) removals.push(await removeOne(model))
+      if (unused) {
+        for (const model of await stored()) {
+          const isUsed = model.served || aliasTo(model, parts) !== undefined
+          if (!isUsed) removals.push(await removeOne(model))
+        }
+      }
       return {
         files: removals.flatMap(({ files }) => files),
         freedBytes: removals.reduce((sum, { freedBytes }) => sum + freedBytes, 0),
@@ -152,6 +167,12 @@ function isServedName(nameOrReference: string, registry: Registry): string | und
   } catch {
     return undefined
   }
+}
+
+/** An alias that leads to these weights, by a name that means them or by their digest. */
+function aliasTo(model: StoredModel, { aliases }: LocalModelParts): string | undefined {
+  const leads = (target: string) => (target === model.name ? !model.later : isCalled(model, target))
+  return aliases().find(({ targets }) => targets.some(leads))?.name
 }
 
 /** By its name, or as one version of it. */

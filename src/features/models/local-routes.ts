@@ -187,8 +187,9 @@ function addRemoving(server: Server, parts: Parts): void {
       },
     },
     async (request) => {
-      const removal = await models.remove(request.body.model)
-      await note(parts, request, 'model.removed', request.body.model)
+      const { model, force } = request.body
+      const removal = await models.remove(model, force === true)
+      await note(parts, request, 'model.removed', model)
       return removed(home, removal)
     },
   )

@@ -17,7 +17,7 @@ import { fetchFromHub, type HubFetch } from './pull-hub.ts'
 import { writeNote } from './pull-note.ts'
 import type { ProgressMeter } from './pull-progress.ts'
 import type { FileSource, RemoteFile } from './pull-reference.ts'
-import { type PresentFile, reuse } from './pull-version.ts'
+import { type PresentFile, reuse, sameOf } from './pull-version.ts'
 
 /** How files may be fetched. */
 export interface FetchOptions {
@@ -68,9 +68,9 @@ export async function fetchFile(
   options: FetchOptions,
 ): Promise<FetchedFile | { readonly reasons: readonly string[] }> {
   await mkdir(dirname(path), { recursive: true })
-  const present = presentOf(file)
-  // The catalogue names the very bytes: nobody is asked.
-  if (present !== undefined && present.sha256 === file.sha256) return await unchanged(present, path, about)
+  // Where the very bytes are named that are here, nobody is asked.
+  const same = sameOf(file.present, file.sha256)
+  if (same !== undefined) return await unchanged(same, path, about)
   const reasons: string[] = []
   const ways = file.sources.flatMap((source) => waysOf(source, path, file, about, options))
   for (const [index, way] of ways.entries()) {
@@ -84,10 +84,6 @@ export async function fetchFile(
     }
   }
   return { reasons }
-}
-
-function presentOf({ present }: RemoteFile): PresentFile | undefined {
-  return present?.sha256 === undefined ? undefined : { path: present.path, sha256: present.sha256 }
 }
 
 /** The file that is here, where the source has no other. */
@@ -135,8 +131,7 @@ function waysOf(
   { name, reference }: { readonly name: string; readonly reference: string },
   options: FetchOptions,
 ): readonly Way[] {
-  const { bytes, sha256 } = file
-  const present = presentOf(file)
+  const { bytes, sha256, present } = file
   const expected: Expected = { bytes, sha256 }
   const note = (label: string) => (sum: string, fetched?: boolean) =>
     writeNote(path, { source: label, sha256: sum, reference, name, ...(fetched === false && { fetched }) })
@@ -153,9 +148,8 @@ function waysOf(
       fetch: async (context) => {
         const locate = () => (isOllama ? locateOnOllama(source, registry, context) : locateAddress(source.url, context))
         const partial = `${path}.partial`
-        if (present !== undefined && (await locate()).sha256 === present.sha256) {
-          return await unchanged(present, path, { name, reference })
-        }
+        const same = present === undefined ? undefined : sameOf(present, (await locate()).sha256)
+        if (same !== undefined) return await unchanged(same, path, { name, reference })
         const sum = await fetchChecked({ label, locate, partial, expected, context })
         await note(label)(sum)
         await rename(partial, path)

@@ -25,7 +25,7 @@ import {
   SourceError,
 } from './download-source.ts'
 import { check, fetchChecked } from './pull-check.ts'
-import { type PresentFile, reuse } from './pull-version.ts'
+import { type PresentFile, reuse, sameOf } from './pull-version.ts'
 
 /** One file of a hub to fetch. */
 export interface HubFetch {
@@ -35,8 +35,8 @@ export interface HubFetch {
   /** The file's name of ours: the file itself, or a link into the cache. */
   readonly path: string
   readonly expected: Expected
-  /** The file of an earlier version, which may be the same. */
-  readonly present: PresentFile | undefined
+  /** Its versions that are here, one of which may be the same. */
+  readonly present: readonly PresentFile[] | undefined
   readonly cache: string | undefined
   readonly context: SourceContext
   /** Called with the right hash before the file gets its name. */
@@ -58,10 +58,11 @@ export async function fetchFromHub(job: HubFetch): Promise<Fetched> {
   const located = await locateFirst(job, locate)
   if (!('url' in located)) return located
   const sha256 = expected.sha256 ?? located.sha256
-  if (job.present !== undefined && job.present.sha256 === sha256) {
-    await reuse(job.present, job.path)
-    await job.note(sha256, false)
-    return { sha256, fetched: false }
+  const same = sameOf(job.present, sha256)
+  if (same !== undefined) {
+    await reuse(same, job.path)
+    await job.note(same.sha256, false)
+    return { sha256: same.sha256, fetched: false }
   }
   const again = askingAgain(located, locate)
   if (cache === undefined || sha256 === undefined || !(await isCacheUsable(cache)))

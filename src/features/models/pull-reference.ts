@@ -7,6 +7,7 @@ import { type CatalogueEntry, findInCatalogue } from './catalogue.ts'
 import type { ModelSource } from './catalogue-schema.ts'
 import type { RepositoryChoice } from './download-hub-files.ts'
 import type { OllamaSource } from './download-ollama.ts'
+import type { PresentFile } from './pull-version.ts'
 
 /** One place that a file comes from. */
 export type FileSource = ModelSource | OllamaSource
@@ -18,8 +19,8 @@ export interface RemoteFile {
   readonly file: string
   readonly bytes?: number | undefined
   readonly sha256?: string | undefined
-  /** The file that is here, where a later version is asked for. */
-  readonly present?: { readonly path: string; readonly sha256: string | undefined } | undefined
+  /** Its versions that are here, where a later one is asked for. */
+  readonly present?: readonly PresentFile[]
 }
 
 /** Weights to be fetched: one file, or several that are parts of one model, in order. */

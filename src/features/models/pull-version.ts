@@ -1,10 +1,12 @@
 // Where a later version of pulled weights lies: in a folder beside the files of the first, named by its digest. What is served never moves.
-import { link, lstat, mkdir, readlink, rename, rm, symlink } from 'node:fs/promises'
+import { link, lstat, mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { sizeOf } from './download-disk.ts'
+import { readNote } from './pull-note.ts'
 
 /** The folder of a version that is being fetched. */
 const next = '@next'
+const versionFolder = /^@([0-9a-f]{12})$/
 
 /** A file that is here already, which a later version may have unchanged. */
 export interface PresentFile {
@@ -24,7 +26,27 @@ export function isStaged(path: string): boolean {
 
 /** The first digits of the digest of the version that a file belongs to; undefined for the first version, which lies in no such folder. */
 export function versionOfFile(path: string): string | undefined {
-  return /^@([0-9a-f]{12})$/.exec(basename(dirname(path)))?.[1]
+  return versionFolder.exec(basename(dirname(path)))?.[1]
+}
+
+/** All versions of a file that are here, the first one first. */
+export async function presentVersions(path: string): Promise<readonly PresentFile[]> {
+  const beside = await readdir(dirname(path))
+  const folders = beside.filter((name) => versionFolder.test(name)).map((name) => join(dirname(path), name))
+  const paths = [path, ...folders.map((folder) => join(folder, basename(path)))]
+  const notes = await Promise.all(paths.map(readNote))
+  return paths.flatMap((one, index) => {
+    const sha256 = notes[index]?.sha256
+    return sha256 === undefined ? [] : [{ path: one, sha256 }]
+  })
+}
+
+/** The version with these bytes. */
+export function sameOf(
+  present: readonly PresentFile[] | undefined,
+  sha256: string | undefined,
+): PresentFile | undefined {
+  return sha256 === undefined ? undefined : present?.find((one) => one.sha256 === sha256)
 }
 
 /** Gives a fetched version its folder; returns the new paths, in order. A version that was there already stays as it is. */

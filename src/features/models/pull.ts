@@ -23,7 +23,7 @@ import {
   type RepositoryModel,
   repositoryFiles,
 } from './pull-reference.ts'
-import { dropStaged, keepVersion, stagedFile } from './pull-version.ts'
+import { dropStaged, keepVersion, presentVersions, stagedFile } from './pull-version.ts'
 
 /** Where weights go, and how they may be fetched. */
 export interface PullOptions extends FetchOptions {
@@ -152,11 +152,11 @@ async function fetchVersion(
   about: { readonly reference: string; readonly meter: ProgressMeter },
   options: PullOptions,
 ): Promise<PulledModel> {
-  const files = model.files.map((file, index) => ({
-    ...file,
-    file: stagedFile(file.file),
-    present: there.files[index],
-  }))
+  const files: RemoteFile[] = []
+  for (const [index, file] of model.files.entries()) {
+    const present = await presentVersions(there.files[index]?.path ?? '')
+    files.push({ ...file, file: stagedFile(file.file), present })
+  }
   const fetched = await fetchModel({ ...model, files }, about, options)
   const paths = fetched.files.map(({ path }) => path)
   if (fetched.sha256 === undefined || fetched.sha256 === there.sha256) {
@@ -168,7 +168,7 @@ async function fetchVersion(
     model.name,
     fetched.files.map((file, index) => ({ ...file, path: kept[index] ?? '' })),
     fetched.source,
-    true,
+    fetched.fetched,
   )
 }
 

@@ -6,11 +6,12 @@ import type { Egress } from '../../base/egress.ts'
 import { fail } from '../../base/errors.ts'
 import { entriesOf, findInCatalogue } from './catalogue.ts'
 import { loadCatalogue } from './catalogue-own.ts'
-import { digestsOfFiles } from './digest-book.ts'
+import { countedDigests, knownDigests } from './digest-book.ts'
 import { familyOf, versionName } from './name.ts'
 import { digestOf, type PullOptions, pull } from './pull.ts'
 import { usualPlaces } from './pull-file.ts'
 import type { PullProgress } from './pull-progress.ts'
+import { parseReference } from './pull-reference.ts'
 import { readHubToken } from './pull-token.ts'
 
 /** One model to serve. */
@@ -18,8 +19,9 @@ export interface ServedModel {
   readonly name: string
   readonly aliases: readonly string[]
   readonly path: string
-  /** sha256 of the weights, where known. */
+  /** sha256 of the weights; undefined for a user's own, which were not counted yet. */
   readonly digest: string | undefined
+  readonly files: readonly string[]
 }
 
 /** The part of a pull's options that the settings decide. */
@@ -66,27 +68,51 @@ export async function servedModels(
       name: name ?? pulled.name,
       aliases: name === undefined ? (known?.aliases ?? []) : [],
       path: pulled.path,
-      digest: pulled.sha256 ?? (await digestOfFiles(pulled.files, config.home)),
+      digest: pulled.sha256 ?? digestOfAll(await knownDigests(pathsOf(pulled.files), config.home)),
+      files: pathsOf(pulled.files),
     }
-    served.push(besideOthers(model, served, setting))
+    served.push(await besideOthers(model, served, { setting, home: config.home }))
   }
   checkPlaces(served, config)
-  return served
+  // Where names met, more is known by now.
+  const digests = served.map(async ({ digest, files }) => digest ?? digestOfAll(await knownDigests(files, config.home)))
+  return await Promise.all(served.map(async (model, index) => ({ ...model, digest: await digests[index] })))
 }
 
-/** The sha256 of a user's own weights: every version has one. */
-async function digestOfFiles(files: readonly { readonly path: string }[], home: string): Promise<string | undefined> {
-  const paths = files.map(({ path }) => path)
-  return digestOf((await digestsOfFiles(paths, home)).map((sha256) => ({ sha256 })))
+const pathsOf = (files: readonly { readonly path: string }[]) => files.map(({ path }) => path)
+
+function digestOfAll(digests: readonly string[] | undefined): string | undefined {
+  return digests && digestOf(digests.map((sha256) => ({ sha256 })))
+}
+
+/** All files of the weights that are loaded from this one. */
+export function weightFiles(path: string): readonly string[] {
+  const parsed = parseReference(path, '/')
+  return parsed.type === 'local' ? parsed.paths : [path]
+}
+
+/** The digest of a model that is served, counted where it was not yet: this reads all of its weights. */
+export async function countDigest(
+  { digest, files }: Pick<ServedModel, 'digest' | 'files'>,
+  home: string,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  return digest ?? digestOfAll(await countedDigests(files, home, signal))
 }
 
 /** Weights with the name of others before them are a version beside those, addressed by their digest. */
-function besideOthers(model: ServedModel, served: readonly ServedModel[], setting: string): ServedModel {
-  const { name, digest } = model
+async function besideOthers(
+  model: ServedModel,
+  served: readonly ServedModel[],
+  { setting, home }: { readonly setting: string; readonly home: string },
+): Promise<ServedModel> {
+  const { name } = model
   const others = served.filter((other) => familyOf(other.name) === name)
   if (others.length === 0) return model
-  if (digest !== undefined && others.every((other) => other.digest !== undefined && other.digest !== digest)) {
-    return { ...model, name: versionName(name, digest), aliases: [] }
+  const digest = await countDigest(model, home)
+  const taken = await Promise.all(others.map((other) => countDigest(other, home)))
+  if (digest !== undefined && !taken.includes(digest)) {
+    return { ...model, digest, name: versionName(name, digest), aliases: [] }
   }
   throw fail('invalid_value', {
     param: 'model',
