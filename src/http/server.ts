@@ -40,7 +40,7 @@ import { registerTokenize } from '../features/tokenize/routes.ts'
 import { registerTraces, type TraceParts } from '../features/traces/routes.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Server } from '../wire/exchange.ts'
-import { validatorOptions } from '../wire/validate.ts'
+import { lazyCheck } from '../wire/validate.ts'
 import { type Accounting, registerAccounting } from './accounting.ts'
 import { registerAdministration } from './administration.ts'
 import { authenticate, type Keys } from './authenticate.ts'
@@ -100,6 +100,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const server = createBare(parts)
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('application/json', { parseAs: 'string' }, readJson)
+  server.setValidatorCompiler(({ schema }) => lazyCheck(schema as { readonly $id?: string }))
   // Answers are written once, as they are: that they keep their schemas is proved by tests, not forced by a serializer.
   server.setSerializerCompiler(() => (data) => JSON.stringify(data))
   const sendConsole = await registerConsole(server)
@@ -187,9 +188,6 @@ function createBare({ config, log }: ServerParts): Server {
     // A Mistral client that was given an address with /v1 asks for /v1/v1 (api-surface §3).
     rewriteUrl: ({ url = '/' }) => (url.startsWith('/v1/v1/') ? url.slice(3) : url),
     routerOptions: { maxParamLength: 1024 },
-    ajv: {
-      customOptions: { ...validatorOptions },
-    },
   }
   const { tlsCert, tlsKey } = config
   if (tlsCert === undefined || tlsKey === undefined) return fastify(options) as unknown as Server
