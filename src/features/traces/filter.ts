@@ -14,6 +14,8 @@ type Part = Condition<SqlBool>
 export interface FilterParts {
   readonly fields: readonly Field[]
   readonly dialect: Dialect
+  /** The query goes by time: no index of a condition is to be taken instead. */
+  readonly byTime?: boolean
 }
 
 /** The condition; throws `invalid_value` for a field that is not there or a value that does not fit it. */
@@ -35,7 +37,8 @@ type Leaf = Exclude<Expression, { readonly type: 'and' | 'or' | 'not' }>
 
 function conditionOf(leaf: Leaf, parts: FilterParts, builder: Builder): Part {
   const field = fieldOf(leaf.field, parts.fields)
-  const column = columnOf(field, leaf.field, parts.dialect)
+  const named = columnOf(field, leaf.field, parts.dialect)
+  const column = parts.byTime === true ? asExpression(field, named) : named
   const value = (operand: Operand) => operandOf(field, leaf.field, operand)
   switch (leaf.type) {
     case 'exists':
@@ -118,6 +121,11 @@ function fieldOf({ name, key }: FieldReference, fields: readonly Field[]): Field
 function columnOf(field: Field, { key }: FieldReference, dialect: Dialect): RawBuilder<unknown> {
   const column = sql.ref(field.column)
   return key === undefined ? column : jsonText(dialect, column, key)
+}
+
+/** The same value, but no column any more that an index or a statistic could be found for. */
+function asExpression({ type }: Field, column: RawBuilder<unknown>): RawBuilder<unknown> {
+  return type === 'INT' || type === 'FLOAT' || type === 'TIMESTAMP' ? sql`(${column} + 0)` : sql`(${column} || '')`
 }
 
 function operandOf(field: Field, reference: FieldReference, operand: Operand): Operand {

@@ -22,8 +22,8 @@ const order: readonly (readonly [name: string, repeats: readonly string[]])[] = 
 /** The attribute that holds how long a phase took, in milliseconds. */
 const lengthName = (name: string) => `galerne.${name}_ms`
 
-/** How many phases a call's span tells of. */
-export function phaseCount(attributes: Attributes): number {
+/** How many phases the span of a call of ours tells of. */
+export function phaseCount(attributes: Attributes = {}): number {
   return order.filter(([name]) => lengthOf(attributes, name) > 0).length
 }
 

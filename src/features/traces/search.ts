@@ -3,10 +3,10 @@ import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { fail } from '../../base/errors.ts'
 import type { Dialect } from '../../database/dialect.ts'
 import type { Row, Tables } from '../../database/tables.ts'
-import { candidatesOf } from './candidates.ts'
 import { parseExpression } from './expression.ts'
 import { type Field, spanFields, traceFields } from './fields.ts'
 import { filterOf } from './filter.ts'
+import { type Way, wayTo } from './way.ts'
 
 /** What is looked for. */
 export interface Search {
@@ -75,21 +75,26 @@ async function find<Name extends 'traces' | 'spans'>(
     .selectFrom(table as 'traces')
     .selectAll(table as 'traces')
     .where('workspace', '=', search.workspace)
-  if (table === 'traces' && expression !== undefined) {
-    const range = { workspace: search.workspace, ...timesOf(search, after?.at) }
-    const ids = await candidatesOf(expression, { query, dialect, ...range })
-    if (ids !== undefined) select = amongOnly(query, ids, search.workspace) as unknown as typeof select
-  }
+  const range = { workspace: search.workspace, ...timesOf(search, after?.at) }
+  const way: Way =
+    table === 'traces' && expression !== undefined
+      ? await wayTo(expression, { query, dialect, ...range })
+      : { by: 'plan' }
+  if (way.by === 'ids') select = amongOnly(query, way.ids, search.workspace) as unknown as typeof select
   if (search.from !== undefined) select = select.where('started_at', '>=', search.from)
   if (search.to !== undefined) select = select.where('started_at', '<', search.to)
   if (after !== undefined) {
+    // Where the walk begins; the rest tells those of the same microsecond apart.
+    select = select.where('started_at', '<=', after.at)
     const column = sql.ref<string>(id)
     select = select.where(({ or, and, eb }) =>
       or([eb('started_at', '<', after.at), and([eb('started_at', '=', after.at), eb(column, '<', after.id)])]),
     )
   }
   if (expression !== undefined) {
-    select = select.where((builder) => filterOf(expression, { fields, dialect }, builder as never))
+    select = select.where((builder) =>
+      filterOf(expression, { fields, dialect, byTime: way.by === 'time' }, builder as never),
+    )
   }
   const rows = (await select
     .orderBy('started_at', 'desc')

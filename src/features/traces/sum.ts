@@ -1,7 +1,7 @@
 // What the spans of a trace add up to. Pure: the same spans give the same row in whatever order and however often they come.
 import type { Row } from '../../database/tables.ts'
 import { isModelCall } from '../../telemetry/gen-ai.ts'
-import type { Attributes } from '../../telemetry/span.ts'
+import { type Attributes, isList } from '../../telemetry/span.ts'
 import { phaseCount } from './phases.ts'
 
 /** A span as far as its trace needs it. */
@@ -16,6 +16,11 @@ export function sumTrace(spans: readonly SummedSpan[]): Row<'traces'> {
     (one, other) => one.started_at - other.started_at || compare(one.span_id, other.span_id),
   )
   const root = rootOf(ordered)
+  const ours = ordered.map(ownAttributes)
+  const phases = ordered.reduce(
+    (count, { source }, index) => count + (source === 'galerne' ? phaseCount(ours[index]) : 0),
+    0,
+  )
   const calls = countedCalls(ordered)
   const startedAt = ordered[0]?.started_at ?? 0
   const endedAt = Math.max(...ordered.map((span) => span.started_at + span.duration))
@@ -35,7 +40,7 @@ export function sumTrace(spans: readonly SummedSpan[]): Row<'traces'> {
     // A trace failed when its root did; an error that was caught on the way is counted, and is none of the whole.
     state: root.state,
     error_count: errors,
-    span_count: ordered.reduce((count, span) => count + 1 + phasesIn(span), 0),
+    span_count: ordered.length + phases,
     gen_ai_count: ordered.filter((span) => span.operation !== null).length,
     model_calls: calls.length,
     tool_calls: ordered.filter((span) => span.operation === 'execute_tool').length,
@@ -48,7 +53,7 @@ export function sumTrace(spans: readonly SummedSpan[]): Row<'traces'> {
     model: models[0] ?? '',
     models: JSON.stringify(models),
     tools: JSON.stringify(distinct(ordered.map((span) => span.tool_name))),
-    tags: JSON.stringify(distinct(ordered.flatMap(tagsOf))),
+    tags: JSON.stringify(distinct(ours.flatMap(tagsOf))),
     conversation: first(ordered, (span) => span.conversation),
     user_name: first(ordered, (span) => span.user_name),
     key_id: first(ordered, (span) => span.key_id),
@@ -93,13 +98,14 @@ function moneyOf(calls: readonly SummedSpan[]): Pick<Row<'traces'>, 'cost' | 'cu
   return { cost: priced.reduce((total, call) => total + (call.cost ?? 0), 0), currency }
 }
 
-function phasesIn({ source, attributes }: SummedSpan): number {
-  return source === 'galerne' ? phaseCount(JSON.parse(attributes) as Attributes) : 0
+/** The attributes of a span that has any of ours; of others nothing is read here. */
+function ownAttributes({ attributes }: SummedSpan): Attributes {
+  return attributes.includes('"galerne.') ? (JSON.parse(attributes) as Attributes) : {}
 }
 
-function tagsOf({ attributes }: SummedSpan): readonly string[] {
-  const tags = (JSON.parse(attributes) as { readonly 'galerne.tags'?: unknown })['galerne.tags']
-  return Array.isArray(tags) ? tags.map(String) : []
+function tagsOf(attributes: Attributes): readonly string[] {
+  const tags = attributes['galerne.tags']
+  return isList(tags) ? tags.map(String) : []
 }
 
 function distinct(values: readonly (string | null)[]): readonly string[] {

@@ -1,4 +1,4 @@
-// Few traces may fit one condition of a search: they are found by that condition's index first, instead of walking all traces by time.
+// The way of a search: few traces may fit one of its conditions, and are found by that one first; many are met on a walk by time.
 import { expressionBuilder, type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Dialect } from '../../database/dialect.ts'
 import type { Tables } from '../../database/tables.ts'
@@ -14,7 +14,7 @@ export interface TimeRange {
 }
 
 /** More than so many are no shortcut: among so many, a walk by time soon meets a page of them. */
-const most = 2_000
+const most = 5_000
 
 /** Different names of a workspace's traces that are looked through for a text; where there are more, the index is read from end to end. */
 const mostNames = 1_000
@@ -32,10 +32,23 @@ interface Search extends TimeRange {
   readonly dialect: Dialect
 }
 
-/** A statement that gives the ids of the only traces that can fit, `trace_id` its column; undefined where they are too many to name. */
-export async function candidatesOf(expression: Expression, search: Search): Promise<Ids | undefined> {
+/** The way to the traces that fit. */
+export type Way =
+  /** They are few: a statement that gives their ids, `trace_id` its column. */
+  | { readonly by: 'ids'; readonly ids: Ids }
+  /** They are many, also lately: by time until a page is full. An index of the condition would lead to all of them first. */
+  | { readonly by: 'time' }
+  /** The database knows best: an index by a condition and by time, or what it knows of the values. */
+  | { readonly by: 'plan' }
+
+/** Fields whose conditions may fit many, and which no index has in the order of time. */
+const untimed: ReadonlySet<string> = new Set(['tags', 'root_span_name', 'duration_ns'])
+
+/** Finds the way by counting, as far as it matters, what fits each condition. */
+export async function wayTo(expression: Expression, search: Search): Promise<Way> {
   let best: { readonly ids: Ids; readonly count: number } | undefined
-  for (const part of requiredOf(expression)) {
+  const parts = requiredOf(expression)
+  for (const part of parts) {
     const ids = await idsOf(part, search)
     if (ids === undefined) continue
     const { rows } = await sql<{ count: number }>`select count(*) as count from (${ids}) as ids`.execute(search.query)
@@ -44,7 +57,9 @@ export async function candidatesOf(expression: Expression, search: Search): Prom
     // Nothing to gain from a shorter list.
     if (count <= most / 10) break
   }
-  return best?.ids
+  if (best !== undefined) return { by: 'ids', ids: best.ids }
+  const isUntimed = (part: Expression) => 'field' in part && untimed.has(part.field.name)
+  return parts.some(isUntimed) && !parts.some(isEquality) ? { by: 'time' } : { by: 'plan' }
 }
 
 /** The conditions that must hold, all of them. */
@@ -69,8 +84,7 @@ async function idsOf(part: Expression, search: Search): Promise<Ids | undefined>
   if (column === 'duration' && (part.type === 'between' || (part.type === 'compare' && part.operator !== '!='))) {
     return sql`select trace_id from traces where workspace = ${search.workspace} and ${condition} limit ${most + 1}`
   }
-  if (column !== undefined && timed.has(column) && (part.type === 'in' || isEquality(part)))
-    return chosen(sql`${condition}`)
+  if (column !== undefined && timed.has(column) && isEquality(part)) return chosen(sql`${condition}`)
   if (column !== 'name' || part.type !== 'compare' || part.operator === '!=') return undefined
   const names = await namesThat(condition, search)
   if (names === 'too many') return undefined
@@ -79,7 +93,7 @@ async function idsOf(part: Expression, search: Search): Promise<Ids | undefined>
 }
 
 function isEquality(part: Expression): boolean {
-  return part.type === 'compare' && part.operator === '='
+  return part.type === 'in' || (part.type === 'compare' && part.operator === '=')
 }
 
 function within({ from, to }: TimeRange): RawBuilder<unknown> {
