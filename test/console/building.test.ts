@@ -1,6 +1,7 @@
 // Building in a real browser: prompts and their versions, batches and files, tools, shares, traces side by side, the catalogue.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { noBrowser } from '../support/browser.ts'
 import { attack, lookAt, type OpenConsole, openConsole, signIn } from '../support/console-page.ts'
 import { starterModel } from '../support/weights.ts'
@@ -11,6 +12,16 @@ describe('building in the console', { skip: noBrowser, timeout: 900_000 }, () =>
     running = await openConsole(['--model', await starterModel(), '--streams', '4', '--context-length', '2048'])
   })
   after(() => running?.close())
+  /** Waits until a question's trace is in the list: traces are written a moment later. */
+  const kept = async (question: string) => {
+    for (;;) {
+      const { traces } = (await running.call('POST', '/v1/observability/traces/search', {})) as {
+        traces: { results: { first_turn_last_input_message: string }[] }
+      }
+      if (traces.results[0]?.first_turn_last_input_message === question) return
+      await delay(200)
+    }
+  }
   const ask = async (question: string) => {
     await running.page.getByLabel('Most tokens').fill('12')
     await running.page.getByLabel('Message').fill(question)
@@ -29,8 +40,11 @@ describe('building in the console', { skip: noBrowser, timeout: 900_000 }, () =>
     await page.getByRole('link', { name: 'See it' }).click()
     await heading('support/greeting')
     await page.getByRole('button', { name: 'New version' }).click()
-    await page.getByLabel('Text').fill(`You are kind. Speak {{ language }}. ${attack}`)
-    await page.getByLabel('Labels').fill('production')
+    await page
+      .getByRole('dialog')
+      .getByRole('textbox', { name: 'Text' })
+      .fill(`You are kind. Speak {{ language }}. ${attack}`)
+    await page.getByRole('dialog').getByRole('textbox', { name: 'Labels' }).fill('production')
     await page.getByRole('button', { name: 'Save' }).click()
     await page.getByRole('heading', { level: 2, name: 'Version 2' }).waitFor()
     await page.getByLabel('Compare with').selectOption('Against version 1')
@@ -157,6 +171,7 @@ describe('building in the console', { skip: noBrowser, timeout: 900_000 }, () =>
       await open('/playground')
       await ask(question)
     }
+    await kept('Name a mountain.')
     await open('/traces')
     await page.getByRole('checkbox').nth(1).check()
     await page.getByRole('checkbox').nth(0).check()

@@ -144,7 +144,18 @@ describe('the console', { skip: noBrowser, timeout: 600_000 }, () => {
     await page.getByRole('dialog').getByLabel('Language').selectOption('fr')
     await page.keyboard.press('Escape')
     await heading('Vue d’ensemble')
-    for (const path of ['/', '/playground', '/traces', '/usage', '/models', '/keys']) {
+    const building = [
+      '/playground',
+      '/prompts',
+      '/batches',
+      '/files',
+      '/traces',
+      '/traces/compare',
+      '/usage',
+      '/models',
+    ]
+    const managing = ['/me', '/keys', '/members', '/limits', '/budgets', '/audit', '/nowhere']
+    for (const path of ['/', ...building, ...managing]) {
       await open(path)
       await page.getByRole('heading', { level: 1 }).waitFor()
       const wider = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)

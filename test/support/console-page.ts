@@ -72,9 +72,10 @@ export async function lookAt(page: Page, name: string): Promise<void> {
   }
   await takePictures(page, name)
   await page.setViewportSize({ width: 375, height: 760 })
-  const wider = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)
-  assert.equal(wider, false, `${name} is wider than a narrow screen`)
-  assert.deepEqual(await violations(page), [], `${name}, narrow`)
   await takePictures(page, `${name}-narrow`)
+  const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+  const broken = await violations(page)
   await page.setViewportSize({ width: 1280, height: 860 })
+  assert.ok(wider <= 0, `${name} is ${wider} pixels wider than a narrow screen`)
+  assert.deepEqual(broken, [], `${name}, narrow`)
 }

@@ -27,15 +27,19 @@ const text = words({
 export function Empty({
   title,
   hint,
+  page,
   children,
 }: {
   readonly title: string
   readonly hint?: string
+  /** It stands in place of the whole page, and is its title. */
+  readonly page?: boolean
   readonly children?: ReactNode
 }) {
+  const Title = page === true ? 'h1' : 'p'
   return (
     <div className="flex flex-col items-center gap-2 px-6 py-12 text-center">
-      <p className="font-medium">{title}</p>
+      <Title className="font-medium">{title}</Title>
       {hint !== undefined && <p className="max-w-md text-sm text-muted">{hint}</p>}
       {children !== undefined && <div className="mt-3">{children}</div>}
     </div>
@@ -53,15 +57,25 @@ export function Loading() {
 }
 
 /** What went wrong, in the server's words, and a way to try again. */
-export function Problem({ error, retry }: { readonly error: unknown; readonly retry?: () => void }) {
+export function Problem({
+  error,
+  page,
+  retry,
+}: {
+  readonly error: unknown
+  /** It stands in place of the whole page, and is its title. */
+  readonly page?: boolean
+  readonly retry?: () => void
+}) {
   const t = useWords(text)
+  const Title = page === true ? 'h1' : 'p'
   const fromServer = error instanceof ServerError
   const message = fromServer ? error.message : error instanceof TypeError ? t('offline') : String(error)
   return (
     <div role="alert" className="m-4 flex gap-3 rounded-lg border border-line bg-bad-soft p-4 text-sm">
       <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
       <div className="min-w-0">
-        <p className="font-medium">{t('failed')}</p>
+        <Title className="font-medium">{t('failed')}</Title>
         <p className="mt-1 break-words">{message}</p>
         {fromServer && error.requestId !== null && (
           <p className="mt-1 text-muted">{t('request', { id: error.requestId })}</p>

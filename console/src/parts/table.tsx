@@ -46,7 +46,7 @@ export function Table<Item>({ label, columns, items, id, more, loading }: TableP
   return (
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard (WCAG 2.1.1). */}
-      <section className="overflow-x-auto" tabIndex={0} aria-label={label}>
+      <section className="relative overflow-x-auto" tabIndex={0} aria-label={label}>
         <table className="w-full text-left text-sm">
           <thead>
             <tr className="border-b border-line text-xs text-muted">

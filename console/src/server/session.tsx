@@ -57,7 +57,7 @@ export function SessionProvider({ children, signIn }: { readonly children: React
   if (session.isPending) return <Loading />
   if (signedIn !== undefined) return <SessionContext value={signedIn}>{children}</SessionContext>
   const nobody = session.error instanceof ServerError && session.error.status === 401
-  return nobody ? signIn : <Problem error={session.error} retry={() => void session.refetch()} />
+  return nobody ? signIn : <Problem page error={session.error} retry={() => void session.refetch()} />
 }
 
 /** Reads it; a workspace that is no longer there is forgotten. */

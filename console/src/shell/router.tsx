@@ -9,7 +9,7 @@ import { text } from './text.ts'
 function Lost() {
   const t = useWords(text)
   return (
-    <Empty title={t('lost')} hint={t('lostHint')}>
+    <Empty page title={t('lost')} hint={t('lostHint')}>
       <Link to="/" className="text-accent underline">
         {t('home')}
       </Link>
@@ -28,5 +28,5 @@ export const router = createRouter({
   routeTree: root.addChildren(routes),
   defaultPreload: 'intent',
   defaultPendingComponent: Loading,
-  defaultErrorComponent: ({ error, reset }) => <Problem error={error} retry={reset} />,
+  defaultErrorComponent: ({ error, reset }) => <Problem page error={error} retry={reset} />,
 })

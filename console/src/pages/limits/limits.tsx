@@ -28,7 +28,7 @@ export function Limits() {
     queryFn: ({ signal }) => call<Overview>('/galerne/v1/limits', { signal }),
   })
   if (limits.isPending) return <Loading />
-  if (limits.isError) return <Problem error={limits.error} retry={() => void limits.refetch()} />
+  if (limits.isError) return <Problem page error={limits.error} retry={() => void limits.refetch()} />
   return (
     <>
       <PageHead

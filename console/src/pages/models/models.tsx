@@ -10,6 +10,7 @@ import { Empty, Loading, Problem } from '../../parts/states.tsx'
 import { type Column, Table } from '../../parts/table.tsx'
 import { call } from '../../server/client.ts'
 import { useSession } from '../../server/session.tsx'
+import { Aliases } from './aliases.tsx'
 import { Catalogue } from './catalogue.tsx'
 import { Log } from './log.tsx'
 import { Pulls } from './pulls.tsx'
@@ -25,6 +26,7 @@ export function Models() {
         <Panel title={t('served')}>
           <Served />
         </Panel>
+        <Aliases />
         <Pulls />
         <Catalogue />
         <Panel title={t('stored')}>

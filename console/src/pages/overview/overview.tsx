@@ -38,7 +38,7 @@ export function Overview() {
   const t = useWords(text)
   const overview = useOverview()
   if (overview.isPending) return <Loading />
-  if (overview.data === undefined) return <Problem error={overview.error} retry={() => void overview.refetch()} />
+  if (overview.data === undefined) return <Problem page error={overview.error} retry={() => void overview.refetch()} />
   const { now, rates } = overview.data
   return (
     <>

@@ -27,9 +27,9 @@ export function Playground() {
   const t = useWords(text)
   const models = useModels()
   if (models.isPending) return <Loading />
-  if (models.isError) return <Problem error={models.error} retry={() => void models.refetch()} />
+  if (models.isError) return <Problem page error={models.error} retry={() => void models.refetch()} />
   const names = models.data.data.filter(({ capabilities }) => capabilities.completion_chat).map(({ id }) => id)
-  if (names.length === 0) return <Empty title={t('noModels')} hint={t('noModelsHint')} />
+  if (names.length === 0) return <Empty page title={t('noModels')} hint={t('noModelsHint')} />
   return <Opened models={names} />
 }
 
@@ -38,7 +38,7 @@ function Opened({ models }: { readonly models: readonly string[] }) {
   const t = useWords(text)
   const opening = useOpening(models)
   if (opening.isPending) return <Loading />
-  if (opening.isError) return <Problem error={opening.error} retry={() => void opening.refetch()} />
+  if (opening.isError) return <Problem page error={opening.error} retry={() => void opening.refetch()} />
   if (opening.data !== 'missing') return <Desk models={models} opening={opening.data} />
   return (
     <>

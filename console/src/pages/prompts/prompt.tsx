@@ -42,8 +42,8 @@ export function PromptPage() {
     queryKey: ['prompts', promptId, 'versions'],
     queryFn: ({ signal }) => call<Static<typeof PromptVersionPage>>(`${path}/versions`, { signal }),
   })
-  if (prompt.isError) return <Problem error={prompt.error} retry={() => void prompt.refetch()} />
-  if (versions.isError) return <Problem error={versions.error} retry={() => void versions.refetch()} />
+  if (prompt.isError) return <Problem page error={prompt.error} retry={() => void prompt.refetch()} />
+  if (versions.isError) return <Problem page error={versions.error} retry={() => void versions.refetch()} />
   if (prompt.data === undefined || versions.data === undefined) return <Loading />
   return <View prompt={prompt.data} versions={versions.data.data} path={path} />
 }

@@ -40,13 +40,13 @@ export function CompareTraces() {
   const [one, other] = [useTrace(left), useTrace(right)]
   if (left === undefined || right === undefined) {
     return (
-      <Empty title={t('compareNone')} hint={t('compareNoneHint')}>
+      <Empty page title={t('compareNone')} hint={t('compareNoneHint')}>
         <Back />
       </Empty>
     )
   }
   const failed = one.isError ? one : other
-  if (failed.isError) return <Problem error={failed.error} retry={() => void failed.refetch()} />
+  if (failed.isError) return <Problem page error={failed.error} retry={() => void failed.refetch()} />
   if (one.data === undefined || other.data === undefined) return <Loading />
   return <View left={one.data} right={other.data} />
 }
