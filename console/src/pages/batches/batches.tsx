@@ -47,7 +47,7 @@ function All() {
       show: (batch) => (
         <div className="min-w-0">
           <span className="font-medium break-all">{batch.model ?? batch.endpoint}</span>
-          <div className="font-mono text-xs break-all text-muted">{batch.id}</div>
+          <div className="font-mono text-xs text-muted">{batch.id}</div>
           {batch.errors?.data.slice(0, 3).map((error) => (
             <p key={`${error.line}/${error.message}`} className="text-xs text-bad">
               {error.line === null ? error.message : t('line', { line: error.line, message: error.message })}

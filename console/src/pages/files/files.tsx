@@ -95,7 +95,7 @@ function Stored({ filters }: { readonly filters: Filters }) {
       show: (file) => (
         <div className="min-w-0">
           <span className="font-medium break-all">{file.filename}</span>
-          <div className="font-mono text-xs break-all text-muted">{file.id}</div>
+          <div className="font-mono text-xs text-muted">{file.id}</div>
         </div>
       ),
     },

@@ -72,8 +72,8 @@ function Rows({ limits }: { readonly limits: readonly Limit[] }) {
       name: t('whose'),
       show: (limit) => (
         <div className="min-w-0">
-          <span className="font-medium break-words">{nameOf(limit)}</span>
-          <div className="text-xs break-all text-muted">{limit.model === '*' ? t('allModels') : limit.model}</div>
+          <span className="font-medium">{nameOf(limit)}</span>
+          <div className="text-xs text-muted">{limit.model === '*' ? t('allModels') : limit.model}</div>
         </div>
       ),
     },

@@ -33,7 +33,7 @@ export function Tiers({ overview: { tiers, currency } }: { readonly overview: Ov
         <div>
           <span className="font-medium">{tier.tier === 0 ? t('free') : t('tierNumber', { tier: tier.tier })}</span>
           {tier.model !== undefined && tier.model !== '*' && (
-            <div className="text-xs break-all text-muted">{tier.model}</div>
+            <div className="text-xs text-muted">{tier.model}</div>
           )}
         </div>
       ),
@@ -112,7 +112,7 @@ export function Assignments({ overview }: { readonly overview: Overview }) {
   const nameOf = useParties()
   const rows = overview.assignments
   const columns: Column<Assignment>[] = [
-    { name: t('whose'), show: (row) => <span className="font-medium break-words">{nameOf(row)}</span> },
+    { name: t('whose'), show: (row) => <span className="font-medium">{nameOf(row)}</span> },
     {
       name: t('tier'),
       show: (row) =>

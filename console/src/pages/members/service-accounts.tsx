@@ -32,7 +32,7 @@ export function ServiceAccounts() {
   const path = usePath()
   const change = useAct('members')
   const columns: Column<Account>[] = [
-    { name: t('name'), show: (account) => <span className="font-medium break-words">{account.name}</span> },
+    { name: t('name'), show: (account) => <span className="font-medium">{account.name}</span> },
     {
       name: t('role'),
       show: (account) => (
