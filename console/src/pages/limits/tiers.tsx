@@ -32,9 +32,7 @@ export function Tiers({ overview: { tiers, currency } }: { readonly overview: Ov
       show: (tier) => (
         <div>
           <span className="font-medium">{tier.tier === 0 ? t('free') : t('tierNumber', { tier: tier.tier })}</span>
-          {tier.model !== undefined && tier.model !== '*' && (
-            <div className="text-xs text-muted">{tier.model}</div>
-          )}
+          {tier.model !== undefined && tier.model !== '*' && <div className="text-xs text-muted">{tier.model}</div>}
         </div>
       ),
     },
