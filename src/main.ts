@@ -8,7 +8,6 @@ import { fail } from './base/errors.ts'
 import { addressFile, databaseFile, makeHome, prefixFolder } from './base/home.ts'
 import type { Log } from './base/log.ts'
 import { readSecret } from './base/secret.ts'
-import { serverAddress } from './base/server-address.ts'
 import { version } from './base/version.ts'
 import { connect } from './database/connect.ts'
 import { createNotices } from './database/notices.ts'
@@ -43,7 +42,8 @@ import { spanRedactor } from './features/traces/redact.ts'
 import { startTraceRetention } from './features/traces/retention.ts'
 import { estimatedRecord, knownCosts } from './features/usage/estimated.ts'
 import { openUsage } from './features/usage/open.ts'
-import type { createServer, ServerParts } from './http/server.ts'
+import { checkAddress, listen } from './http/listen.ts'
+import type { ServerParts } from './http/server.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import type { Caller } from './wire/exchange.ts'
 import type { ModelCard } from './wire/model.ts'
@@ -81,6 +81,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
   const stop = once(() => closeAll(opened, log))
   try {
     await checkCertificate(config)
+    await checkAddress(config)
     await prepareHome(config)
     const database = await connect(config.databaseUrl ?? `sqlite:${databaseFile(config.home)}`)
     opened.push(() => database.close())
@@ -316,28 +317,6 @@ async function checkCertificate({ tlsCert, tlsKey }: Config): Promise<void> {
     await access(path, constants.R_OK).catch((error: Error) => {
       throw fail('invalid_value', { param, reason: `${path} cannot be read: ${error.message}` }, error)
     })
-  }
-}
-
-async function listen(server: Awaited<ReturnType<typeof createServer>>, config: Config): Promise<string> {
-  try {
-    // The greeting says where, once everything is ready.
-    await server.listen({ host: config.host, port: config.port, listenTextResolver: () => 'listening' })
-    const bound = server.server.address()
-    // Port 0 took a free one.
-    const port = bound !== null && typeof bound === 'object' ? bound.port : config.port
-    return serverAddress(config.host, port, config.tlsCert !== undefined)
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    if (code === 'EADDRINUSE') throw fail('port_in_use', { host: config.host, port: config.port }, error)
-    if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-      throw fail(
-        'invalid_value',
-        { param: 'host', reason: `${config.host}:${config.port} cannot be opened (${code})` },
-        error,
-      )
-    }
-    throw error
   }
 }
 

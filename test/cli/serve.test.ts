@@ -123,7 +123,8 @@ test('a port that is taken, a model that is absent, a file that is no model: one
     return { status, stderr }
   }
   const small = ['--streams', '2', '--context-length', '256']
-  const taken = start(['--port', String(port), '--model', await starterModel(), ...small])
+  // Told before the model is even looked for.
+  const taken = start(['--port', String(port), '--model', 'no-such-model', ...small])
   blocker.close()
   assert.deepEqual(taken, {
     status: 1,

@@ -1,13 +1,13 @@
 // `galerne doctor`: what this machine can run and what is missing. Changes nothing but a file it writes into home and removes.
 import { execFile } from 'node:child_process'
 import { rm, statfs, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Command } from 'commander'
 import { type Config, childEnvironment } from '../../base/config.ts'
 import { makeHome } from '../../base/home.ts'
+import { tryListening } from '../../base/listening.ts'
 import { runTool } from '../../base/package-clients.ts'
 import { addJson, addSettings, configFrom } from '../settings.ts'
 import { formatBytes, printResult, table } from '../terminal.ts'
@@ -134,12 +134,7 @@ async function home(folder: string): Promise<Finding> {
 
 async function port(host: string, number: number): Promise<Finding> {
   const name = 'port'
-  const server = createServer()
-  const fault = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
-    server.once('error', resolve)
-    server.listen(number, host, () => resolve(undefined))
-  })
-  server.close()
+  const fault = await tryListening(host, number)
   if (fault === undefined) return { name, state: 'ok', detail: `${number} on ${host} is free` }
   if (fault.code === 'EADDRINUSE') {
     return {
