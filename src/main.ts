@@ -22,6 +22,7 @@ import { webhookPoster } from './features/budgets/webhook.ts'
 import { openFiles } from './features/files/open.ts'
 import { firstKey } from './features/keys/first.ts'
 import { keyVerifier } from './features/keys/verify.ts'
+import { adaptedRegistry } from './features/models/adapted.ts'
 import { targetsOf } from './features/models/alias.ts'
 import { localModels } from './features/models/local-models.ts'
 import { openPlaces, type PlaceBook } from './features/models/place-book.ts'
@@ -31,6 +32,7 @@ import type { PullProgress } from './features/models/pull-progress.ts'
 import { createRegistry, type Registry } from './features/models/registry.ts'
 import { openRouting } from './features/models/routing.ts'
 import { countDigest, placeOf, pullOptions, servedModels, weightFiles } from './features/models/served.ts'
+import { servedAdapters } from './features/models/served-adapters.ts'
 import { ownFigures } from './features/organisation/figures.ts'
 import { openCorrections } from './features/plans/corrections.ts'
 import { machineDevices } from './features/plans/machine.ts'
@@ -138,7 +140,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     const post = rollbackPoster(config, egress, clock)
     const routing = await openRouting({ acts, notices, clock, log, metrics, behind, ...(post && { post }) })
     opened.push(() => routing.stop())
-    const registry: Registry = createRegistry({
+    const bare = createRegistry({
       models: pool.models,
       clock,
       log,
@@ -149,9 +151,12 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       limits,
       routing,
     })
+    const registry: Registry = adaptedRegistry(bare)
+    const adapters = servedAdapters({ pool, registry, home: config.home, log })
+    for (const { model } of pool.states()) await adapters.attach(model)
     const local = localModels({
       ...{ pool, registry, home: config.home, clock, engine: engineSettings(config) },
-      ...{ hubCache: first.hubCache, catalogue: first.catalogue, places, log },
+      ...{ hubCache: first.hubCache, catalogue: first.catalogue, places, log, adapters },
       aliases: () => routing.aliases.all().map((alias) => ({ name: alias.name, targets: targetsOf(alias) })),
     })
     const targets = () => routing.aliases.all().flatMap(targetsOf)

@@ -22,6 +22,7 @@ import { openPlaces } from '../../src/features/models/place-book.ts'
 import { Pulls } from '../../src/features/models/pull-jobs.ts'
 import { createRegistry, type Registry } from '../../src/features/models/registry.ts'
 import { openRouting } from '../../src/features/models/routing.ts'
+import { servedAdapters } from '../../src/features/models/served-adapters.ts'
 import { openPrompts } from '../../src/features/prompts/open.ts'
 import { createOidc } from '../../src/features/sessions/oidc.ts'
 import { openTraces } from '../../src/features/traces/open.ts'
@@ -94,8 +95,9 @@ const processor = { name: 'processor', kind: 'cpu', availableBytes: 8 * 2 ** 30 
 async function noModels(registry: Registry): Promise<LocalModels> {
   const log = createLog({ level: 'silent' })
   const pool = await startPool({ models: [], log })
+  const adapters = servedAdapters({ pool, registry, home: '/', log })
   return localModels({
     ...{ pool, registry, home: '/', hubCache: undefined, catalogue: undefined, clock: systemClock, engine: {} },
-    ...{ places: openPlaces('/', log), aliases: () => [], log },
+    ...{ places: openPlaces('/', log), aliases: () => [], log, adapters },
   })
 }

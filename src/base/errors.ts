@@ -30,6 +30,7 @@ const server = (status: number, retryable: boolean, message: FailureKind['messag
 
 /** Every code, alphabetical. A code is stable once released: clients match on it. */
 const kinds = {
+  adapter_unusable: request(400, (f) => `The adapter "${f['adapter']}" cannot be used: ${f['reason']}.`),
   backup_unusable: request(400, (f) => `The backup ${f['file']} cannot be used: ${f['reason']}.`),
   client_closed: request(499, () => 'The client closed the connection before the answer was complete.'),
   context_length_exceeded: request(
@@ -68,7 +69,7 @@ const kinds = {
     507,
     false,
     (f) =>
-      `The disk that holds ${f['path']} is full: ${f['needed']} bytes more are needed and ${f['free']} are free. Make room and pull again: what has arrived is kept.`,
+      `The disk that holds ${f['path']} is full: ${f['needed']} bytes more are needed and ${f['free']} are free. Make room and try again: what has been pulled is kept.`,
   ),
   egress_failed: server(502, true, (f) => `${f['url']} could not be fetched: ${f['reason']}.`),
   egress_refused: request(
@@ -217,6 +218,7 @@ const kinds = {
     true,
     (f) => `Model "${f['model']}" could not be pulled. ${[f['reasons']].flat().join(' ')}`,
   ),
+  quantization_failed: request(400, (f) => `The weights of "${f['model']}" could not be quantised: ${f['reason']}.`),
   queue_full: {
     status: 429,
     type: 'rate_limit_error',

@@ -3,6 +3,7 @@
 import type { Clock } from '../base/clock.ts'
 import { type Failure, fail, reviveFailure } from '../base/errors.ts'
 import type {
+  CallContext,
   ChatCall,
   CompletionCall,
   EmbeddingCall,
@@ -16,8 +17,9 @@ import type {
   TokenizeInput,
   TokenizerInfo,
 } from '../wire/model.ts'
+import type { AdapterFile } from './adapter-check.ts'
 import { EventBuffer } from './event-buffer.ts'
-import { type Delivery, type EngineLoad, type EngineRequest, idleLoad } from './messages.ts'
+import { type Delivery, type EngineLoad, type EngineRequest, idleLoad, type RequestAdapter } from './messages.ts'
 import type { EngineProcess } from './process.ts'
 
 /** A request whose process died before anything was sent to its reader is sent again this often. More would let one bad request end process after process. */
@@ -31,6 +33,8 @@ export interface EngineHost {
   /** How far loading is, 0–1; undefined while it runs. */
   readonly loadingFraction: number | undefined
   readonly clock: Clock
+  /** By name. */
+  readonly adapters: ReadonlyMap<string, AdapterFile>
   /** Waits until the engine runs. Each call that resolves is followed by one `leave`; until then the process stays. */
   enter(signal?: AbortSignal): Promise<EngineProcess>
   leave(): void
@@ -87,18 +91,20 @@ export class LocalModel implements Model {
   }
 
   chat(call: ChatCall, signal: AbortSignal): AsyncIterable<ModelEvent> {
-    return this.#stream({ type: 'chat', call }, signal)
+    return this.#stream({ type: 'chat', call, adapters: this.#adaptersOf(call.context) }, signal)
   }
 
   complete(call: CompletionCall, signal: AbortSignal): AsyncIterable<ModelEvent> {
-    return this.#stream({ type: 'complete', call }, signal)
+    return this.#stream({ type: 'complete', call, adapters: this.#adaptersOf(call.context) }, signal)
   }
 
   embed(call: EmbeddingCall, signal: AbortSignal): Promise<EmbeddingResult> {
+    if (call.context.adapters !== undefined) return Promise.reject(adaptersGenerate())
     return this.#once<EmbeddingResult>({ type: 'embed', call }, signal)
   }
 
   rank(call: RankingCall, signal: AbortSignal): Promise<RankingResult> {
+    if (call.context.adapters !== undefined) return Promise.reject(adaptersGenerate())
     return this.#once<RankingResult>({ type: 'rank', call }, signal)
   }
 
@@ -118,6 +124,20 @@ export class LocalModel implements Model {
       throw error
     })
     return this.#tokenizer
+  }
+
+  /** Loads an adapter in the engine ahead of its first request; throws why it cannot be. Loads the model where it is not. */
+  async warm({ path, digest }: AdapterFile): Promise<void> {
+    const adapters = [{ path, digest, scale: 1 }]
+    await this.#ask({ type: 'adapters', adapters }, new AbortController().signal)
+  }
+
+  #adaptersOf({ adapters = [] }: CallContext): readonly RequestAdapter[] {
+    return adapters.map(({ name, scale }) => {
+      const file = this.#host.adapters.get(name)
+      if (file === undefined) throw fail('not_found', { what: 'adapter', id: name, param: 'model' })
+      return { path: file.path, digest: file.digest, scale }
+    })
   }
 
   /** News from the living child. */
@@ -283,6 +303,13 @@ export class LocalModel implements Model {
     this.#sent.delete(id)
     this.#release(pending)
   }
+}
+
+function adaptersGenerate(): Failure {
+  return fail('unsupported_value', {
+    param: 'model',
+    reason: 'adapters are for text, and this asks for vectors or scores',
+  })
 }
 
 /** A reader may leave without its signal. */

@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts'
 import { Failure, fail } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { ModelCard } from '../wire/model.ts'
+import type { AdapterFile } from './adapter-check.ts'
 import type { ModelHeader } from './header-types.ts'
 import { type EngineHost, LocalModel } from './local-model.ts'
 import type { EngineLoad, EngineMemory, EngineSettings, Pooling, PrefixDisk, SpilledLine } from './messages.ts'
@@ -102,6 +103,8 @@ export class Member implements EngineHost, EngineListener {
   /** What was tried in vain before the plan that it runs with, a sentence each. */
   reduced: readonly string[] = []
   loads = 0
+  /** LoRA adapters that calls may use, by name. */
+  readonly adapters = new Map<string, AdapterFile>()
   #card: ModelCard | undefined
   #process: EngineProcess | undefined
   #kept: { readonly plan: Plan; readonly lines: readonly SpilledLine[] } | undefined
@@ -133,7 +136,7 @@ export class Member implements EngineHost, EngineListener {
   /** Known after the first load or `describe`. */
   get card(): ModelCard {
     if (this.#card === undefined) throw fail('internal_error')
-    return this.#card
+    return this.adapters.size === 0 ? this.#card : { ...this.#card, adapters: [...this.adapters.keys()] }
   }
 
   get streams(): number {

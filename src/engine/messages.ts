@@ -47,13 +47,23 @@ export interface PrefixDisk {
 
 /** One request to a child. */
 export type EngineRequest =
-  | { readonly type: 'chat'; readonly call: ChatCall }
-  | { readonly type: 'complete'; readonly call: CompletionCall }
+  | { readonly type: 'chat'; readonly call: ChatCall; readonly adapters: readonly RequestAdapter[] }
+  | { readonly type: 'complete'; readonly call: CompletionCall; readonly adapters: readonly RequestAdapter[] }
   | { readonly type: 'embed'; readonly call: EmbeddingCall }
   | { readonly type: 'rank'; readonly call: RankingCall }
   | { readonly type: 'tokenize'; readonly input: TokenizeInput }
   | { readonly type: 'detokenize'; readonly tokens: readonly number[] }
   | { readonly type: 'tokenizer' }
+  /** Loads adapters ahead of the first request for them: `true`, or why they cannot be. */
+  | { readonly type: 'adapters'; readonly adapters: readonly RequestAdapter[] }
+
+/** A LoRA adapter: where it lies, what it is, and how strongly it applies. */
+export interface RequestAdapter {
+  readonly path: string
+  /** sha256 of the file. */
+  readonly digest: string
+  readonly scale: number
+}
 
 /** Server → child. Ids are chosen by the server and never used twice in one child. */
 export type ToEngine =

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { Failure, fail } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Model } from '../wire/model.ts'
+import { type AdapterFile, checkAdapterFor } from './adapter-check.ts'
 import type { EngineDevice } from './devices.ts'
 import { chooseVictims } from './evict.ts'
 import { readHeader } from './header.ts'
@@ -121,6 +122,10 @@ export interface Pool {
   change(name: string, change: MemberChange): void
   /** The digest of a model's weights, which was not known when it was added. */
   learnDigest(name: string, digest: string): void
+  /** Lets calls of a model use an adapter, in place of one of that name. Throws `model_not_found`, `adapter_unusable`. */
+  addAdapter(model: string, adapter: AdapterFile): Promise<void>
+  /** Takes it away; calls at work end with it. False where there is none. Throws `model_not_found`. */
+  removeAdapter(model: string, name: string): boolean
   /** Ends all engine processes; requests at work fail with `server_stopping`. */
   stop(): Promise<void>
 }
@@ -275,6 +280,18 @@ class EnginePool implements Pool {
 
   learnDigest(name: string, digest: string): void {
     this.#members.get(name)?.learnDigest(digest)
+  }
+
+  async addAdapter(model: string, adapter: AdapterFile): Promise<void> {
+    const member = this.#find(model)
+    checkAdapterFor(member.parts.header, adapter)
+    // Where the model runs, what only the library can find out is found out now.
+    if (member.state === 'ready') await member.model.warm(adapter)
+    member.adapters.set(adapter.name, adapter)
+  }
+
+  removeAdapter(model: string, name: string): boolean {
+    return this.#find(model).adapters.delete(name)
   }
 
   async stop(): Promise<void> {

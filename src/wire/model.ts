@@ -18,8 +18,8 @@ export interface CallContext {
   readonly class: 'interactive' | 'batch'
   /** Prefixes are shared inside one scope only: the workspace, narrowed by a caller's `prompt_cache_key` when it asks for isolation. */
   readonly cacheScope: string
-  /** Name of a LoRA adapter; prefixes are never shared across adapters. */
-  readonly adapter?: string
+  /** LoRA adapters over the model's weights; prefixes are never shared across adapters. */
+  readonly adapters?: readonly AdapterUse[]
   /** Milliseconds since 1970 after which nobody waits for the answer. */
   readonly deadline?: number
   /** W3C trace context. */
@@ -28,6 +28,13 @@ export interface CallContext {
   readonly keepContent?: boolean
   /** What the client calls this by, for whoever looks at its trace. */
   readonly labels?: CallLabels
+}
+
+/** One LoRA adapter in a call. */
+export interface AdapterUse {
+  readonly name: string
+  /** How strongly it applies: 1 as it was trained, 0 not at all. */
+  readonly scale: number
 }
 
 /** A client's own words about a call. */
@@ -294,6 +301,10 @@ export interface ModelCard {
   readonly digest: string | null
   /** How the weights are stored, in llama.cpp's words: `Q4_K_M`, `F16`; absent where nobody knows. */
   readonly quantisation?: string
+  /** Names of the LoRA adapters that calls may use; they come and go while the model is served. */
+  readonly adapters?: readonly string[]
+  /** The model whose weights these are, where this is one with adapters. */
+  readonly parent?: string
 }
 
 /** How busy a model is: for the waiting line and for `/metrics`. */

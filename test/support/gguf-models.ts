@@ -17,6 +17,8 @@ export interface TinyModelOptions {
   readonly type?: 'f32' | 'f16'
   /** Files that the model is cut into, as llama.cpp's gguf-split cuts it; one without it. */
   readonly parts?: number
+  /** Changes the values of a weight before it is written. */
+  readonly change?: (name: string, values: Float32Array) => void
 }
 
 const width = 64
@@ -143,6 +145,7 @@ class TinyModel {
   private readonly random: () => number
   private readonly type: 'f32' | 'f16'
   private readonly parts: number
+  private readonly change: TinyModelOptions['change']
 
   constructor(architecture: string, name: string, options: TinyModelOptions) {
     this.architecture = architecture
@@ -151,6 +154,7 @@ class TinyModel {
     this.random = randomNumbers(options.seed ?? 1)
     this.type = options.type ?? 'f16'
     this.parts = options.parts ?? 1
+    this.change = options.change
     this.metadata = new Map<string, GgufValue>([
       ['general.architecture', { type: 'string', value: architecture }],
       ['general.name', { type: 'string', value: options.name ?? name }],
@@ -213,6 +217,7 @@ class TinyModel {
     const spread = 1 / Math.sqrt(shape[0] ?? 1)
     const constant = { ones: 1, 'minus-ones': -1, zeros: 0, random: undefined, exact: undefined }[filling]
     for (let index = 0; index < length; index++) values[index] = constant ?? this.random() * spread
+    this.change?.(name, values)
     this.tensors.push({ name, shape, type: filling === 'random' ? this.type : 'f32', values })
   }
 
@@ -243,7 +248,7 @@ class TinyModel {
 }
 
 /** Numbers spread evenly over −√3 … √3 (variance 1), the same for the same seed (mulberry32). */
-function randomNumbers(seed: number): () => number {
+export function randomNumbers(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0

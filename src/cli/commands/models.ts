@@ -13,6 +13,7 @@ import { pullOptions } from '../../features/models/served.ts'
 import { progressDisplay } from '../progress.ts'
 import { addJson, addSettings, configFrom } from '../settings.ts'
 import { formatBytes, printResult } from '../terminal.ts'
+import { addMeasureCommand } from './measure.ts'
 
 type Options = Readonly<Record<string, unknown>>
 
@@ -20,7 +21,7 @@ type Options = Readonly<Record<string, unknown>>
 export function addModelsCommand(program: Command): void {
   const models = program
     .command('models')
-    .summary('carry models to machines without a network, and take in folders of safetensors')
+    .summary('carry models to machines without a network, take in folders of safetensors, and measure them')
   const exporting = models
     .command('export <model> <archive>')
     .summary('write a model into one archive')
@@ -53,6 +54,7 @@ export function addModelsCommand(program: Command): void {
       return await importOne(source, options)
     })
   addJson(addSettings(importing, ['home']))
+  addMeasureCommand(models)
 }
 
 async function exportOne(reference: string, archive: string, options: Options): Promise<void> {

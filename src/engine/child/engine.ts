@@ -6,6 +6,7 @@ import { fillInTheMiddle } from '../../formats/fill-in-the-middle.ts'
 import type { ChatFormat, FillInTheMiddle } from '../../formats/format.ts'
 import type { ModelCard, Sampling } from '../../wire/model.ts'
 import type { EngineSettings, Pooling } from '../messages.ts'
+import { Adapters } from './adapters.ts'
 import { Context } from './context.ts'
 import type { ContextOptions } from './context-options.ts'
 import { poolingOf } from './embed.ts'
@@ -21,6 +22,7 @@ export interface Engine {
   readonly settings: EngineSettings
   readonly model: LoadedModel
   readonly context: Context
+  readonly adapters: Adapters
   readonly vocabulary: Vocabulary
   readonly format: ChatFormat
   readonly fillInTheMiddle: FillInTheMiddle | undefined
@@ -58,6 +60,7 @@ export async function startEngine(
     settings,
     model,
     context,
+    adapters: new Adapters(llama, model),
     vocabulary,
     format,
     fillInTheMiddle: family,

@@ -115,6 +115,7 @@ export class Generation {
   /** Frees what the choices hold outside the engine. */
   free(): void {
     for (const choice of this.choices) choice.free()
+    this.preparation.adapters.release()
   }
 
   #after(choice: Choice, events: ModelEvent[]): void {

@@ -95,6 +95,13 @@ export const quantizeParams = koffi.struct('llama_model_quantize_params', {
   max_buf_size: 'size_t',
 })
 
+/** `struct llama_model_imatrix_data`, an entry of the array that ends with a null name. */
+export const importanceEntry = koffi.struct('llama_model_imatrix_data', {
+  name: 'void *',
+  data: 'void *',
+  size: 'size_t',
+})
+
 /** `struct ggml_threadpool_params`; 512 is GGML_MAX_N_THREADS. */
 export const threadpoolParams = koffi.struct('ggml_threadpool_params', {
   cpumask: koffi.array('bool', 512),
@@ -150,7 +157,16 @@ const expected: readonly [string, TypeObject, StructValue][] = [
       nthread: 0,
       ftype: 7,
       output_tensor_type: 43,
+      token_embedding_type: 43,
+      allow_requantize: false,
       quantize_output_tensor: true,
+      only_copy: false,
+      pure: false,
+      keep_split: false,
+      dry_run: false,
+      imatrix: null,
+      kv_overrides: null,
+      tt_overrides: null,
       prune_layers: null,
       max_buf_size: 2 ** 33,
     },

@@ -1,8 +1,9 @@
 // Loads a LoRA adapter for a model that is in memory. Knows no request: `Context.setAdapters` applies it.
 
+import { basename } from 'node:path'
 import { promisify } from 'node:util'
 import { fail } from '../../base/errors.ts'
-import { readAdapterHeader } from '../header.ts'
+import { readAdapter } from '../adapter-check.ts'
 import type { Llama, Pointer } from './llama.ts'
 import type { LoadedModel } from './llama-model.ts'
 
@@ -14,14 +15,14 @@ export interface LoadedAdapter {
   free(): void
 }
 
-/** Loads an adapter GGUF off the event loop. Throws `model_load_failed` when the file is no adapter or is for another model. */
+/** Loads an adapter GGUF off the event loop. Throws `adapter_unusable` when the file is no adapter or is for another model. */
 export async function loadAdapter(llama: Llama, model: LoadedModel, path: string): Promise<LoadedAdapter> {
-  const header = readAdapterHeader(path)
-  if (header.architecture !== model.architecture)
-    throw fail('model_load_failed', {
-      model: path,
-      reason: `the adapter is for the architecture "${header.architecture}", and the model is "${model.architecture}".`,
-    })
+  const adapter = basename(path)
+  const { architecture } = readAdapter(path, adapter)
+  if (architecture !== model.architecture) {
+    const reason = `it is for the architecture "${architecture}", and the model is "${model.architecture}"`
+    throw fail('adapter_unusable', { adapter, reason })
+  }
   const lines: string[] = []
   const listen = (level: string, line: string) => {
     if (level === 'error') lines.push(line)
@@ -29,11 +30,10 @@ export async function loadAdapter(llama: Llama, model: LoadedModel, path: string
   llama.library.listeners.add(listen)
   try {
     const pointer = await promisify(llama.adapterLoad.async)(model.pointer, path)
-    if (pointer === null)
-      throw fail('model_load_failed', {
-        model: path,
-        reason: lines[0]?.replace(/^[a-z_]+: /, '') ?? 'the engine gave no reason.',
-      })
+    if (pointer === null) {
+      const reason = lines[0]?.replace(/^[a-z_]+: /, '').replace(/\.$/, '') ?? 'the engine gave no reason'
+      throw fail('adapter_unusable', { adapter, reason })
+    }
     return { pointer, path, free: () => llama.adapterFree(pointer) }
   } finally {
     llama.library.listeners.delete(listen)

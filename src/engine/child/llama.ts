@@ -1,7 +1,15 @@
 // Every C function that we call, declared once with its TypeScript type. Knows signatures; the rules for calling live in the callers.
 
-import type { KoffiFunc, LibraryHandle } from 'koffi'
-import { batch, contextParams, modelParams, proveLayout, type StructValue, threadpoolParams } from './layout.ts'
+import koffi, { type KoffiFunc, type LibraryHandle } from 'koffi'
+import {
+  batch,
+  contextParams,
+  modelParams,
+  proveLayout,
+  quantizeParams,
+  type StructValue,
+  threadpoolParams,
+} from './layout.ts'
 import type { Library } from './library.ts'
 
 /** An address in native memory. */
@@ -20,6 +28,9 @@ export interface Llama {
   readonly contextDefaults: () => StructValue
   readonly modelLoad: KoffiFunc<(path: string, params: StructValue) => Pointer | null>
   readonly modelFree: (model: Pointer) => void
+  readonly quantizeDefaults: () => StructValue
+  /** 0 when it went well; else the reason is in the log, and a part of the output may lie there. */
+  readonly quantize: KoffiFunc<(input: string, output: string, params: StructValue) => number>
   readonly modelVocabulary: (model: Pointer) => Pointer
   readonly modelContextTrain: (model: Pointer) => number
   readonly modelEmbedding: (model: Pointer) => number
@@ -156,6 +167,8 @@ function modelFunctions(llama: LibraryHandle) {
     contextDefaults: llama.func('llama_context_default_params', contextParams, []),
     modelLoad: llama.func('llama_model_load_from_file', 'void *', ['str', modelParams]),
     modelFree: of('void', 'free'),
+    quantizeDefaults: llama.func('llama_model_quantize_default_params', quantizeParams, []),
+    quantize: llama.func('llama_model_quantize', 'uint32_t', ['str', 'str', koffi.pointer(quantizeParams)]),
     modelVocabulary: of('void *', 'get_vocab'),
     modelContextTrain: of('int32_t', 'n_ctx_train'),
     modelEmbedding: of('int32_t', 'n_embd'),

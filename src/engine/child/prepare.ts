@@ -12,6 +12,7 @@ import type {
   TokenizeInput,
   ToolCall,
 } from '../../wire/model.ts'
+import { type Applied, noAdapters } from './adapters.ts'
 import type { Engine } from './engine.ts'
 import { GuidanceRefusal } from './guidance-instance.ts'
 import type { Grammar } from './guidance-matcher.ts'
@@ -21,6 +22,8 @@ import { promptTokens } from './template.ts'
 /** A call, ready to run. */
 export interface Preparation {
   readonly context: CallContext
+  /** The weights that answer. */
+  readonly adapters: Applied
   readonly prompt: readonly number[]
   readonly sampling: Sampling
   /** Tokens that end the answer. */
@@ -45,15 +48,16 @@ export interface WholeAnswer {
 type Held = Pick<Preparation, 'grammar' | 'validate'>
 
 /** Prepares a conversation. @throws Failure of the 4xx kind */
-export async function prepareChat(engine: Engine, call: ChatCall): Promise<Preparation> {
+export async function prepareChat(engine: Engine, call: ChatCall, adapters = noAdapters): Promise<Preparation> {
   const { format, vocabulary } = engine
-  checkCall(engine, call.context, call.sampling)
+  checkCall(engine, call.sampling)
   const prompt = promptTokens(format.render(call), vocabulary)
   checkLength(engine, 'messages', prompt, call.sampling)
   const held = await holdChat(engine, call)
   const stopTokens = format.stopTokens.map((text) => vocabulary.control(text)).filter((token) => token !== undefined)
   return {
     context: call.context,
+    adapters,
     prompt,
     sampling: { ...engine.sampling, ...call.sampling, stop: [...(call.sampling.stop ?? []), ...format.stopStrings] },
     endTokens: new Set([...vocabulary.endTokens, ...stopTokens]),
@@ -63,14 +67,19 @@ export async function prepareChat(engine: Engine, call: ChatCall): Promise<Prepa
 }
 
 /** Prepares a text, token ids or a hole to continue. @throws Failure of the 4xx kind */
-export async function prepareCompletion(engine: Engine, call: CompletionCall): Promise<Preparation> {
+export async function prepareCompletion(
+  engine: Engine,
+  call: CompletionCall,
+  adapters = noAdapters,
+): Promise<Preparation> {
   const { vocabulary } = engine
-  checkCall(engine, call.context, call.sampling)
+  checkCall(engine, call.sampling)
   const { prompt, stopTokens } = completionPrompt(engine, call.prompt)
   checkLength(engine, 'prompt', prompt, call.sampling)
   const held = await holdText(engine, call.output)
   return {
     context: call.context,
+    adapters,
     prompt,
     sampling: { ...engine.sampling, ...call.sampling },
     endTokens: new Set([...vocabulary.endTokens, ...stopTokens]),
@@ -114,8 +123,7 @@ function required(family: FillInTheMiddle | undefined): FillInTheMiddle {
   throw fail('unsupported_value', { param: 'suffix', reason })
 }
 
-function checkCall({ vocabulary }: Engine, context: CallContext, sampling: Sampling): void {
-  if (context.adapter !== undefined) throw fail('not_found', { what: 'adapter', id: context.adapter })
+function checkCall({ vocabulary }: Engine, sampling: Sampling): void {
   for (const token of Object.keys(sampling.logitBias ?? {})) {
     if (vocabulary.has(Number(token))) continue
     const reason = `"${token}" is not one of this model's ${vocabulary.size} token ids`

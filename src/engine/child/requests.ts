@@ -3,7 +3,8 @@
 import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import type { TokenizerInfo } from '../../wire/model.ts'
-import type { EngineLoad, EngineRequest, SpilledLine } from '../messages.ts'
+import type { EngineLoad, EngineRequest, RequestAdapter, SpilledLine } from '../messages.ts'
+import type { Applied } from './adapters.ts'
 import type { Engine } from './engine.ts'
 import { Generation, type GenerationHost } from './generate.ts'
 import type { Outbox } from './outbox.ts'
@@ -65,8 +66,11 @@ export class Requests {
   }
 
   start(id: number, request: EngineRequest): void {
-    if (request.type === 'chat') this.#generate(id, () => prepareChat(this.#engine, request.call))
-    else if (request.type === 'complete') this.#generate(id, () => prepareCompletion(this.#engine, request.call))
+    if (request.type === 'chat')
+      this.#generate(id, request.adapters, (applied) => prepareChat(this.#engine, request.call, applied))
+    else if (request.type === 'complete')
+      this.#generate(id, request.adapters, (applied) => prepareCompletion(this.#engine, request.call, applied))
+    else if (request.type === 'adapters') this.#answer(id, () => this.#warm(request.adapters))
     else if (request.type === 'embed') this.#answer(id, async () => this.#vectors.embed(id, request.call))
     else if (request.type === 'rank') this.#answer(id, async () => this.#vectors.rank(id, request.call))
     else this.#answer(id, async () => this.#direct(request))
@@ -103,6 +107,7 @@ export class Requests {
   async run(): Promise<never> {
     for (;;) {
       this.#wake = Promise.withResolvers()
+      this.#engine.adapters.sweep(() => this.#engine.context.setAdapters([]))
       // Vectors first: a stream that ends may be the only chance of a text among many generations.
       const computed = await this.#vectors.step(this.#scheduler.busy ? this.#scheduler.pace : undefined)
       const worked = await this.#scheduler.step()
@@ -111,7 +116,14 @@ export class Requests {
     }
   }
 
-  #generate(id: number, prepare: () => Promise<Preparation>): void {
+  /** Loads adapters; they stay for those who use them. */
+  async #warm(wanted: readonly RequestAdapter[]): Promise<true> {
+    const applied = await this.#engine.adapters.open(wanted)
+    applied.release()
+    return true
+  }
+
+  #generate(id: number, wanted: readonly RequestAdapter[], prepare: (applied: Applied) => Promise<Preparation>): void {
     this.#preparing.set(id, true)
     this.#answer(id, async () => {
       try {
@@ -121,9 +133,16 @@ export class Requests {
         if (this.#scheduler.open + this.#preparing.size > this.#engine.context.streams * 2 + waitingRequests) {
           throw this.#full()
         }
-        const preparation = await prepare()
+        const applied = await this.#engine.adapters.open(wanted)
+        const preparation = await prepare(applied).catch((error: unknown) => {
+          applied.release()
+          throw error
+        })
         if (this.#preparing.get(id)) this.#scheduler.add(new Generation(id, preparation, this.#host))
-        else this.#outbox.close(id)
+        else {
+          applied.release()
+          this.#outbox.close(id)
+        }
       } finally {
         this.#preparing.delete(id)
       }
@@ -144,7 +163,7 @@ export class Requests {
       .finally(() => this.wake())
   }
 
-  #direct(request: Exclude<EngineRequest, { type: 'chat' | 'complete' | 'embed' | 'rank' }>): unknown {
+  #direct(request: Exclude<EngineRequest, { type: 'chat' | 'complete' | 'embed' | 'rank' | 'adapters' }>): unknown {
     const { vocabulary } = this.#engine
     if (request.type === 'tokenize') return tokenizeInput(this.#engine, request.input)
     if (request.type === 'tokenizer') return this.#describeTokenizer()

@@ -4,6 +4,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import type { EngineLoad } from '../messages.ts'
+import { AdapterTurns } from './adapter-turns.ts'
 import { Admission } from './admission.ts'
 import type { Choice } from './choice.ts'
 import type { Context, DecodeResult } from './context.ts'
@@ -34,6 +35,7 @@ export class Scheduler {
   readonly #context: Context
   readonly #admission: Admission
   readonly #filler: BatchFiller
+  readonly #turns = new AdapterTurns()
   readonly #threads: ThreadChoice
   readonly #generations = new Map<number, Generation>()
   readonly #cancelled = new Set<Generation>()
@@ -115,9 +117,12 @@ export class Scheduler {
     this.#sweep()
     this.#admission.admit(this.#running)
     this.#gather()
-    const placed = this.#filler.fill(this.#running.filter((sequence) => !sequence.generation.paused))
-    if (placed.length === 0) return false
+    const ready = this.#running.filter((sequence) => !sequence.generation.paused)
+    const placed = this.#filler.fill(this.#turns.next(ready, this.#options.clock.elapsed()))
+    const [first] = placed
+    if (first === undefined) return false
     this.#inFlight = placed
+    this.#context.setAdapters(first.sequence.generation.preparation.adapters.adapters)
     // Whoever computed vectors since the last step left them on.
     this.#context.setEmbeddings(false)
     const { result, ms } = await this.#decode()

@@ -115,6 +115,8 @@ export class Vectors {
     }
     const job = this.#jobs.find((one) => this.#start(one))
     if (job === undefined) return false
+    // Adapters are for those who generate.
+    this.#engine.context.setAdapters([])
     const rows = pace === undefined ? Number.POSITIVE_INFINITY : Math.max(leastRows, pace.rowsWithin(chunkMs))
     try {
       const result = await job.work(job.streams, rows)

@@ -13,12 +13,14 @@ import { parseModelName, versionName } from './name.ts'
 import type { PlaceBook } from './place-book.ts'
 import { findPulledModel } from './pull.ts'
 import type { Registry } from './registry.ts'
+import type { ServedAdapters } from './served-adapters.ts'
 import { pruneLeftovers, type Removal, removeStored, type StoredModel, storedModels } from './stored.ts'
 
 /** The models of one server. */
 export interface LocalModels {
   /** What all models together may take, in bytes. */
   readonly memoryBytes: number
+  readonly adapters: ServedAdapters
   states(): readonly ModelState[]
   /** The state of a model by name or alias. Throws `model_not_found`. */
   state(name: string): ModelState
@@ -55,6 +57,7 @@ export interface LocalModelParts {
   /** Aliases that operators set, each with what it may lead to. */
   readonly aliases: () => readonly { readonly name: string; readonly targets: readonly string[] }[]
   readonly log: Log
+  readonly adapters: ServedAdapters
   /** What the settings say of every model's engine. */
   readonly engine: Omit<PoolModel, 'name' | 'path'>
 }
@@ -78,6 +81,7 @@ export function localModels(parts: LocalModelParts): LocalModels {
   }
   return {
     memoryBytes: pool.memoryBytes,
+    adapters: parts.adapters,
     states: () => pool.states(),
     state(name) {
       const wanted = nameOf(name)
@@ -156,7 +160,9 @@ async function serveOne(nameOrReference: string, parts: LocalModelParts): Promis
   const isVersion = other !== undefined && sha256 !== undefined
   const name = isVersion ? versionName(weights.name, sha256) : weights.name
   const aliases = isVersion ? [] : (findInCatalogue(stored?.reference ?? nameOrReference, catalogue)?.aliases ?? [])
-  registry.add(await pool.add({ ...parts.engine, name, aliases, path, digest: sha256 }))
+  const model = await pool.add({ ...parts.engine, name, aliases, path, digest: sha256 })
+  await parts.adapters.attach(name)
+  registry.add(model)
   return name
 }
 

@@ -24,6 +24,7 @@ import {
 import { eventStream, frame } from '../../wire/sse.ts'
 import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
+import { registerAdapters } from './adapter-routes.ts'
 import { type LocalModels, shownPath } from './local-models.ts'
 import { shownDigest } from './name.ts'
 import type { Removal } from './stored.ts'
@@ -45,6 +46,7 @@ export function registerLocalModels(server: Server, parts: Parts): void {
   addReading(server, parts)
   addLoading(server, parts)
   addRemoving(server, parts)
+  registerAdapters(server, { adapters: parts.models.adapters, acts: parts.acts })
 }
 
 function addReading(server: Server, { models, home }: Parts): void {

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import { withFileLock } from '../../database/file-lock.ts'
-import type { CatalogueEntry } from './catalogue.ts'
+import { type CatalogueEntry, findInCatalogue } from './catalogue.ts'
 import { sourceError } from './download-answer.ts'
 import { sizeOf } from './download-disk.ts'
 import { chooseOnHub } from './download-hub-files.ts'
@@ -24,6 +24,7 @@ import {
   repositoryFiles,
 } from './pull-reference.ts'
 import { dropStaged, keepVersion, presentVersions, stagedFile } from './pull-version.ts'
+import { findQuantised } from './quantised.ts'
 
 /** Where weights go, and how they may be fetched. */
 export interface PullOptions extends FetchOptions {
@@ -63,11 +64,13 @@ export interface PulledModel {
 }
 
 /**
- * Returns the weights that `reference` names (a catalogue name, a path, `hf:owner/repository:file.gguf`, `ollama:name:tag`, an https
- * address), fetching them where they are not there yet; a model in several files comes whole. Two processes that pull the same file do
+ * Returns the weights that `reference` names (a catalogue name, one that was quantised here, a path, `hf:owner/repository:file.gguf`,
+ * `ollama:name:tag`, an https address), fetching them where they are not there yet; a model in several files comes whole. Two processes that pull the same file do
  * it once. Throws `invalid_value`, `disk_full`, or `pull_failed` with one reason per source; what has arrived is kept for the next try.
  */
 export async function pull(reference: string, options: PullOptions): Promise<PulledModel> {
+  const made = await findMade(reference, options)
+  if (made !== undefined) return made
   const parsed = parseReference(reference, options.folder ?? process.cwd(), options.catalogue)
   if (parsed.type === 'local') return await findLocal(parsed)
   const meter = progressMeter(options.clock ?? systemClock, options.onProgress)
@@ -110,6 +113,14 @@ export async function findPulledModel(
   }
   const model = parsed.type === 'repository' ? await chosenBefore(parsed, options.home) : parsed
   return model === undefined ? undefined : await findPulled(model, options.home)
+}
+
+/** What `galerne quantize` made, unless the catalogue has that name. */
+async function findMade(
+  reference: string,
+  { home, catalogue }: Pick<PullOptions, 'home' | 'catalogue'>,
+): Promise<PulledModel | undefined> {
+  return findInCatalogue(reference, catalogue) === undefined ? await findQuantised(reference, home) : undefined
 }
 
 async function findLocal(model: LocalModel): Promise<PulledModel> {

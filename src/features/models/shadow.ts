@@ -88,9 +88,9 @@ async function make(model: Model, made: MadeCall, clock: Clock, signal: AbortSig
 }
 
 /** Its request id leads back to the live call; who asked does not go along, and the prefix cache stays the workspace's own. */
-function shadowContext({ requestId, cacheScope, adapter }: CallContext, clock: Clock): CallContext {
+function shadowContext({ requestId, cacheScope, adapters }: CallContext, clock: Clock): CallContext {
   return {
-    ...{ requestId, cacheScope, ...(adapter !== undefined && { adapter }) },
+    ...{ requestId, cacheScope, ...(adapters !== undefined && { adapters }) },
     ...{ callId: newId('call', clock), workspace: shadowName, key: shadowName, class: 'batch' },
   }
 }

@@ -1,0 +1,165 @@
+// LoRA adapters as a user has them: put there by the command line, named in calls over HTTP, listed, weighted, and taken away again.
+
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import OpenAI, { type APIError } from 'openai-7'
+import type { QualityRecord } from '../../src/features/models/measure.ts'
+import type { AdapterShown } from '../../src/wire/adapters.ts'
+import type { QualityShown } from '../../src/wire/aliases.ts'
+import { tinyWeights, writeAdapter } from '../support/gguf-adapter.ts'
+import { tinyLlama } from '../support/gguf-models.ts'
+import { byteVocabulary } from '../support/gguf-vocabulary.ts'
+import { type RunningProduct, startProduct } from '../support/product.ts'
+
+const launcher = fileURLToPath(new URL('../../bin/galerne.js', import.meta.url))
+let folder = ''
+let file = ''
+let home = ''
+let weights = ''
+let product: RunningProduct
+let client: OpenAI
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'galerne-adapters-'))
+  home = join(folder, 'home')
+  const path = await tinyLlama({ folder, vocabulary: byteVocabulary([]), name: 'base', contextLength: 1024 })
+  file = join(folder, 'pirate.gguf')
+  await writeAdapter({ path: file, weights: tinyWeights, seed: 1 })
+  weights = `base=${path}`
+  await start()
+})
+after(async () => {
+  await product?.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** In the home that outlives it. */
+async function start(): Promise<void> {
+  product = await startProduct(['--home', home, '--model', weights, '--streams', '2', '--context-length', '512'])
+  client = new OpenAI({ baseURL: `${product.url}/v1`, apiKey: product.key, maxRetries: 0 })
+}
+
+interface Outcome {
+  readonly code: number
+  readonly output: string
+  readonly errors: string
+}
+
+async function galerne(...given: string[]): Promise<Outcome> {
+  const args = [launcher, ...given, '--home', home]
+  try {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args)
+    return { code: 0, output: stdout, errors: stderr }
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
+    return { code, output: stdout, errors: stderr }
+  }
+}
+
+async function complete(model: string): Promise<string> {
+  const made = await client.completions.create({ model, prompt: 'abc', max_tokens: 12, temperature: 0, logprobs: 1 })
+  assert.equal(made.model, model)
+  return JSON.stringify(made.choices[0]?.logprobs?.token_logprobs)
+}
+
+const refusal = (model: string) =>
+  complete(model).then(
+    () => undefined,
+    (error: APIError) => error,
+  )
+
+test('an adapter is added while the server runs, and calls may name it', async () => {
+  const plain = await complete('base')
+  assert.equal((await refusal('base+pirate'))?.status, 404)
+  const { code, output, errors } = await galerne('adapters', 'add', 'base', file, '--json')
+  assert.equal(code, 0, errors)
+  const shown = JSON.parse(output) as AdapterShown
+  assert.deepEqual([shown.id, shown.served, shown.error], ['base+pirate', true, null])
+  const changed = await complete('base+pirate')
+  assert.notEqual(changed, plain)
+  assert.equal(await complete('base+pirate:1'), changed)
+  assert.notEqual(await complete('base+pirate:0.5'), changed)
+  assert.equal(await complete('base+pirate:0'), plain)
+  assert.equal(await complete('base'), plain)
+})
+
+test('models are listed with their parents', async () => {
+  const listed = (await client.models.list()).data as unknown as { id: string; root: string; parent: string | null }[]
+  assert.deepEqual(
+    listed.map(({ id, root, parent }) => [id, root, parent]),
+    [
+      ['base', 'base', null],
+      ['base+pirate', 'base', 'base'],
+    ],
+  )
+  assert.equal((await client.models.retrieve('base+pirate')).id, 'base+pirate')
+  assert.match((await galerne('adapters', 'list')).output, /^name +size +state\nbase\+pirate +\S+ kB +served/)
+})
+
+test('a measurement is handed to the server, whose gates look at it', async () => {
+  const text = join(folder, 'text.txt')
+  await writeFile(text, 'The quick brown fox jumps over the lazy dog. '.repeat(24))
+  const made = await galerne('models', 'measure', weights.slice(5), '--text', text, '--publish', '--json')
+  assert.equal(made.code, 0, made.errors)
+  const record = JSON.parse(made.output) as QualityRecord
+  const answer = await fetch(`${product.url}/galerne/v1/model-quality?digest=${record.digest}`, {
+    headers: { authorization: `Bearer ${product.key}` },
+  })
+  const { data } = (await answer.json()) as { data: QualityShown[] }
+  assert.deepEqual(
+    data.map(({ perplexity, text_sha256: sha256 }) => [perplexity, sha256?.replace('sha256:', '')]),
+    [[record.perplexity, record.textSha256]],
+  )
+})
+
+test('what is wrong is a 4xx that says what', async () => {
+  const cases: readonly (readonly [model: string, status: number, said: RegExp])[] = [
+    ['base+none', 404, /adapter "base\+none"/],
+    ['none+pirate', 404, /no model "none"/],
+    ['base+pirate:x', 400, /weight of -10 to 10/],
+    ['base+pirate:99', 400, /weight/],
+    ['base+', 400, /write adapters as/],
+    ['base+pirate+pirate', 400, /twice/],
+  ]
+  for (const [model, status, said] of cases) {
+    const error = await refusal(model)
+    assert.equal(error?.status, status, model)
+    assert.match(error?.message ?? '', said)
+  }
+  const twice = await galerne('adapters', 'add', 'base', file)
+  assert.match(twice.errors, /adapter "base\+pirate" already/)
+  const text = join(folder, 'text.gguf')
+  await writeFile(text, 'this is no adapter, and long enough to be read as one')
+  assert.match((await galerne('adapters', 'add', 'base', text)).errors, /adapter "text" cannot be used: .*not a GGUF/)
+  const other = join(folder, 'other.gguf')
+  await writeAdapter({ path: other, weights: [['blk.0.attn_q.weight', 32, 32]], seed: 1 })
+  assert.match((await galerne('adapters', 'add', 'base', other)).errors, /32 × 32 weights/)
+  assert.match((await galerne('adapters', 'add', 'base', file, '--name', 'a+b')).errors, /no name for an adapter/)
+  assert.match((await galerne('adapters', 'add', 'nobody', file)).errors, /"nobody"/)
+  const { output } = await galerne('adapters', 'list', '--json')
+  assert.deepEqual(
+    (JSON.parse(output) as AdapterShown[]).map(({ id }) => id),
+    ['base+pirate'],
+  )
+})
+
+test('it is there after a restart, and gone when it is removed', async () => {
+  const changed = await complete('base+pirate')
+  await product.stop()
+  await start()
+  assert.equal(await complete('base+pirate'), changed)
+  const { code, errors } = await galerne('adapters', 'rm', 'base', 'pirate')
+  assert.equal(code, 0, errors)
+  assert.equal((await refusal('base+pirate'))?.status, 404)
+  assert.match((await galerne('adapters', 'rm', 'base', 'pirate')).errors, /no adapter/)
+  assert.deepEqual(
+    (await client.models.list()).data.map(({ id }) => id),
+    ['base'],
+  )
+})
