@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -110,6 +110,28 @@ test('a model goes into an archive, out of it, is served by its name, and is rem
   await assert.rejects(stat(imported.path))
   assert.equal(await complete('spare'), 404)
   assert.match((await galerne('rm', 'spare')).errors, /There is no stored model "spare"/)
+})
+
+test('a Hugging Face folder becomes a model that is served by its name; a broken one is told by file and field', async () => {
+  const recorded = join(import.meta.dirname, '../recordings/conversion/llama')
+  const source = join(folder, 'My Llama')
+  await cp(recorded, source, { recursive: true })
+  // The server of this file runs every model with a context of 512.
+  const config = JSON.parse(await readFile(join(source, 'config.json'), 'utf8')) as object
+  await writeFile(join(source, 'config.json'), JSON.stringify({ ...config, max_position_embeddings: 512 }))
+  const spoken = await galerne('models', 'import', source, '--type', 'F32', '--name', 'spoken')
+  assert.match(spoken.output, /spoken-F32\.gguf, .*: [0-9a-f]{64}\nServe it with: galerne serve --model spoken=/)
+  assert.match(spoken.errors, /converting to F32/)
+  const made = await json<{ name: string; path: string; type: string; remarks: string[] }>('models', 'import', source)
+  assert.deepEqual([made.name, made.type, made.remarks], ['My-Llama', 'F16', []])
+  assert.equal((await json<ModelStateShown>('load', 'My-Llama')).state, 'ready')
+  assert.equal(await complete('My-Llama'), 200)
+  await writeFile(join(source, 'config.json'), '{"architectures":["Other"]}')
+  const broken = await galerne('models', 'import', source)
+  assert.match(broken.errors, /"config\.json: architectures" is not valid: it is "Other"/)
+  const archive = await galerne('models', 'import', join(folder, 'spare.tar'), '--type', 'F32')
+  assert.match(archive.errors, /"type" is not valid: an archive has its own/)
+  for (const name of ['My-Llama', 'spoken']) await json<Removed>('rm', name)
 })
 
 test('prune removes what broken pulls left, and nothing that is fresh', async () => {
