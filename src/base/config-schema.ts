@@ -35,7 +35,7 @@ export const configSchema = Type.Object({
   }),
   model: Type.Array(Type.String({ minLength: 1 }), {
     description:
-      'Model to serve: a name of the catalogue, the path of a GGUF file, hf:owner/repository:file.gguf, or name=any of them. Give it again for another one.',
+      'Model to serve: a name of the catalogue, the path of a GGUF file, hf:owner/repository:file.gguf, or name=any of them. Give it again for another one; of two with one name the second is a version, name@sha256:….',
     default: ['smollm2-135m-instruct'],
     minItems: 1,
   }),

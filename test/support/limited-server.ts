@@ -7,12 +7,13 @@ import { createNotices } from '../../src/database/notices.ts'
 import { createActs } from '../../src/features/audit/acts.ts'
 import { type AlertSettings, openMoney } from '../../src/features/budgets/open.ts'
 import type { Limits } from '../../src/features/limits/open.ts'
+import { openRouting, type Routing } from '../../src/features/models/routing.ts'
 import { createPriceBook } from '../../src/features/prices/book.ts'
 import { type Price, perMillion } from '../../src/features/prices/price.ts'
 import { estimatedRecord, knownCosts } from '../../src/features/usage/estimated.ts'
 import { createUsageWriter } from '../../src/features/usage/writer.ts'
 import type { Model } from '../../src/wire/model.ts'
-import { type RunningServer, startServer } from './server.ts'
+import { type RunningServer, type ServerExtras, startServer } from './server.ts'
 
 /** A running server with its limits. */
 export interface LimitedServer extends RunningServer {
@@ -42,7 +43,13 @@ export function testPrice(model: string): Price {
 export async function startLimitedServer(
   database: Database,
   models: readonly Model[],
-  options: { readonly leaseMs?: number; readonly queueLength?: number; readonly alerting?: AlertSettings } = {},
+  options: {
+    readonly leaseMs?: number
+    readonly queueLength?: number
+    readonly alerting?: AlertSettings
+    /** Whether operators can set aliases. */
+    readonly aliases?: boolean
+  } = {},
 ): Promise<LimitedServer> {
   const log = createLog({ level: 'silent' })
   const notices = await createNotices(database, { log })
@@ -58,8 +65,13 @@ export async function startLimitedServer(
   const prices = createPriceBook({ currency: 'USD' })
   prices.replace({ rows: models.map(({ card }) => testPrice(card.name)), rates: [] })
   const usage = { writer, prices, keepsContent: () => false }
+  const acts = createActs(database, systemClock, notices)
+  let routing: Routing | undefined
+  const open: ServerExtras['routing'] = async (parts) =>
+    (routing = await openRouting({ acts, notices, clock: systemClock, ...parts }))
   const server = await startServer(models, {
-    ...{ usage, limits, parts: { money, acts: createActs(database, systemClock, notices) } },
+    ...{ usage, limits, parts: { money, acts } },
+    ...(options.aliases === true && { routing: open }),
     ...(options.queueLength !== undefined && { queueLength: options.queueLength }),
   })
   return {
@@ -77,6 +89,7 @@ export async function startLimitedServer(
     },
     async stop() {
       await server.stop()
+      await routing?.stop()
       await money.stop()
       await egress.close()
       await writer.stop()

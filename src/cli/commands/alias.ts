@@ -235,10 +235,11 @@ const short = (name: string) => name.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/,
 const historyHeading = ['when', 'who', 'what', 'from', 'to', 'why', 'id']
 
 function historyRow({ at, actor, action, before, after, reason, id }: AliasChangeShown): readonly string[] {
-  const side = (state: AliasChangeShown['before']) =>
-    state === null
-      ? '–'
-      : `${short(state.target)}${state.canary === null ? '' : `, ${state.canary.percent} % ${short(state.canary.target)}`}`
+  const side = (state: AliasChangeShown['before']) => {
+    if (state === null) return '–'
+    const canary = state.canary === null ? '' : `, ${state.canary.percent} % ${short(state.canary.target)}`
+    return `${short(state.target)}${canary}${state.shadow === null ? '' : `, copies to ${short(state.shadow.target)}`}`
+  }
   const when = new Date(at * 1000).toISOString().slice(0, 19).replace('T', ' ')
   return [when, `${actor.kind} ${actor.id}`, action, side(before), side(after), reason ?? '', id]
 }

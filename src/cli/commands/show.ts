@@ -1,5 +1,5 @@
 // `galerne show`: all that the catalogue knows of a model, with its licence, its files and where each fact comes from, and which versions of
-// its weights are on this disk. Needs no server.
+// its weights are on this disk. Needs no server; where one runs, it says what that serves.
 import type { Command } from 'commander'
 import { fail } from '../../base/errors.ts'
 import { findModel } from '../../features/models/catalogue.ts'
@@ -8,6 +8,7 @@ import { shownPath } from '../../features/models/local-models.ts'
 import { shownDigest, versionName } from '../../features/models/name.ts'
 import { type StoredModel, storedModels } from '../../features/models/stored.ts'
 import { type ViewedFile, type ViewedModel, viewModel } from '../../features/plans/catalogue-view.ts'
+import { connect } from '../connection.ts'
 import { addJson, addSettings, configFrom } from '../settings.ts'
 import { formatBytes, printResult, table } from '../terminal.ts'
 
@@ -18,9 +19,11 @@ export function addShowCommand(program: Command): void {
     .summary('show what the catalogue knows of a model, and its weights on this disk')
     .description(
       'Shows what the catalogue knows of a model: licence and what it forbids, context, files with their sizes, published\n' +
-        'scores, and where each comes from; and the versions of its weights on this disk, by digest. Needs no server.',
+        'scores, and where each comes from; the versions of its weights on this disk, by digest; and what a running server\n' +
+        'serves by that name. Needs no server.',
     )
-    .action(async (name: string, options: { readonly json?: boolean }) => {
+    .option('--url <address>', 'Address of the server; found by itself when it runs on this machine.')
+    .action(async (name: string, options: ShowOptions) => {
       const { home } = configFrom({ ...options }).config
       const catalogue = await loadCatalogue(home)
       const found = findModel(name, catalogue)
@@ -28,20 +31,61 @@ export function addShowCommand(program: Command): void {
         [stored, reference].includes(name) ||
         (found !== undefined && findModel(reference, catalogue)?.model.name === found.model.name)
       const stored = (await storedModels(home)).filter(isIt)
-      if (found === undefined && stored.length === 0)
+      const served = await servedAs(name, options)
+      if (found === undefined && stored.length === 0 && served === null)
         throw fail('invalid_value', {
           param: 'model',
-          reason: `"${name.slice(0, 200)}" is no name of the catalogue and of no weights on this disk; "galerne list --catalogue" shows those there are`,
+          reason: `"${name.slice(0, 200)}" is no name of the catalogue, of weights on this disk, or of a model that a server here has; "galerne list --catalogue" shows those there are`,
         })
       const model = found && viewModel(found.model)
       const here = stored.map((one) => shownStored(one, home))
-      printResult(options.json, { ...(model ?? { name }), stored: here }, () =>
-        [...(model === undefined ? [] : [describe(model)]), ...(here.length === 0 ? [] : [storedTable(here)])].join(
-          '\n\n',
-        ),
-      )
+      printResult(options.json, { ...(model ?? { name }), stored: here, served }, () => {
+        const parts = [
+          model === undefined ? [] : [describe(model)],
+          here.length === 0 ? [] : [storedTable(here)],
+          served === null ? [] : [servedTable(served)],
+        ]
+        return parts.flat().join('\n\n')
+      })
     })
-  addJson(addSettings(command, ['home']))
+  addJson(addSettings(command, ['home', 'host', 'port', 'api-key']))
+}
+
+interface ShowOptions {
+  readonly json?: boolean
+  readonly url?: string
+}
+
+/** What a server says of a model. */
+interface ServedCard {
+  readonly id: string
+  readonly name: string
+  readonly aliases: readonly string[]
+  readonly digest: string | null
+  readonly max_context_length: number
+}
+
+/** What the running server serves by that name; null where none runs, or it has no such model. */
+async function servedAs(name: string, options: ShowOptions): Promise<ServedCard | null> {
+  const connection = await connect(configFrom({ ...options }), options.url)
+  try {
+    const answer = await connection.send(`/v1/models/${encodeURIComponent(name)}`)
+    return (await answer.json()) as ServedCard
+  } catch {
+    return null
+  } finally {
+    await connection.close()
+  }
+}
+
+function servedTable({ id, name, aliases, digest, max_context_length: context }: ServedCard): string {
+  const rows: (readonly [string, string])[] = [
+    ['served as', id === name ? id : `${id}, which leads to ${name}`],
+    ['weights', digest ?? 'not counted yet'],
+    ['context', context.toLocaleString('en-US')],
+    ['also called', aliases.join(', ')],
+  ]
+  return table(rows.filter(([, value]) => value !== ''))
 }
 
 interface ShownStored {

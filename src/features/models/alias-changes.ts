@@ -151,9 +151,15 @@ async function faultOf(
   return gateFault(canary.gate, await measured(canary.target), await measured(target))
 }
 
+/** A digest as people compare it. */
+const shortName = (name: string) => name.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, '$1')
+
 async function demandGate(query: Kysely<Tables>, state: AliasState, parts: AliasChangeParts): Promise<void> {
   const fault = await faultOf(query, state, parts)
   if (fault !== undefined) {
-    throw fail('invalid_value', { param: 'canary.gate', reason: `${state.canary?.target} does not pass it: ${fault}` })
+    throw fail('invalid_value', {
+      param: 'canary.gate',
+      reason: `${shortName(state.canary?.target ?? '')} does not pass it: ${fault}`,
+    })
   }
 }

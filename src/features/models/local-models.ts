@@ -102,7 +102,10 @@ export function localModels(parts: LocalModelParts): LocalModels {
     stored,
     async remove(nameOrReference, force = false) {
       const models = await stored()
-      const found = models.filter((model) => model.reference === nameOrReference || isCalled(model, nameOrReference))
+      const known = findInCatalogue(nameOrReference, parts.catalogue)?.name
+      const found = models.filter(
+        (model) => model.reference === nameOrReference || model.name === known || isCalled(model, nameOrReference),
+      )
       const [model, other] = found
       if (model === undefined)
         throw fail('not_found', { what: 'stored model', id: nameOrReference.slice(0, 200), param: 'model' })

@@ -101,7 +101,7 @@ export async function pruneLeftovers(home: string, cache: string | undefined, no
   return await locked(home, async () => {
     const root = join(home, 'models')
     const own = (await filesBelow(root)).filter(
-      (path) => leftovers.test(path) || /\.(packages|folder)[\/]/.test(path) || isStaged(path),
+      (path) => leftovers.test(path) || /\.(packages|folder)[/]/.test(path) || isStaged(path),
     )
     const shared =
       cache === undefined ? [] : (await filesBelow(cache)).filter((path) => /\.galerne(\.json)?$/.test(path))
