@@ -7,6 +7,7 @@ import { createEgress, type Egress } from './base/egress.ts'
 import { fail } from './base/errors.ts'
 import { addressFile, databaseFile, makeHome, prefixFolder } from './base/home.ts'
 import type { Log } from './base/log.ts'
+import { mailer } from './base/mail.ts'
 import { readSecret } from './base/secret.ts'
 import { version } from './base/version.ts'
 import { connect } from './database/connect.ts'
@@ -22,6 +23,7 @@ import { webhookPoster } from './features/budgets/webhook.ts'
 import { openFiles } from './features/files/open.ts'
 import { firstKey } from './features/keys/first.ts'
 import { keyVerifier } from './features/keys/verify.ts'
+import { inviteMailer } from './features/members/invite-mail.ts'
 import { adaptedRegistry } from './features/models/adapted.ts'
 import { targetsOf } from './features/models/alias.ts'
 import { localModels } from './features/models/local-models.ts'
@@ -44,6 +46,7 @@ import { spanRedactor } from './features/traces/redact.ts'
 import { startTraceRetention } from './features/traces/retention.ts'
 import { estimatedRecord, knownCosts } from './features/usage/estimated.ts'
 import { openUsage } from './features/usage/open.ts'
+import { startReconciling } from './features/usage/reconcile.ts'
 import { checkAddress, listen } from './http/listen.ts'
 import type { ServerParts } from './http/server.ts'
 import { createMetrics } from './telemetry/metrics.ts'
@@ -124,6 +127,8 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     })
     opened.push(() => money.stop())
     const { limits } = money
+    const reconciling = await startReconciling({ database, limits, clock, log })
+    opened.push(() => reconciling.stop())
     const exporter = await openExporter(config, { egress, log })
     const redact = spanRedactor(usage)
     const traces = openTraces({ database, reader, clock, log, keepsContent, redact, ...(exporter && { exporter }) })
@@ -133,6 +138,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     })
     opened.push(() => traceRetention.stop())
     const oidc = await openOidc(config, egress, clock)
+    const mailInvite = invitesByMail(config, egress, log)
     const metrics = createMetrics()
     const keys = keyVerifier(database, clock, notices)
     const acts = createActs(database, clock, notices, keys.forget)
@@ -180,8 +186,9 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       acts,
       routing,
       ...(oidc !== undefined && { oidc }),
+      ...(mailInvite !== undefined && { mailInvite }),
       figures: ownFigures({ query: reader.query, limits, models, clock }),
-      accounting: usage,
+      accounting: { ...usage, limits },
       money,
       pulls,
       local: { models: local, home: config.home, devices: machineDevices(childEnvironment()) },
@@ -225,6 +232,12 @@ function rollbackPoster({ webhookSecret: secret, webhookPrivate }: Config, egres
   return secret === undefined
     ? undefined
     : webhookPoster({ egress, clock, secret, allowPrivate: webhookPrivate === 'allow' })
+}
+
+/** Invitations are mailed where the operator set by which server, and where people reach the console. */
+function invitesByMail({ smtpUrl: url, smtpFrom: from, publicUrl }: Config, egress: Egress, log: Log) {
+  if (url === undefined || publicUrl === undefined) return undefined
+  return inviteMailer({ send: mailer({ egress, url, from, purpose: 'invitation' }), publicUrl, log })
 }
 
 /** Ends the engine of a start that failed while it was loading. */

@@ -13,6 +13,7 @@ import { createInvite } from '../src/features/members/invite.ts'
 import { createServiceAccount } from '../src/features/service-accounts/accounts.ts'
 import { createWorkspace } from '../src/features/workspaces/change.ts'
 import type { Permission, Role } from '../src/wire/permissions.ts'
+import { usageRow, writeRows } from './support/usage-rows.ts'
 
 const everybody = 'owner admin billing member viewer'
 
@@ -89,6 +90,9 @@ const callers: Somebody[] = []
 /** What lies in the other workspace, by the parameter that names it. */
 let foreign: Record<string, string> = {}
 let [blue, red] = ['', '']
+/** A member's key in the other workspace, and what they made there: where a path begins, and the id that stands for its parameter. */
+let member = ''
+let things: readonly (readonly [path: string, id: string])[] = []
 
 before(async () => {
   complete = await openCompleteServer()
@@ -116,6 +120,9 @@ before(async () => {
     invite_id: invite.id,
     service_account_id: account.id,
   }
+  member = (await make({ workspace: red })).secret
+  const { secret: owner } = await make({ role: 'owner', reach: 'organisation' })
+  things = await makeThings(member, owner)
   for (const role of ['admin', 'billing', 'member', 'viewer'] as const) {
     callers.push({ role, reach: 'workspace', secret: (await make({ role, workspace: blue })).secret })
   }
@@ -124,6 +131,74 @@ before(async () => {
   }
 })
 after(() => complete.close())
+
+/** One of everything that a workspace has, each with a name that must not be seen elsewhere. */
+async function makeThings(key: string, owner: string) {
+  const send = async (secret: string, url: string, payload: object | string, type = 'application/json') => {
+    const headers = { host: 'localhost', authorization: `Bearer ${secret}`, 'content-type': type }
+    const answer = await complete.server.inject({ method: 'POST', url, headers, payload })
+    assert.equal(answer.statusCode, 200, `${url}: ${answer.body}`)
+    return answer.json()
+  }
+  const line = JSON.stringify({
+    custom_id: 'a',
+    method: 'POST',
+    url: '/v1/embeddings',
+    body: { model: 'none', input: 'a' },
+  })
+  const part = (name: string, rest: string, value: string) =>
+    `--line\r\ncontent-disposition: form-data; name="${name}"${rest}\r\n\r\n${value}\r\n`
+  const form = `${part('purpose', '', 'batch')}${part('file', '; filename="Red secret name.jsonl"', line)}--line--\r\n`
+  const file = await send(key, '/v1/files', form, 'multipart/form-data; boundary=line')
+  const upload = { filename: 'Red secret name', purpose: 'batch', bytes: 10, mime_type: 'text/plain' }
+  const batch = { input_file_id: file.id, endpoint: '/v1/embeddings', completion_window: '24h' }
+  const prompt = { name: 'red-prompt', title: 'Red secret name', definition: { content: 'Hello' } }
+  const share = { title: 'Red secret name', content: {} }
+  const traceId = '0af7651916cd43dd8448eb211c80319c'
+  const time = `${systemClock.now()}000000`
+  const span = {
+    traceId,
+    spanId: 'b7ad6b7169203331',
+    name: 'Red secret name',
+    startTimeUnixNano: time,
+    endTimeUnixNano: time,
+  }
+  await send(key, '/v1/traces', { resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] })
+  await writeRows(complete.database, [usageRow({ id: 'call_red', workspace: red, endUser: 'Red secret name' })])
+  const budget = await send(owner, '/galerne/v1/budgets', { scope: 'workspace', subject: red, amount: 5 })
+  const made = {
+    upload: await send(key, '/v1/uploads', upload),
+    batch: await send(key, '/v1/batches', { ...batch, metadata: { by: 'Red secret name' } }),
+  }
+  return [
+    ['/v1/files/', file.id],
+    ['/v1/uploads/', made.upload.id],
+    ['/v1/batches/', made.batch.id],
+    ['/v1/batch/jobs/', made.batch.id],
+    ['/v2/prompts/', (await send(key, '/v2/prompts', prompt)).id],
+    ['/galerne/v1/traces/', traceId],
+    ['/v1/observability/traces/{trace_id}', traceId],
+    ['/galerne/v1/shares/', (await send(key, '/galerne/v1/shares', share)).id],
+    ['/galerne/v1/usage/calls/', 'call_red'],
+    ['/galerne/v1/budgets/', budget.id],
+  ] as const
+}
+
+/** Paths with a parameter that names nothing of a workspace. */
+const elsewhere = [
+  ...['/v1/models/', '/galerne/v1/models/', '/galerne/v1/aliases/', '/galerne/v1/prices/', '/galerne/v1/people/'],
+  ...[
+    '/v1/observability/traces/fields/',
+    '/v1/observability/spans/fields/',
+    '/v1/organization/spend_alerts/',
+    '/readyz/',
+  ],
+  // Their signature says who may.
+  '/galerne/v1/files/',
+]
+
+/** What the other workspace has under this path. */
+const thingAt = (path: string) => things.find(([beginning]) => path.startsWith(beginning))?.[1]
 
 /** Calls without a body: who may not come in is refused before one is read, and who may is told that it is missing. */
 async function call(secret: string | undefined, { method, path }: Operation, parameters: (name: string) => string) {
@@ -211,5 +286,39 @@ test('things of another workspace are not there under one’s own either, nor wh
       assert.ok([400, 403, 404].includes(status), `${role} at ${named(operation)}: ${status} ${text}`)
       assert.ok(!text.includes('secret name'), text)
     }
+  }
+})
+
+test('every path that names something is known: it belongs to a workspace and is tried below, or it does not', () => {
+  const tried = /\{(workspace|key_id|service_account_id|user_id|invite_id)\}|\/keys\/\{id\}/
+  const unknown = operations.filter(
+    ({ path }) =>
+      path.includes('{') &&
+      !tried.test(path) &&
+      thingAt(path) === undefined &&
+      !elsewhere.some((beginning) => path.startsWith(beginning)),
+  )
+  assert.deepEqual(unknown.map(named), [])
+})
+
+test('files, batches, prompts, traces, calls and budgets of another workspace are not there, and who is there has them', async () => {
+  const into = operations.filter(({ path }) => path.includes('{') && thingAt(path) !== undefined)
+  assert.ok(into.length > 25, String(into.length))
+  const pick = (operation: Operation) => (name: string) =>
+    name === 'span_id' ? 'b7ad6b7169203331' : name === 'version' ? '1' : (thingAt(operation.path) ?? 'none')
+  for (const operation of into) {
+    for (const { role, reach, secret } of callers) {
+      // Files and what else is worked with belong to one workspace; who reads everywhere reads calls, budgets and shares.
+      if (reach === 'organisation' && /\/(usage|budgets|shares)\//.test(operation.path)) continue
+      const { status, text } = await call(secret, operation, pick(operation))
+      // 400 and 415: it never looked, for the body was missing.
+      assert.ok([400, 403, 404, 415].includes(status), `${role} at ${named(operation)}: ${status} ${text}`)
+      assert.ok(!text.includes('secret name'), `${role} at ${named(operation)}: ${text}`)
+    }
+  }
+  // Nothing of it is gone, and its own people see it.
+  for (const operation of into.filter(({ method }) => method === 'GET')) {
+    const { status, text } = await call(member, operation, pick(operation))
+    assert.equal(status, 200, `${named(operation)}: ${text}`)
   }
 })

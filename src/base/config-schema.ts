@@ -82,14 +82,14 @@ export const configSchema = Type.Object({
   'smtp-url': Type.Optional(
     Type.String({
       description:
-        'Server that alerts are mailed by: smtp://user:password@host:587, or smtps:// for TLS from the start.',
+        'Server that alerts and invitations are mailed by: smtp://user:password@host:587, or smtps:// for TLS from the start.',
       pattern: '^smtps?://\\S+$',
       hint: 'must be an address that starts with smtp:// or smtps://',
       secret: true,
     }),
   ),
   'smtp-from': Type.String({
-    description: 'Sender of mailed alerts.',
+    description: 'Sender of mails.',
     default: 'galerne@localhost',
     pattern: '^[^\\r\\n]{3,200}$',
     hint: 'must be an address on one line',

@@ -47,6 +47,8 @@ export async function createProgram(asked?: string): Promise<Command> {
     .description('Serves open-weight models on your own machine behind the OpenAI and Mistral APIs.')
     .version(version, '--version', 'Print the version.')
     .configureHelp({ helpWidth: 110 })
+    // An option belongs to the command that it stands behind: `usage` has some, and so has `usage reconcile`.
+    .enablePositionalOptions()
     .showHelpAfterError('Add --help for what the command takes.')
   const wanted = modules.filter(([names]) => names.split(' ').includes(asked ?? ''))
   for (const [, load] of wanted.length > 0 ? wanted : modules) (await load())(program)

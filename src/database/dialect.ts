@@ -44,15 +44,34 @@ export interface TableShape {
   readonly columns: readonly string[]
 }
 
+/** A table with what its columns are for. */
+export interface DescribedTable extends TableShape {
+  /** Those of its primary key; all where it has none. */
+  readonly key: readonly string[]
+  /** Those that hold text. */
+  readonly texts: readonly string[]
+}
+
 /** The tables that hold what a copy must hold, by name. */
-export async function listTables(dialect: Dialect, database: Kysely<Tables>): Promise<readonly TableShape[]> {
+export async function listTables(dialect: Dialect, database: Kysely<Tables>): Promise<readonly DescribedTable[]> {
+  interface Column {
+    readonly name: string
+    readonly column: string
+    readonly is_text: number
+    readonly in_key: number
+  }
   const listed =
     dialect.name === 'sqlite'
-      ? sql<{ name: string; column: string }>`select t.name, c.name as "column"
+      ? sql<Column>`select t.name, c.name as "column", lower(c.type) = 'text' as is_text, c.pk > 0 as in_key
           from pragma_table_list t join pragma_table_xinfo(t.name) c
           where t.schema = 'main' and t.type = 'table' and c.hidden = 0 and t.name not like 'sqlite\\_%' escape '\\'
           order by t.name, c.cid`
-      : sql<{ name: string; column: string }>`select t.table_name as name, c.column_name as "column"
+      : sql<Column>`select t.table_name as name, c.column_name as "column",
+            case when c.data_type = 'text' then 1 else 0 end as is_text,
+            (select count(*)::int from pg_index i
+              join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
+              where i.indrelid = format('%I.%I', t.table_schema, t.table_name)::regclass
+                and i.indisprimary and a.attname = c.column_name) as in_key
           from information_schema.tables t
           join information_schema.columns c on c.table_schema = t.table_schema and c.table_name = t.table_name
           where t.table_schema = current_schema() and t.table_type = 'BASE TABLE' and c.is_generated = 'NEVER'
@@ -61,7 +80,12 @@ export async function listTables(dialect: Dialect, database: Kysely<Tables>): Pr
   const tables = Map.groupBy(rows, ({ name }) => name)
   return [...tables]
     .filter(([name]) => !name.startsWith('kysely_migration'))
-    .map(([name, columns]) => ({ name, columns: columns.map(({ column }) => column) }))
+    .map(([name, found]) => {
+      const columns = found.map(({ column }) => column)
+      const key = found.filter(({ in_key }) => in_key > 0).map(({ column }) => column)
+      const texts = found.filter(({ is_text }) => is_text > 0).map(({ column }) => column)
+      return { name, columns, key: key.length > 0 ? key : columns, texts }
+    })
     .sort((one, other) => (one.name < other.name ? -1 : 1))
 }
 

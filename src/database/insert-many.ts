@@ -12,8 +12,9 @@ export interface Insertion<Name extends keyof Tables> {
   readonly rest?: string
 }
 
-/** Rows of one statement at most; SQLite takes 32,766 values. */
+/** Rows of one statement at most; SQLite takes 32,766 values. Few rows are one statement, which is one round trip; many are powers of two. */
 const largestPiece = 64
+const few = 8
 
 const texts = new Map<string, string>()
 
@@ -26,7 +27,8 @@ export async function insertMany<Name extends keyof Tables, Returned = unknown>(
 ): Promise<readonly Returned[]> {
   const returned: Returned[] = []
   for (let from = 0; from < rows.length; ) {
-    const length = Math.min(largestPiece, 2 ** Math.floor(Math.log2(rows.length - from)))
+    const left = rows.length - from
+    const length = left <= few ? left : Math.min(largestPiece, 2 ** Math.floor(Math.log2(left)))
     const values: unknown[] = []
     for (const row of rows.slice(from, from + length)) for (const column of insertion.columns) values.push(row[column])
     const result = await query.executeQuery<Returned>(CompiledQuery.raw(textOf(dialect, insertion, length), values))

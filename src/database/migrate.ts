@@ -16,6 +16,7 @@ import { up as createFiles } from './migrations/0010-files.ts'
 import { up as createBatches } from './migrations/0011-batches.ts'
 import { up as createTraces } from './migrations/0012-traces.ts'
 import { up as createPrompts } from './migrations/0013-prompts.ts'
+import { up as createUsageTotals } from './migrations/0014-usage-totals.ts'
 import { up as createAliases } from './migrations/0015-aliases.ts'
 import { up as createShares } from './migrations/0017-shares.ts'
 import { up as extendTraces } from './migrations/0018-tracing.ts'
@@ -38,6 +39,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0015-aliases': { up: createAliases },
   '0017-shares': { up: createShares },
   '0018-tracing': { up: extendTraces },
+  '0014-usage-totals': { up: createUsageTotals },
 }
 
 /** The names of all migrations in the order in which they run. */

@@ -77,9 +77,9 @@ async function describe(reads: Kysely<Tables>, { dialect, label }: OpenDatabase)
   }
   refuseNewer(migrations, label)
   const tables: SnapshotTable[] = []
-  for (const table of await listTables(dialect, reads)) {
-    const counted = sql<{ rows: number }>`select count(*) as rows from ${sql.table(table.name)}`
-    tables.push({ ...table, rows: (await counted.execute(reads)).rows[0]?.rows ?? 0 })
+  for (const { name, columns } of await listTables(dialect, reads)) {
+    const counted = sql<{ rows: number }>`select count(*) as rows from ${sql.table(name)}`
+    tables.push({ name, columns, rows: (await counted.execute(reads)).rows[0]?.rows ?? 0 })
   }
   return { migrations, tables, batches: () => batchesOf(reads, tables) }
 }

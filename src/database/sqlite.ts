@@ -22,8 +22,8 @@ import { teach } from './sqlite-functions.ts'
 /** How long a write waits for another connection's write, in milliseconds. */
 const busyTimeout = 5_000
 
-/** Statements kept prepared; the product has about this many. */
-const preparedLimit = 256
+/** Statements kept prepared; the product has about half as many. */
+const preparedLimit = 512
 
 /** Kysely's dialect for one file. */
 export interface OpenedSqlite extends Dialect {

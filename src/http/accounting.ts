@@ -2,6 +2,7 @@
 import type { Kysely } from 'kysely'
 import type { Tables } from '../database/tables.ts'
 import type { Acts } from '../features/audit/acts.ts'
+import type { Limits } from '../features/limits/open.ts'
 import { familyOf } from '../features/models/name.ts'
 import type { Registry } from '../features/models/registry.ts'
 import type { OpenPrices } from '../features/prices/open.ts'
@@ -10,7 +11,6 @@ import { registerUsageKeeping } from '../features/usage/keeping-routes.ts'
 import { measuredThroughput } from '../features/usage/measured.ts'
 import { registerMonthUsage } from '../features/usage/month.ts'
 import { registerOrganizationUsage } from '../features/usage/organization-routes.ts'
-import type { Adjust } from '../features/usage/reprice.ts'
 import { registerUsage } from '../features/usage/routes.ts'
 import type { SettingsBook } from '../features/usage/settings.ts'
 import type { UsageWriter } from '../features/usage/writer.ts'
@@ -23,8 +23,8 @@ export interface Accounting {
   readonly prices: OpenPrices
   readonly settings: SettingsBook
   readonly writer: UsageWriter
-  /** Moves balances with costs that are computed again. */
-  readonly adjust?: Adjust
+  /** The balances that follow costs. */
+  readonly limits?: Limits
 }
 
 /** Adds them all. */

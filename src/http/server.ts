@@ -16,6 +16,7 @@ import { registerCompletions } from '../features/completions/routes.ts'
 import { registerEmbeddings } from '../features/embeddings/routes.ts'
 import { type FileRoutes, registerFiles } from '../features/files/routes.ts'
 import { registerHealth } from '../features/health/routes.ts'
+import type { MailInvite } from '../features/members/invite-mail.ts'
 import { type MetricSources, registerMetrics } from '../features/metrics/routes.ts'
 import { registerAliases } from '../features/models/alias-routes.ts'
 import type { LocalModels } from '../features/models/local-models.ts'
@@ -27,6 +28,7 @@ import { registerModels } from '../features/models/routes.ts'
 import type { Routing } from '../features/models/routing.ts'
 import type { OwnFigures } from '../features/organisation/figures.ts'
 import { registerOverview } from '../features/overview/routes.ts'
+import type { Forgetting } from '../features/people/forget.ts'
 import { type CatalogueParts, registerCatalogue } from '../features/plans/routes.ts'
 import type { Prompts } from '../features/prompts/open.ts'
 import { registerPrompts } from '../features/prompts/routes.ts'
@@ -78,6 +80,8 @@ export interface ServerParts {
   readonly pulls?: Pulls
   /** How people sign in by OpenID Connect; absent: by password alone. */
   readonly oidc?: Omit<OidcRoutes, 'acts' | 'checkHost'>
+  /** Mails invitations; absent: whoever invites hands them on. */
+  readonly mailInvite?: MailInvite
   /** Limits and budgets. */
   readonly money?: Money
   /** What limits and usage tell a key's holder at /v1/whoami. */
@@ -135,11 +139,12 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   if (prompts !== undefined) registerPrompts(server, prompts)
   if (parts.traces !== undefined) await registerTraces(server, { ...parts.traces, metrics })
   if (parts.acts !== undefined) {
-    const { acts, figures, oidc } = parts
+    const { acts, figures, oidc, mailInvite } = parts
     registerShares(server, acts)
     registerAdministration(server, {
-      ...{ acts, checkHost, keys },
+      ...{ acts, checkHost, keys, forgetting: forgettingOf(parts, acts) },
       ...(figures !== undefined && { figures }),
+      ...(mailInvite !== undefined && { mailInvite }),
       ...(oidc !== undefined && { oidc }),
     })
   }
@@ -166,6 +171,17 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   })
   registerOpenapi(server)
   return server
+}
+
+/** What the deletion of a person's data waits for and reaches. */
+function forgettingOf({ accounting, traces, files }: ServerParts, { database }: Acts): Omit<Forgetting, 'acts'> {
+  return {
+    search: accounting?.query ?? database.query,
+    async settled() {
+      await Promise.all([accounting?.writer.flush(), accounting?.limits?.ledger.flush(), traces?.buffer.settled()])
+    },
+    ...(files !== undefined && { files: files.files }),
+  }
 }
 
 function createBare({ config, log }: ServerParts): Server {

@@ -48,6 +48,10 @@ export interface Queue {
   /** Gives the job back as if it had not been claimed: the worker is stopping. */
   release(job: ClaimedJob): Promise<boolean>
   status(id: string): Promise<JobStatus | undefined>
+  /** Whether a job of the kind waits for its turn. */
+  isWaiting(kind: string): Promise<boolean>
+  /** Forgets the jobs of the kind that are done. */
+  removeDone(kind: string): Promise<void>
 }
 
 /** When and how often a job may run. */
@@ -88,6 +92,13 @@ export function createQueue(parts: QueueParts): Queue {
         .select(['id', 'subject', 'state', 'attempts', 'error'])
         .where('id', '=', id)
         .executeTakeFirst(),
+    async isWaiting(kind) {
+      const jobs = query.selectFrom('jobs').select('id').where('kind', '=', kind).where('state', '=', 'ready')
+      return (await jobs.limit(1).executeTakeFirst()) !== undefined
+    },
+    async removeDone(kind) {
+      await query.deleteFrom('jobs').where('kind', '=', kind).where('state', '=', 'done').execute()
+    },
   }
 }
 

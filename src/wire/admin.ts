@@ -78,6 +78,7 @@ export const AdminInviteCreated = Type.Object({
   invited_members_count: Type.Integer(),
   invite_uuid: nullable(id),
   secret: nullable(Type.String({ description: 'To hand on to the person: /invitation/<secret>. Shown once.' })),
+  mailed: Type.Boolean({ description: 'Whether the link was mailed to them.' }),
 })
 export const AdminInvites = Type.Array(
   Type.Object({ invite_uuid: id, email: Type.String(), role: Type.String(), roles: Type.Array(Type.String()) }),

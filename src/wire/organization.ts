@@ -130,6 +130,7 @@ export const InviteObject = Type.Object({
 export const InviteCreated = Type.Object({
   ...InviteObject.properties,
   secret: Type.String({ description: 'To hand on to the person: /invitation/<secret>. Shown once.' }),
+  mailed: Type.Boolean({ description: 'Whether the link was mailed to them.' }),
 })
 export const InviteCreate = Type.Object({
   email: Type.String({ minLength: 3, maxLength: 320, pattern: '^[^\\s@]+@[^\\s@]+$' }),

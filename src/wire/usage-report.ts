@@ -162,9 +162,20 @@ export const UsageSettingsObject = Type.Object({
   redaction: Type.Object({ presets, patterns }),
 })
 
-/** What was deleted of a person. */
-export const ForgottenObject = Type.Object({
-  object: Type.Literal('usage.forgotten'),
-  calls: Type.Integer({ description: 'Rows that no longer name the person; their counts stay.' }),
-  contents: Type.Integer({ description: 'Texts that are gone.' }),
+/** Which estimates are ended. */
+export const ReconcileRequest = Type.Object(
+  {
+    release: Type.Optional(
+      Type.Boolean({ description: 'Charge nothing for estimates older than an hour whose cost nobody knows.' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+/** What became of the estimates. */
+export const ReconcileReport = Type.Object({
+  object: Type.Literal('usage.reconciled'),
+  reconciled: Type.Integer({ description: 'Their true cost took the place of the estimate.' }),
+  released: Type.Integer({ description: 'Charged with nothing now.' }),
+  left: Type.Integer({ description: 'Still charged as reserved.' }),
 })

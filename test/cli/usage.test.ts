@@ -57,6 +57,15 @@ describe('galerne usage, prices and reprice', () => {
     assert.equal(await cost(), '0.0000164')
   })
 
+  test('estimates are ended, and a person is forgotten', async () => {
+    assert.match(await galerne('usage', 'reconcile'), /^0 reconciled, 0 released, 0 still charged as reserved\.$/m)
+    const report = JSON.parse(await galerne('usage', 'reconcile', '--release', '--json'))
+    assert.deepEqual(report, { object: 'usage.reconciled', reconciled: 0, released: 0, left: 0 })
+    await writeRows(database, [usageRow({ endUser: 'customer 7' })])
+    assert.match(await galerne('members', 'forget', 'customer 7'), /^calls without a name +1$/m)
+    assert.equal(JSON.parse(await galerne('members', 'forget', 'customer 7', '--json')).calls, 0)
+  })
+
   test('prices from a machine and exchange rates; what is wrong is said', async () => {
     const machine = [
       'prices',

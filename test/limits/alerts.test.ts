@@ -2,17 +2,18 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import OpenAI from 'openai-7'
 import { describeOnDatabases } from '../support/databases.ts'
 import { createEchoModel } from '../support/echo-model.ts'
 import { chat, send } from '../support/http-client.ts'
 import { startLimitedServer } from '../support/limited-server.ts'
+import { startMailServer } from '../support/mail-server.ts'
 import { adminKey } from '../support/server.ts'
 
 const admin = { authorization: `Bearer ${adminKey}` }
-const portOf = (server: Server | ReturnType<typeof createServer>) => (server.address() as AddressInfo).port
+const portOf = (server: ReturnType<typeof createServer>) => (server.address() as AddressInfo).port
 
 /** A receiver that refuses the first call. */
 async function receiver() {
@@ -31,44 +32,13 @@ async function receiver() {
   return { url: `http://127.0.0.1:${portOf(server)}/hook`, taken, close: () => server.close() }
 }
 
-/** The least SMTP server that takes a message. */
-async function mailServer() {
-  const messages: string[] = []
-  const server = createTcpServer((socket) => {
-    let data: string | undefined
-    let rest = ''
-    socket.write('220 test ESMTP\r\n')
-    socket.on('data', (chunk: Buffer) => {
-      rest += chunk.toString()
-      for (let end = rest.indexOf('\r\n'); end >= 0; end = rest.indexOf('\r\n')) {
-        const line = rest.slice(0, end)
-        rest = rest.slice(end + 2)
-        if (data !== undefined) {
-          if (line === '.') {
-            messages.push(data)
-            data = undefined
-            socket.write('250 taken\r\n')
-          } else data += `${line}\n`
-        } else if (/^DATA/i.test(line)) {
-          data = ''
-          socket.write('354 go on\r\n')
-        } else if (/^QUIT/i.test(line)) socket.end('221 bye\r\n')
-        else socket.write('250 ok\r\n')
-      }
-    })
-    socket.on('error', () => {})
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return { url: `smtp://127.0.0.1:${portOf(server)}`, messages, close: () => server.close() }
-}
-
 const until = async (holds: () => boolean) => {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10))
 }
 
 describeOnDatabases('alerts of budgets', (get) => {
   test('a threshold is told once, signed and mailed, again where it was not taken', async () => {
-    const [hook, mails] = [await receiver(), await mailServer()]
+    const [hook, mails] = [await receiver(), await startMailServer()]
     const alerting = { webhookSecret: 'a secret of both sides, 32 letters', smtpUrl: mails.url }
     const server = await startLimitedServer(get().database, [createEchoModel()], { alerting })
     try {
@@ -108,7 +78,7 @@ describeOnDatabases('alerts of budgets', (get) => {
   })
 
   test('the official client sets the spend limit and alerts, and calls stop at the limit', async () => {
-    const mails = await mailServer()
+    const mails = await startMailServer()
     const server = await startLimitedServer(get().database, [createEchoModel()], { alerting: { smtpUrl: mails.url } })
     try {
       const openai = new OpenAI({ apiKey: adminKey, adminAPIKey: adminKey, baseURL: `${server.url}/v1`, maxRetries: 0 })

@@ -106,6 +106,11 @@ async function assertMoney(database: Database, server: AccountingServer, count: 
     sums.map((sum) => [sum.cost, sum.calls]),
     Array(3).fill([String(total), String(count)]),
   )
+  const totals = await query.selectFrom('usage_totals').select([cost, perGroup]).groupBy('width').execute()
+  assert.deepEqual(
+    totals.map((sum) => [sum.cost, sum.calls]),
+    Array(3).fill([String(total), String(count)]),
+  )
   const { body } = await server.send('GET', '/galerne/v1/usage?width=total&group_by=key&group_by=model&from=2020-01-01')
   const reported = body.data.reduce((sum: bigint, { cost_nano }: { cost_nano: number }) => sum + BigInt(cost_nano), 0n)
   assert.equal(reported, total)

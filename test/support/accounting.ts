@@ -1,10 +1,14 @@
 // A server with everything that counts, over a given database, and short ways to ask it.
 import { systemClock } from '../../src/base/clock.ts'
+import { createEgress } from '../../src/base/egress.ts'
 import { createLog } from '../../src/base/log.ts'
 import type { Database } from '../../src/database/connect.ts'
 import { createNotices } from '../../src/database/notices.ts'
 import { openReader } from '../../src/database/reader.ts'
 import { createActs } from '../../src/features/audit/acts.ts'
+import { openMoney } from '../../src/features/budgets/open.ts'
+import type { Limits } from '../../src/features/limits/open.ts'
+import { estimatedRecord, knownCosts } from '../../src/features/usage/estimated.ts'
 import { type OpenUsage, openUsage } from '../../src/features/usage/open.ts'
 import { createEchoModel } from './echo-model.ts'
 import { adminKey, startServer } from './server.ts'
@@ -22,6 +26,9 @@ export interface Answer {
 export interface AccountingServer {
   readonly url: string
   readonly usage: OpenUsage
+  readonly limits: Limits
+  /** Resolves when all that clients had answers of is counted and charged. */
+  settled(): Promise<void>
   /** Asks as the administrator, or with another key. */
   send(method: string, path: string, body?: object, key?: string): Promise<Answer>
   stop(): Promise<void>
@@ -34,10 +41,30 @@ export async function startAccounting(database: Database, currency: 'USD' | 'EUR
   const log = createLog({ level: 'silent' })
   const usage = await openUsage({ database, reader, notices, currency, clock: systemClock, log })
   const acts = createActs(database, systemClock, notices)
-  const server = await startServer([createEchoModel()], { usage, parts: { acts, accounting: usage } })
+  const egress = createEgress()
+  const money = await openMoney({
+    ...{ database, notices, clock: systemClock, log, knownCosts, egress, currency, alerting: {}, leaseMs: 1000 },
+    onEstimated: (calls) => usage.writer.write(calls.map(estimatedRecord)),
+  })
+  const { limits } = money
+  const server = await startServer([createEchoModel()], {
+    ...{ usage, limits },
+    parts: { acts, money, accounting: { ...usage, limits } },
+  })
   return {
     url: server.url,
     usage,
+    limits,
+    async settled() {
+      // A client has its answer a moment before the call is settled; the open reservation was written before the first token.
+      for (let open = true; open; ) {
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        await usage.writer.flush()
+        await limits.ledger.flush()
+        const rows = database.query.selectFrom('reservations').select('id').where('state', '=', 'open').limit(1)
+        open = (await rows.executeTakeFirst()) !== undefined
+      }
+    },
     async send(method, path, body, key = adminKey) {
       const answer = await fetch(`${server.url}${path}`, {
         method,
@@ -50,6 +77,8 @@ export async function startAccounting(database: Database, currency: 'USD' | 'EUR
     },
     async stop() {
       await server.stop()
+      await money.stop()
+      await egress.close()
       await usage.close()
       await reader.close()
       await notices.close()

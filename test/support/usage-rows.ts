@@ -39,7 +39,10 @@ export function usageRow(facts: Partial<UsageRow> = {}): UsageRow {
 }
 
 /** Writes rows as the server does. */
-export async function writeRows(database: Pick<Database, 'query'>, rows: readonly UsageRow[]): Promise<void> {
+export async function writeRows(
+  database: Pick<Database, 'query' | 'dialect'>,
+  rows: readonly UsageRow[],
+): Promise<void> {
   const writer = createUsageWriter({ database, log: createLog({ level: 'silent' }) })
   for (const row of rows) writer.admit().record({ row })
   await writer.stop()

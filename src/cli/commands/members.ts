@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import type { Static } from 'typebox'
 import type { InviteCreated, OrganizationUser, ProjectUser } from '../../wire/organization.ts'
+import type { PersonForgotten } from '../../wire/people.ts'
 import { addRemote, ask, askAll, collect, dayOf, type Options, withServer } from '../remote.ts'
 import { printResult, table } from '../terminal.ts'
 
@@ -34,6 +35,16 @@ export function addMembersCommand(program: Command): void {
       .summary('remove a person and all that is known of them, or from one workspace')
       .option('--workspace <id>', 'From this workspace alone.')
       .action(remove),
+  )
+  addRemote(
+    members
+      .command('forget <person>')
+      .summary("delete one person's data")
+      .description(
+        'By the id or the e-mail address of somebody who is here, or by the id that clients gave their end user. Keys and sessions end;\n' +
+          'what was said, private files and private prompts go; counts and money stay and name nobody.',
+      )
+      .action(forget),
   )
 }
 
@@ -75,7 +86,8 @@ async function invite(email: string, options: Options): Promise<void> {
     printResult(
       options['json'] === true,
       { ...made, link },
-      () => `${link}\n\nHand it on to ${made.email}. It works once, until ${dayOf(made.expires_at)}.`,
+      () =>
+        `${link}\n\n${made.mailed ? 'It was mailed' : 'Hand it on'} to ${made.email}. It works once, until ${dayOf(made.expires_at)}.`,
     )
   })
 }
@@ -101,6 +113,22 @@ async function remove(user: string, options: Options): Promise<void> {
   )
   const from = typeof workspace === 'string' ? ` from ${workspace}` : ''
   printResult(options['json'] === true, gone, () => `${gone.id} is removed${from}.`)
+}
+
+async function forget(person: string, options: Options): Promise<void> {
+  const path = `/galerne/v1/people/${encodeURIComponent(person)}`
+  const gone = await withServer(options, (server) => ask<Static<typeof PersonForgotten>>(server, 'DELETE', path))
+  const { calls, contents, spans, files, prompts, mentions } = gone
+  printResult(options['json'] === true, gone, () =>
+    table([
+      ['calls without a name', String(calls)],
+      ['texts deleted', String(contents)],
+      ['spans without a name', String(spans)],
+      ['private files deleted', String(files)],
+      ['private prompts deleted', String(prompts)],
+      ['other mentions removed', String(mentions)],
+    ]),
+  )
 }
 
 const placeOf = (workspace: string) => `/v1/organization/projects/${encodeURIComponent(workspace)}/users`

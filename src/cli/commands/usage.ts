@@ -1,7 +1,7 @@
 // `galerne usage`: what was called and what it cost, from the sums of a running server.
 import { type Command, Option } from 'commander'
 import type { Static } from 'typebox'
-import type { UsageReport } from '../../wire/usage-report.ts'
+import type { ReconcileReport, UsageReport } from '../../wire/usage-report.ts'
 import { addRemote, ask, collect, type Options, withServer } from '../remote.ts'
 import { printResult, table } from '../terminal.ts'
 
@@ -14,6 +14,7 @@ const filters = ['workspace', 'key', 'model', 'member'] as const
 export function addUsageCommand(program: Command): void {
   const command = program
     .command('usage')
+    .enablePositionalOptions()
     .summary('say what was called and what it cost')
     .description(
       'Calls, tokens and costs of the last 30 days by day, or as asked. Whoever may see one workspace sees that one.',
@@ -32,6 +33,29 @@ export function addUsageCommand(program: Command): void {
     .option('--csv', 'Print CSV, for spreadsheets.')
     .action(show)
   addRemote(command)
+  const reconciling = command
+    .command('reconcile')
+    .summary('end the estimates of calls whose server died')
+    .description(
+      'A call whose server died is charged as reserved. This puts true costs in the place of estimates where they are known, which the\n' +
+        'server also does by itself every minute.',
+    )
+    .option('--release', 'Charge nothing for the others that are older than an hour.')
+    .action(reconcile)
+  addRemote(reconciling)
+}
+
+async function reconcile(options: Options): Promise<void> {
+  const body = { release: options['release'] === true }
+  const report = await withServer(options, (server) =>
+    ask<Static<typeof ReconcileReport>>(server, 'POST', '/galerne/v1/usage/reconcile', body),
+  )
+  const { reconciled, released, left } = report
+  printResult(
+    options['json'] === true,
+    report,
+    () => `${reconciled} reconciled, ${released} released, ${left} still charged as reserved.`,
+  )
 }
 
 async function show(options: Options): Promise<void> {

@@ -1,6 +1,6 @@
 // Ends a batch: results and errors become files, what was used is given back. Each step is done once, whoever repeats it after a crash.
 import type { Clock } from '../../base/clock.ts'
-import type { BatchStatus } from '../../database/tables.ts'
+import type { BatchStatus } from '../../database/file-tables.ts'
 import type { FileDetails, Files } from '../files/files.ts'
 import type { LineRow, LineStore } from './lines.ts'
 import { requestIdOf } from './run-line.ts'

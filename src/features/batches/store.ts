@@ -1,7 +1,8 @@
 // The table of batches. Knows how a batch stands, not how its lines are answered.
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import type { BatchStatus, Row, Tables } from '../../database/tables.ts'
+import type { BatchStatus } from '../../database/file-tables.ts'
+import type { Row, Tables } from '../../database/tables.ts'
 import type { Paging } from '../../wire/paging.ts'
 
 /** A batch as it lies in its table. */

@@ -1,7 +1,7 @@
 // A batch as each vendor's clients read it, and a line of its results. Pure.
 import type { Static } from 'typebox'
 import type { Failure } from '../../base/errors.ts'
-import type { BatchStatus } from '../../database/tables.ts'
+import type { BatchStatus } from '../../database/file-tables.ts'
 import type { BatchJob, BatchObject, JobStatus } from '../../wire/batches.ts'
 import { errorBody } from '../../wire/failure.ts'
 import type { BatchRow } from './store.ts'

@@ -5,6 +5,7 @@ import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
+import type { SendMail } from '../../base/mail.ts'
 import type { Database } from '../../database/connect.ts'
 import type { Tables } from '../../database/tables.ts'
 import { createQueue, type Queue } from '../../queue/queue.ts'
@@ -12,7 +13,7 @@ import type { JobTables } from '../../queue/table.ts'
 import { startWorker } from '../../queue/worker.ts'
 import type { ChargedAccount } from '../limits/ledger.ts'
 import { nanoPerUnit } from '../prices/price.ts'
-import type { SendMail } from './mail.ts'
+import { alertMail } from './mail.ts'
 import { type Budget, budgetStore } from './store.ts'
 import type { PostWebhook } from './webhook.ts'
 
@@ -132,7 +133,7 @@ async function send(parts: AlertParts, id: string, signal: AbortSignal): Promise
   }
   const ways = [
     ...(budget.webhook === null ? [] : [parts.post?.(budget.webhook, alert, signal) ?? missing('webhook-secret')]),
-    ...(budget.emails.length === 0 ? [] : [parts.mail?.(budget.emails, alert) ?? missing('smtp-url')]),
+    ...(budget.emails.length === 0 ? [] : [parts.mail?.(alertMail(budget.emails, alert)) ?? missing('smtp-url')]),
   ]
   // Both are tried; one that fails is tried again with the other, which both sides can tell by the alert's id.
   const failed = (await Promise.allSettled(ways)).find((way) => way.status === 'rejected')

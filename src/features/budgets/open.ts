@@ -1,8 +1,8 @@
 // Opens limits, budgets and their alerts over a database: one ledger for what is allowed and what is spent.
 import type { Egress } from '../../base/egress.ts'
+import { mailer } from '../../base/mail.ts'
 import { type Limits, type LimitsOptions, openLimits } from '../limits/open.ts'
 import { openAlerts } from './alerts.ts'
-import { mailer } from './mail.ts'
 import { budgetStore } from './store.ts'
 import { webhookPoster } from './webhook.ts'
 
@@ -46,7 +46,7 @@ export async function openMoney(
     ...(secret !== undefined && {
       post: webhookPoster({ egress, clock, secret, allowPrivate: webhookPrivate === 'allow' }),
     }),
-    ...(url !== undefined && { mail: mailer({ egress, url, from }) }),
+    ...(url !== undefined && { mail: mailer({ egress, url, from, purpose: 'budget alert' }) }),
     ...(backoffMs !== undefined && { backoffMs }),
   })
   const limits = await openLimits({

@@ -35,6 +35,8 @@ export interface Blocks {
   find(id: string): Block | undefined
   drop(id: string): void
   clear(): void
+  /** Whether another node needs some of them. */
+  areWanted(): boolean
 }
 
 /** No blocks yet. */
@@ -66,6 +68,10 @@ export function createBlocks(): Blocks {
     find: (id) => blocks.get(id),
     drop: (id) => void blocks.delete(id),
     clear: () => blocks.clear(),
+    areWanted() {
+      for (const { wanted } of blocks.values()) if (wanted) return true
+      return false
+    },
   }
 }
 

@@ -39,7 +39,7 @@ const quarterMs = 15 * 60_000
 /** Sums up. */
 export function sumCharges(settled: readonly Entry[], findings: Findings): Charges {
   const changes = new Map<string, Change>()
-  const spend = new Map<string, SpendChange>()
+  const spent: ChargedCall[] = []
   const restores = new Map<Block, number>()
   for (const entry of settled) {
     const charged = entry.settled ?? { money: 0, tokens: 0 }
@@ -55,9 +55,10 @@ export function sumCharges(settled: readonly Entry[], findings: Findings): Charg
       change.spent += chargeOf(held.account, charged) - chargeOf(held.account, already)
       if (!stray) change.released += releasedOf(held, charged)
     }
-    addSpend(spend, entry, { money: charged.money - already.money, tokens: charged.tokens - already.tokens })
+    const amounts = { money: charged.money - already.money, tokens: charged.tokens - already.tokens }
+    spent.push({ call: { at: entry.request.at, ...entry.request.holder }, amounts })
   }
-  return { changes, spend: sorted(spend), restores }
+  return { changes, spend: sumSpend(spent), restores }
 }
 
 /** The change of an account, made where it is the first. */
@@ -67,29 +68,26 @@ export function changeOf(changes: Map<string, Change>, { account }: Pick<Hold, '
   return change
 }
 
-/** The call's additions to the quarter of an hour in which it began. */
-export function spendChanges(
-  call: { readonly at: number; readonly key: string; readonly workspace: string; readonly model: string },
-  { money, tokens }: Amounts,
-): readonly SpendChange[] {
-  const quarter = call.at - (call.at % quarterMs)
-  return subjectsOf(call).map((who) => ({ ...who, quarter, model: call.model, money, tokens }))
+/** What a call adds to what was spent. */
+export interface ChargedCall {
+  readonly call: { readonly at: number; readonly key: string; readonly workspace: string; readonly model: string }
+  readonly amounts: Amounts
 }
 
-function addSpend(sums: Map<string, SpendChange>, { request }: Entry, amounts: Amounts): void {
-  if (amounts.money === 0 && amounts.tokens === 0) return
-  for (const change of spendChanges({ at: request.at, ...request.holder }, amounts)) {
-    const id = [change.scope, change.subject, change.quarter, change.model].join('\n')
-    const sum = sums.get(id)
-    sums.set(
-      id,
-      sum === undefined ? change : { ...sum, money: sum.money + change.money, tokens: sum.tokens + change.tokens },
-    )
+/** The sums of what calls add to the quarters of an hour in which they began; in one order everywhere, so that nodes never wait for each other in a ring. */
+export function sumSpend(calls: readonly ChargedCall[]): readonly SpendChange[] {
+  const sums = new Map<string, SpendChange>()
+  for (const { call, amounts } of calls) {
+    const { money, tokens } = amounts
+    if (money === 0 && tokens === 0) continue
+    const quarter = call.at - (call.at % quarterMs)
+    for (const { scope, subject } of subjectsOf(call)) {
+      const id = `${scope}\n${subject}\n${quarter}\n${call.model}`
+      const sum = sums.get(id)
+      if (sum === undefined) sums.set(id, { scope, subject, quarter, model: call.model, money, tokens })
+      else sums.set(id, { ...sum, money: sum.money + money, tokens: sum.tokens + tokens })
+    }
   }
-}
-
-/** In one order everywhere, so that nodes never wait for each other in a ring. */
-function sorted(sums: ReadonlyMap<string, SpendChange>): readonly SpendChange[] {
   return [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, change]) => change)
 }
 

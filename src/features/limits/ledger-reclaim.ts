@@ -3,9 +3,9 @@ import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Database } from '../../database/connect.ts'
 import type { Row } from '../../database/tables.ts'
-import { type Amounts, subjectsOf } from './account.ts'
-import { spendChanges } from './ledger-charges.ts'
-import { addSpend, lockAccounts, returnBlocks, type SpendChange, type Transaction } from './ledger-store.ts'
+import type { Amounts } from './account.ts'
+import { moveBalances } from './balances.ts'
+import { returnBlocks, type Transaction } from './ledger-store.ts'
 
 /** A call whose node died before it was settled. */
 export interface EstimatedCall extends Amounts {
@@ -99,10 +99,17 @@ async function reclaim(
       .execute()
   }
   const held = await transaction.selectFrom('blocks').select('account').where('node', '=', node).execute()
-  await charge(
+  await moveBalances(
     database,
     transaction,
-    calls,
+    calls.map(({ row: { id, at, key_id: key, workspace, model }, charged: by }) => ({
+      id,
+      at,
+      key,
+      workspace,
+      model,
+      by,
+    })),
     held.map(({ account }) => account),
   )
   await returnBlocks(database, transaction, node)
@@ -120,81 +127,6 @@ function estimatedCall({
   details,
 }: Row<'reservations'>): EstimatedCall {
   return { id, at, key: key_id, workspace, model, money, tokens, details }
-}
-
-/**
- * Puts the true cost in the place of an estimated one; false where the call is not estimated. The difference goes to the windows in which
- * the call began.
- */
-export async function reconcile(database: Database, id: string, actual: Amounts): Promise<boolean> {
-  return await database.query.transaction().execute(async (transaction) => {
-    const row = await transaction
-      .updateTable('reservations')
-      .set({ state: 'settled' })
-      .where('id', '=', id)
-      .where('state', '=', 'estimated')
-      .returningAll()
-      .executeTakeFirst()
-    if (row === undefined) return false
-    await transaction
-      .updateTable('reservations')
-      .set({ ...actual })
-      .where('id', '=', id)
-      .execute()
-    const charged = { money: actual.money - row.money, tokens: actual.tokens - row.tokens }
-    await charge(database, transaction, [{ row, charged }])
-    return true
-  })
-}
-
-/** Charges calls to every account that covers them. `others` are locked with those, in one order. */
-async function charge(
-  database: Pick<Database, 'dialect'>,
-  transaction: Transaction,
-  calls: readonly { readonly row: Row<'reservations'>; readonly charged: Amounts }[],
-  others: readonly string[] = [],
-): Promise<void> {
-  if (calls.length === 0) return
-  const subjects = new Set(calls.flatMap(({ row }) => holderSubjects(row)).map(({ subject }) => subject))
-  const accounts = await transaction
-    .selectFrom('accounts')
-    .selectAll()
-    .where('subject', 'in', [...subjects])
-    .where('unit', '!=', 'parallel')
-    .where('closes_at', '>', Math.min(...calls.map(({ row }) => row.at)))
-    .orderBy('id')
-    .execute()
-  const additions = accounts
-    .map((account) => ({ account, amount: chargeTo(account, calls) }))
-    .filter(({ amount }) => amount !== 0)
-  const ids = new Set([...others, ...additions.map(({ account }) => account.id)])
-  await lockAccounts(database, transaction, [...ids].sort())
-  for (const { account, amount } of additions) {
-    await transaction
-      .updateTable('accounts')
-      .set(({ eb }) => ({ spent: eb('spent', '+', amount) }))
-      .where('id', '=', account.id)
-      .execute()
-  }
-  for (const { row, charged } of calls) await addSpend(transaction, spendOf(row, charged))
-}
-
-function chargeTo(account: Row<'accounts'>, calls: readonly { row: Row<'reservations'>; charged: Amounts }[]): number {
-  if (account.unit === 'parallel') return 0
-  const { unit } = account
-  return calls.filter(({ row }) => covers(account, row)).reduce((sum, { charged }) => sum + charged[unit], 0)
-}
-
-function covers(account: Row<'accounts'>, row: Row<'reservations'>): boolean {
-  const mine = holderSubjects(row).some(({ scope, subject }) => scope === account.scope && subject === account.subject)
-  const inWindow = account.opens_at <= row.at && row.at < account.closes_at
-  return mine && inWindow && (account.model === '*' || account.model === row.model)
-}
-
-const holderSubjects = (row: Row<'reservations'>) => subjectsOf({ key: row.key_id, workspace: row.workspace })
-
-function spendOf(row: Row<'reservations'>, charged: Amounts): readonly SpendChange[] {
-  return spendChanges({ at: row.at, key: row.key_id, workspace: row.workspace, model: row.model }, charged)
 }
 
 // A batch line that is tried again must be known as charged; no retry comes later than this.

@@ -196,8 +196,8 @@ async function write(plan: Plan, desk: Desk, place: Place, parts: LedgerParts): 
     transaction,
     stray.map(({ request }) => request.id),
   )
-  await writeReservations(transaction, stray.map(settledRow), ['open', 'estimated'])
-  const written = await writeReservations(transaction, [
+  await writeReservations(parts.database, transaction, stray.map(settledRow), 'open or estimated')
+  const written = await writeReservations(parts.database, transaction, [
     ...settled.filter((entry) => entry.life === life).map(settledRow),
     ...open.map((entry) => reservationRow(entry.request, 'open', node, entry.amounts)),
   ])
@@ -207,6 +207,10 @@ async function write(plan: Plan, desk: Desk, place: Place, parts: LedgerParts): 
   const callers = desk.callers.filter(({ entry }) => isOpened(desk, entry))
   const limited = callers.flatMap(({ holds }) => holds.flatMap(({ account, block }) => (block ? [account] : [])))
   const accounts = new Map(limited.map((account) => [account.id, account]))
+  // Places among parallel requests come and go without a change of the balance.
+  for (const [id, { spent, released }] of charges.changes) {
+    if (spent === 0 && released === 0) charges.changes.delete(id)
+  }
   for (const { account } of charges.changes.values()) if (!accounts.has(account.id)) accounts.set(account.id, account)
   const figures = await lockAccounts(parts.database, transaction, [...accounts.keys()].sort())
   const standing = new Map<string, Standing>()
@@ -224,14 +228,15 @@ async function write(plan: Plan, desk: Desk, place: Place, parts: LedgerParts): 
       block.room = (block.account.capacity ?? 0) - spent - leased - (decision.grants.get(id) ?? 0)
   }
   const asked = decision.accepted.map(({ entry, amounts }) => reservationRow(entry.request, 'open', node, amounts))
-  await writeReservations(transaction, asked)
+  await writeReservations(parts.database, transaction, asked)
   const changed = [...accounts.values()].filter(({ id }) => charges.changes.has(id) || decision.grants.has(id))
   await writeAccounts(
+    parts.database,
     transaction,
     node,
     changed.map((account) => accountChange(account, standing, decision, desk)).sort(byAccount),
   )
-  await addSpend(transaction, charges.spend)
+  await addSpend(parts.database, transaction, charges.spend)
   const charged = changed
     .filter(({ id }) => (charges.changes.get(id)?.spent ?? 0) !== 0)
     .map((account): ChargedAccount => ({ account, spent: standing.get(account.id)?.spent ?? 0 }))

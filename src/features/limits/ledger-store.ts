@@ -3,6 +3,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { lockTable } from '../../database/dialect.ts'
+import { insertMany } from '../../database/insert-many.ts'
 import type { NewRow, Row, Tables } from '../../database/tables.ts'
 import type { Account, Amounts, Holder } from './account.ts'
 import type { KnownReservation } from './ledger-charges.ts'
@@ -49,29 +50,27 @@ export async function beat(transaction: Transaction, node: string, leaseUntil: n
  * call with the same id is charged once. Only whoever made the estimated one themselves writes over it.
  */
 export async function writeReservations(
+  { dialect }: Pick<Database, 'dialect'>,
   transaction: Transaction,
   rows: readonly NewRow<'reservations'>[],
-  over: readonly Row<'reservations'>['state'][] = ['open'],
+  over: 'open' | 'open or estimated' = 'open',
 ): Promise<ReadonlySet<string>> {
-  if (rows.length === 0) return new Set()
-  const written = await transaction
-    .insertInto('reservations')
-    .values(rows)
-    .onConflict((conflict) =>
-      conflict
-        .column('id')
-        .doUpdateSet(({ ref }) => ({
-          node: ref('excluded.node'),
-          state: ref('excluded.state'),
-          money: ref('excluded.money'),
-          tokens: ref('excluded.tokens'),
-        }))
-        .where('reservations.state', 'in', [...over]),
-    )
-    .returning('id')
-    .execute()
+  const insertion = over === 'open' ? reservationInsertion : anyReservationInsertion
+  const written = await insertMany<'reservations', { readonly id: string }>(transaction, dialect, insertion, rows)
   return new Set(written.map(({ id }) => id))
 }
+
+function reservationsOver(states: string) {
+  return {
+    table: 'reservations',
+    columns: ['id', 'node', 'state', 'at', 'key_id', 'workspace', 'model', 'money', 'tokens', 'details'],
+    rest: `on conflict (id) do update set node = excluded.node, state = excluded.state, money = excluded.money,
+      tokens = excluded.tokens where reservations.state in (${states}) returning id`,
+  } as const
+}
+
+const reservationInsertion = reservationsOver("'open'")
+const anyReservationInsertion = reservationsOver("'open', 'estimated'")
 
 /** Reads accounts and keeps others from changing them until the end. In the order of their ids, so that nodes never wait for each other in a ring. */
 export async function lockAccounts(
@@ -108,7 +107,8 @@ export async function openAccounts(
   })
 }
 
-async function spentIn(transaction: Transaction, account: Account): Promise<number> {
+/** What was charged in the account's window, by the quarters of an hour: what an account that nobody opened yet would stand at. */
+export async function spentIn(transaction: Transaction, account: Account): Promise<number> {
   if (account.unit === 'parallel') return 0
   let sum = transaction
     .selectFrom('spend')
@@ -124,50 +124,52 @@ async function spentIn(transaction: Transaction, account: Account): Promise<numb
   return Number((await sum.executeTakeFirst())?.sum ?? 0)
 }
 
+const accountInsertion = {
+  table: 'accounts',
+  columns: ['id', 'scope', 'subject', 'model', 'unit', 'capacity', 'opens_at', 'closes_at', 'spent', 'leased'],
+  rest: 'on conflict (id) do update set capacity = excluded.capacity, spent = excluded.spent, leased = excluded.leased',
+} as const
+
+const blockInsertion = {
+  table: 'blocks',
+  columns: ['node', 'account', 'amount'],
+  rest: 'on conflict (node, account) do update set amount = excluded.amount',
+} as const
+
+const spendInsertion = {
+  table: 'spend',
+  columns: ['scope', 'subject', 'quarter', 'model', 'money', 'tokens'],
+  rest: `on conflict (scope, subject, quarter, model) do update set money = spend.money + excluded.money,
+    tokens = spend.tokens + excluded.tokens`,
+} as const
+
 /** Writes the accounts that a step changed, and what the node holds of them. */
 export async function writeAccounts(
+  { dialect }: Pick<Database, 'dialect'>,
   transaction: Transaction,
   node: string,
   changes: readonly AccountChange[],
 ): Promise<void> {
-  if (changes.length === 0) return
-  await transaction
-    .insertInto('accounts')
-    .values(changes.map(({ account, figures }) => ({ ...accountColumns(account), ...figures })))
-    .onConflict((conflict) =>
-      conflict.column('id').doUpdateSet(({ ref }) => ({
-        capacity: ref('excluded.capacity'),
-        spent: ref('excluded.spent'),
-        leased: ref('excluded.leased'),
-      })),
-    )
-    .execute()
+  const accounts = changes.map(({ account, figures }) => ({ ...accountColumns(account), ...figures }))
+  await insertMany(transaction, dialect, accountInsertion, accounts)
   const blocks = changes.flatMap(({ account, block }) =>
     block === undefined ? [] : [{ node, account: account.id, amount: block }],
   )
-  if (blocks.length === 0) return
-  await transaction
-    .insertInto('blocks')
-    .values(blocks)
-    .onConflict((conflict) =>
-      conflict.columns(['node', 'account']).doUpdateSet(({ ref }) => ({ amount: ref('excluded.amount') })),
-    )
-    .execute()
+  await insertMany(transaction, dialect, blockInsertion, blocks)
 }
 
 /** Adds to what was charged. */
-export async function addSpend(transaction: Transaction, changes: readonly SpendChange[]): Promise<void> {
-  if (changes.length === 0) return
-  await transaction
-    .insertInto('spend')
-    .values(changes)
-    .onConflict((conflict) =>
-      conflict.columns(['scope', 'subject', 'quarter', 'model']).doUpdateSet({
-        money: sql`spend.money + excluded.money`,
-        tokens: sql`spend.tokens + excluded.tokens`,
-      }),
-    )
-    .execute()
+export async function addSpend(
+  { dialect }: Pick<Database, 'dialect'>,
+  transaction: Transaction,
+  changes: readonly SpendChange[],
+): Promise<void> {
+  await insertMany(
+    transaction,
+    dialect,
+    spendInsertion,
+    changes.map((change) => ({ ...change })),
+  )
 }
 
 function accountColumns({ opensAt, closesAt, ...account }: Account): Omit<Row<'accounts'>, 'spent' | 'leased'> {

@@ -4,9 +4,10 @@ import { describeOnDatabases } from '../../../test/support/databases.ts'
 import { systemClock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import { connect, type Database } from '../../database/connect.ts'
-import type { Account } from './account.ts'
+import type { Account, Amounts } from './account.ts'
+import { closeEstimate, moveBalances } from './balances.ts'
 import { createLedger, type Ledger, type LedgerParts, type ReservationRequest } from './ledger.ts'
-import { reclaimDead, reconcile } from './ledger-reclaim.ts'
+import { reclaimDead } from './ledger-reclaim.ts'
 
 const price = 100
 
@@ -49,6 +50,15 @@ function nodes(databases: readonly Database[], parts: Partial<LedgerParts> = {})
     ledgers.push(createLedger({ database, clock: systemClock, askOthers, ...parts }))
   }
   return ledgers
+}
+
+/** Puts the true cost in the place of an estimate. */
+async function reconcile(database: Database, id: string, actual: Amounts): Promise<boolean> {
+  return await database.query.transaction().execute(async (transaction) => {
+    const change = await closeEstimate(transaction, id, actual)
+    if (change !== undefined) await moveBalances(database, transaction, [change])
+    return change !== undefined
+  })
 }
 
 /** Sums that must hold at every instant; throws where they do not. */

@@ -169,10 +169,8 @@ export function createLedger(given: LedgerParts): Ledger {
     if (entry.settled !== undefined) return
     entry.settled = charged
     if (entry.life === desk.life) release(entry.holds, charged)
-    const known = new Set(entry.holds.map(({ account }) => account.id))
-    for (const account of accounts) {
-      if (!known.has(account.id)) entry.holds.push({ account, block: undefined, amount: 0 })
-    }
+    // Nearly always they are the very same.
+    if (accounts !== entry.request.accounts) addMissing(entry, accounts)
     desk.dirty.add(entry)
     rhythm.later()
   }
@@ -207,6 +205,14 @@ export function createLedger(given: LedgerParts): Ledger {
       await rhythm.stop()
       await steps.leave()
     },
+  }
+}
+
+/** Rules that came after the call began count it too. */
+function addMissing(entry: Entry, accounts: readonly Account[]): void {
+  const known = new Set(entry.holds.map(({ account }) => account.id))
+  for (const account of accounts) {
+    if (!known.has(account.id)) entry.holds.push({ account, block: undefined, amount: 0 })
   }
 }
 
@@ -249,8 +255,7 @@ function createRhythm(
   let stopped = false
   let beatDue = true
   let lazy: NodeJS.Timeout | undefined
-  const due = () =>
-    desk.callers.length > 0 || desk.dirty.size > 0 || [...desk.blocks.all()].some(({ wanted }) => wanted)
+  const due = () => desk.callers.length > 0 || desk.dirty.size > 0 || desk.blocks.areWanted()
   const run = async () => {
     let next = Number.NEGATIVE_INFINITY
     for (let failures = 0; due() || beatDue; ) {

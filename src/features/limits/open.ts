@@ -4,6 +4,8 @@ import type { Log } from '../../base/log.ts'
 import type { Database } from '../../database/connect.ts'
 import type { Notices } from '../../database/notices.ts'
 import { actsChannel } from '../audit/acts.ts'
+import type { Amounts } from './account.ts'
+import { type CallChange, closeEstimate, moveBalances, moveReservations } from './balances.ts'
 import { type ChargedAccount, createLedger, type Ledger, type LedgerParts } from './ledger.ts'
 import type { Transaction } from './ledger-store.ts'
 import { createPolicy, type MoneyRule, type Policy } from './policy.ts'
@@ -15,6 +17,10 @@ export interface Limits {
   readonly policy: Policy
   readonly rates: Rates
   readonly ledger: Ledger
+  /** Changes the charges of calls that are not open any more, within the transaction that changes what they cost. */
+  recharge(transaction: Transaction, changes: readonly CallChange[]): Promise<void>
+  /** Puts the true cost in the place of an estimated one; false where the call is not estimated. */
+  reconcile(transaction: Transaction, id: string, actual: Amounts): Promise<boolean>
   /** Writes what is settled, gives back what is held. */
   stop(): Promise<void>
 }
@@ -56,6 +62,18 @@ export async function openLimits(options: LimitsOptions): Promise<Limits> {
         reading = undefined
       })
   }
+  const told = async (transaction: Transaction, charged: readonly ChargedAccount[]) => {
+    const moved = charged.filter(({ account, spent }) => policy.noteSpend(account, spent))
+    for (const { account } of moved) await notices.publish(tierChannel, account.id, { within: transaction })
+    await options.onCharged?.(transaction, charged)
+  }
+  const move = async (transaction: Transaction, changes: readonly CallChange[]) => {
+    const moved = await moveBalances(database, transaction, changes)
+    await told(transaction, moved)
+    for (const { account } of moved.filter(({ overdrawn }) => overdrawn)) {
+      await notices.publish(wantedChannel, account.id, { within: transaction })
+    }
+  }
   const ledger = createLedger({
     database,
     clock,
@@ -64,11 +82,7 @@ export async function openLimits(options: LimitsOptions): Promise<Limits> {
     ...(options.knownCosts !== undefined && { knownCosts: options.knownCosts }),
     ...(options.onEstimated !== undefined && { onEstimated: options.onEstimated }),
     askOthers: (account) => void notices.publish(wantedChannel, account).catch(() => {}),
-    async onCharged(transaction, charged) {
-      const risen = charged.filter(({ account, spent }) => policy.noteSpend(account, spent))
-      for (const { account } of risen) await notices.publish(tierChannel, account.id, { within: transaction })
-      await options.onCharged?.(transaction, charged)
-    },
+    onCharged: told,
   })
   const unsubscribe = [
     notices.subscribe(actsChannel, (notice) => {
@@ -83,6 +97,15 @@ export async function openLimits(options: LimitsOptions): Promise<Limits> {
     policy,
     rates: createRates({ database, clock }),
     ledger,
+    async recharge(transaction, changes) {
+      await moveReservations(database, transaction, changes)
+      await move(transaction, changes)
+    },
+    async reconcile(transaction, id, actual) {
+      const change = await closeEstimate(transaction, id, actual)
+      if (change !== undefined) await move(transaction, [change])
+      return change !== undefined
+    },
     async stop() {
       for (const end of unsubscribe) end()
       await reading

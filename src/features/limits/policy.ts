@@ -84,6 +84,8 @@ const idOf = ({ scope, subject }: { readonly scope: Scope; readonly subject: str
 export async function createPolicy(sources: PolicySources): Promise<Policy> {
   let known: Known = { limits: new Map(), tiers: [], assignments: new Map(), budgets: new Map() }
   const spent = new Map<string, number>()
+  /** The last read that had begun when a charge was noted. */
+  const noted = new Map<string, number>()
   const cache = new Map<string, Cached>()
   let begun = 0
   let applied = 0
@@ -98,8 +100,8 @@ export async function createPolicy(sources: PolicySources): Promise<Policy> {
     for (const assignment of assignments) {
       if (assignment.tier !== null) continue
       const { money } = await sources.store.spentEver(assignment)
-      // A charge that came while this was read is newer, and what was spent in all only grows.
-      spent.set(idOf(assignment), Math.max(money, spent.get(idOf(assignment)) ?? 0))
+      // A charge that came while this was read is newer.
+      if ((noted.get(idOf(assignment)) ?? 0) < turn) spent.set(idOf(assignment), money)
     }
     // A read that began earlier must not put back what a later one found changed.
     if (turn < applied) return
@@ -137,6 +139,7 @@ export async function createPolicy(sources: PolicySources): Promise<Policy> {
       if (!account.id.startsWith('spend:') || assignment === undefined || assignment.tier !== null) return false
       const before = tierOf(account.scope, account.subject)
       spent.set(whose, amount)
+      noted.set(whose, begun)
       if (tierOf(account.scope, account.subject) === before) return false
       cache.clear()
       return true

@@ -1,12 +1,11 @@
-// Adds people, gives and takes roles, and removes people with all that is known of them. Each with its entry in the audit log.
+// Adds people, gives and takes roles. Each with its entry in the audit log.
 
 import type { Kysely } from 'kysely'
 import { fail } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
 import type { Row, Tables } from '../../database/tables.ts'
 import type { Acts } from '../audit/acts.ts'
-import { type Actor, forgetPerson } from '../audit/record.ts'
-import { forgetPerson as forgetUsage } from '../usage/forget.ts'
+import type { Actor } from '../audit/record.ts'
 import { type Membership, type Person, personById, personOf } from './store.ts'
 
 /** A role in the organisation, and one in a workspace. */
@@ -109,26 +108,4 @@ function memberRow(query: Kysely<Tables>, workspace: string, user: string) {
     .where('workspace', '=', workspace)
     .where('user_id', '=', user)
     .executeTakeFirst()
-}
-
-/**
- * Removes a person and every trace of who they were: their keys stop and lose their names, sessions, roles, invitations and what was said
- * in their calls go, and the audit log keeps their acts under a pseudonym that leads to nobody. Throws `not_found`.
- */
-export async function removePerson(acts: Acts, actor: Actor, id: string): Promise<void> {
-  // Who removes themselves acts as nobody: the entry must not lead back.
-  const remover = actor.user === id ? { kind: actor.kind, id: actor.id } : actor
-  await acts.run(remover, async (transaction, note) => {
-    const person = await personById(transaction, id)
-    const now = acts.clock.now()
-    const keys = transaction.updateTable('keys').where('user_id', '=', id)
-    await keys.set({ revoked_at: now }).where('revoked_at', 'is', null).execute()
-    await keys.set({ name: 'removed' }).execute()
-    await transaction.deleteFrom('sessions').where('user_id', '=', id).execute()
-    await transaction.deleteFrom('members').where('user_id', '=', id).execute()
-    await transaction.deleteFrom('invites').where('email', '=', person.email).execute()
-    await forgetUsage(transaction, id)
-    await transaction.deleteFrom('users').where('id', '=', id).execute()
-    note({ action: 'user.deleted', target: { kind: 'person', id: await forgetPerson(transaction, id) } })
-  })
 }

@@ -18,14 +18,22 @@ import { listSchema, pageOf, pagingFields, readPaging } from '../../wire/paging.
 import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
 import { createInvite, deleteInvite, type Invite, inviteById, listInvites } from './invite.ts'
+import type { MailInvite } from './invite-mail.ts'
 import { mustGrantPerson } from './openai-routes.ts'
 
 const tags = ['organization']
 const path = '/v1/organization/invites'
 const params = Type.Object({ invite_id: Type.String({ maxLength: 200 }) })
 
+/** What the routes work with. */
+export interface InviteRoutes {
+  readonly acts: Acts
+  /** Absent: whoever invites hands the link on. */
+  readonly mail?: MailInvite
+}
+
 /** Adds the four routes. */
-export function registerInvites(server: Server, { acts }: { readonly acts: Acts }): void {
+export function registerInvites(server: Server, { acts, mail }: InviteRoutes): void {
   const { query } = acts.database
   server.get(
     path,
@@ -51,7 +59,7 @@ export function registerInvites(server: Server, { acts }: { readonly acts: Acts 
         tags,
         summary: 'Invite a person',
         description:
-          'Hand the link with the secret on to them. A second invitation to one address takes the place of the first.',
+          'The link is mailed to them where `smtp-url` and `public-url` are set; else hand it on. A second invitation to one address takes the place of the first.',
         body: InviteCreate,
         response: { 200: InviteCreated },
       },
@@ -64,7 +72,8 @@ export function registerInvites(server: Server, { acts }: { readonly acts: Acts 
         ...{ id: project.id, role: readMemberRole(project.role, `projects[${index}].role`) },
       }))
       const { invite, secret } = await createInvite(acts, actorOf(request), { email, role, workspaces })
-      return { ...inviteObject(invite, acts.clock.now()), secret }
+      const mailed = (await mail?.(invite, secret)) ?? false
+      return { ...inviteObject(invite, acts.clock.now()), secret, mailed }
     },
   )
   server.get(

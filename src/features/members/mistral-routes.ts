@@ -21,19 +21,21 @@ import { pagingFields, readPaging } from '../../wire/paging.ts'
 import { permissionsOf, type Role, roles } from '../../wire/permissions.ts'
 import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
-import { addPerson, removePerson, setPersonRole } from './change.ts'
+import { addPerson, setPersonRole } from './change.ts'
 import { createInvite, deleteInvite, listInvites } from './invite.ts'
-import { mustGrantPerson } from './openai-routes.ts'
+import type { InviteRoutes } from './invite-routes.ts'
+import { type MemberRoutes, mustGrantPerson } from './openai-routes.ts'
 import { listMemberships, listPeople, type Membership, type Person, personById } from './store.ts'
 
 const tags = ['admin']
 const params = Type.Object({ user_id: Type.String({ maxLength: 200 }) })
 
 /** Adds all routes. */
-export function registerAdminUsers(server: Server, { acts }: { readonly acts: Acts }): void {
+export function registerAdminUsers(server: Server, parts: MemberRoutes & InviteRoutes): void {
+  const { acts } = parts
   registerUsers(server, acts)
-  registerUser(server, acts)
-  registerUsersInvite(server, acts)
+  registerUser(server, parts)
+  registerUsersInvite(server, parts)
   server.get(
     '/v1/admin/roles',
     {
@@ -106,7 +108,7 @@ function onTaken(error: unknown): undefined {
   throw error
 }
 
-function registerUser(server: Server, acts: Acts): void {
+function registerUser(server: Server, { acts, forget }: MemberRoutes): void {
   const { query } = acts.database
   const path = '/v1/admin/users/:user_id'
   const show = async (person: Person) => userObject(person, await listMemberships(query, { user: person.id }))
@@ -151,13 +153,13 @@ function registerUser(server: Server, acts: Acts): void {
     async (request) => {
       const { id, role } = await personById(query, request.params.user_id)
       mustGrantPerson(request.exchange.caller, role)
-      await removePerson(acts, actorOf(request), id)
+      await forget(actorOf(request), id)
       return { message: 'The user was removed.' }
     },
   )
 }
 
-function registerUsersInvite(server: Server, acts: Acts): void {
+function registerUsersInvite(server: Server, { acts, mail }: InviteRoutes): void {
   const { query } = acts.database
   const path = '/v1/admin/users-invite'
   server.get(
@@ -185,7 +187,9 @@ function registerUsersInvite(server: Server, acts: Acts): void {
       mustGrantPerson(request.exchange.caller, role)
       const workspaces = (workspace_uuids ?? []).map((id) => ({ id, role: 'member' as const }))
       const made = await createInvite(acts, actorOf(request), { email, role, workspaces }).catch(onTaken)
+      const mailed = made !== undefined && ((await mail?.(made.invite, made.secret)) ?? false)
       return {
+        mailed,
         ...{ invalid_emails: [], already_members: made === undefined ? [email] : [] },
         ...{ invited_members_count: made === undefined ? 0 : 1 },
         ...{ invite_uuid: made?.invite.id ?? null, secret: made?.secret ?? null },

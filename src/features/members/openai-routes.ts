@@ -21,8 +21,8 @@ import {
 import { asList, listSchema, pageOf, pagingFields, readPaging, repeated } from '../../wire/paging.ts'
 import { mayGrant, type Role } from '../../wire/permissions.ts'
 import type { Acts } from '../audit/acts.ts'
-import { actorOf } from '../audit/record.ts'
-import { removeMember, removePerson, setMember, setPersonRole } from './change.ts'
+import { type Actor, actorOf } from '../audit/record.ts'
+import { removeMember, setMember, setPersonRole } from './change.ts'
 import {
   lastKeyUses,
   listMemberships,
@@ -39,13 +39,20 @@ const personParams = Type.Object({ user_id: Type.String({ maxLength: 200 }) })
 const projectParams = Type.Object({ workspace: Type.String({ maxLength: 200, description: 'Id of the project.' }) })
 const memberParams = Type.Object({ ...projectParams.properties, ...personParams.properties })
 
-/** Adds all routes. */
-export function registerOpenaiMembers(server: Server, { acts }: { readonly acts: Acts }): void {
-  registerUsers(server, acts)
-  registerProjectUsers(server, acts)
+/** What the routes of both vendors work with. */
+export interface MemberRoutes {
+  readonly acts: Acts
+  /** Removes a person, by id, and all that is known of them. */
+  forget(actor: Actor, id: string): Promise<unknown>
 }
 
-function registerUsers(server: Server, acts: Acts): void {
+/** Adds all routes. */
+export function registerOpenaiMembers(server: Server, parts: MemberRoutes): void {
+  registerUsers(server, parts)
+  registerProjectUsers(server, parts.acts)
+}
+
+function registerUsers(server: Server, { acts, forget }: MemberRoutes): void {
   const { query } = acts.database
   const path = '/v1/organization/users'
   const show = async (people: readonly Person[]) => {
@@ -117,7 +124,7 @@ function registerUsers(server: Server, acts: Acts): void {
       const { params, exchange } = request
       const { role } = await personById(query, params.user_id)
       mustGrantPerson(exchange.caller, role, role)
-      await removePerson(acts, actorOf(request), params.user_id)
+      await forget(actorOf(request), params.user_id)
       return deletedObject('organization.user.deleted', params.user_id)
     },
   )

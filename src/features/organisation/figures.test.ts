@@ -2,11 +2,15 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { openCompleteServer } from '../../../scripts/reference/complete-server.ts'
 import { describeOnDatabases } from '../../../test/support/databases.ts'
+import { createEchoModel } from '../../../test/support/echo-model.ts'
 import { systemClock } from '../../base/clock.ts'
 import { createLog } from '../../base/log.ts'
 import { createNotices } from '../../database/notices.ts'
 import type { Caller } from '../../wire/exchange.ts'
+import { createActs } from '../audit/acts.ts'
+import { createKey } from '../keys/create.ts'
 import { openLimits } from '../limits/open.ts'
 import type { MoneyRule } from '../limits/policy.ts'
 import { ownFigures } from './figures.ts'
@@ -55,5 +59,63 @@ describeOnDatabases('a key’s own figures', (get) => {
     assert.ok('rates' in (await figures.limits(caller)))
     await limits.stop()
     await notices.close()
+  })
+})
+
+describeOnDatabases('a key’s own figures with real spend', (get) => {
+  test('show over HTTP what calls cost and what is left, after a restart too', async () => {
+    const { database } = get()
+    const { query } = database
+    let complete = await openCompleteServer({ database, models: [createEchoModel()] })
+    const acts = createActs(database, systemClock)
+    const actor = { kind: 'system', id: 'test' } as const
+    const { secret: owner } = await createKey(acts, actor, { name: 'o', role: 'owner', reach: 'organisation' })
+    const { key, secret } = await createKey(acts, actor, { name: 'mine', role: 'member' })
+    const call = async (authorization: string, method: 'GET' | 'POST' | 'PUT', url: string, payload?: object) => {
+      const headers = { host: 'localhost', authorization: `Bearer ${authorization}` }
+      const answer = await complete.server.inject({ method, url, headers, ...(payload && { payload }) })
+      return { status: answer.statusCode, body: answer.json() }
+    }
+    const done = async (...request: Parameters<typeof call>) => {
+      const { status, body } = await call(...request)
+      assert.equal(status, 200, JSON.stringify(body))
+      return body
+    }
+    try {
+      await done(owner, 'POST', '/galerne/v1/prices', { model: 'echo', input: 1, output: 2, source: 'a test' })
+      const mine = { scope: 'key', subject: key.id }
+      await done(owner, 'POST', '/galerne/v1/budgets', { ...mine, amount: 0.000_03 })
+      await done(owner, 'PUT', '/galerne/v1/limits', { ...mine, tokens_per_month: 100, requests_per_minute: 50 })
+      const chat = { model: 'echo', max_tokens: 3, messages: [{ role: 'user', content: 'hello big world' }] }
+      for (let n = 0; n < 3; n++) await done(secret, 'POST', '/v1/chat/completions', chat)
+      // Three tokens in and three out are 9,000 nano-units, and 30,000 are there.
+      assert.equal((await call(secret, 'POST', '/v1/chat/completions', chat)).status, 429)
+      await complete.settled()
+      const figures = async () => {
+        const { limits, spend } = await done(secret, 'GET', '/v1/whoami')
+        const [month] = spend.this_month
+        return {
+          month: [month.currency, month.amount, month.requests, month.prompt_tokens, month.completion_tokens],
+          budget: [spend.budgets[0].limit, spend.budgets[0].remaining],
+          tokens: [limits.balances[0].limit, limits.balances[0].remaining],
+          rates: limits.rates.map(({ unit, limit }: { unit: string; limit: number }) => [unit, limit]),
+        }
+      }
+      const expected = {
+        month: ['USD', 0.000_027, 3, 9, 9],
+        budget: [0.000_03, 0.000_003],
+        tokens: [100, 82],
+        rates: [['requests', 50]],
+      }
+      assert.deepEqual(await figures(), expected)
+      // Whoever asks first after a start, before any call, sees the same.
+      await complete.close()
+      complete = await openCompleteServer({ database, models: [createEchoModel()] })
+      assert.deepEqual(await figures(), expected)
+      assert.deepEqual((await done(secret, 'GET', '/v1/whoami')).last_errors, [])
+      assert.equal((await query.selectFrom('usage').select('id').execute()).length, 3)
+    } finally {
+      await complete.close()
+    }
   })
 })

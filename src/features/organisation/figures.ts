@@ -5,6 +5,7 @@ import type { Tables } from '../../database/tables.ts'
 import type { Caller } from '../../wire/exchange.ts'
 import { seconds } from '../../wire/organization.ts'
 import type { Account } from '../limits/account.ts'
+import { spentIn } from '../limits/ledger-store.ts'
 import type { Limits } from '../limits/open.ts'
 import type { RateRule } from '../limits/policy.ts'
 import { listCalls } from '../usage/calls.ts'
@@ -24,7 +25,7 @@ export interface OwnFigures {
 export interface FigureSources {
   /** Reads reports, beside the server's own queries. */
   readonly query: Kysely<Tables>
-  readonly limits: Pick<Limits, 'policy' | 'ledger'>
+  readonly limits: Pick<Limits, 'policy'>
   /** Names of the models that the caller may use. */
   readonly models: (caller: Caller) => readonly string[]
   readonly clock: Clock
@@ -49,7 +50,7 @@ export function ownFigures({ query, limits, models, clock }: FigureSources): Own
       const balances = accounts.filter(({ unit, capacity }) => unit !== 'money' && capacity !== null)
       return {
         rates: rates.map(rateObject),
-        balances: balances.map((account) => balanceObject(account, limits.ledger.remaining(account), 1)),
+        balances: await balancesOf(query, balances, 1),
       }
     },
     async spend(caller) {
@@ -62,7 +63,7 @@ export function ownFigures({ query, limits, models, clock }: FigureSources): Own
           ...{ currency, amount: cost / nano, requests, prompt_tokens: promptTokens },
           completion_tokens: completionTokens,
         })),
-        budgets: budgets.map((account) => balanceObject(account, limits.ledger.remaining(account), nano)),
+        budgets: await balancesOf(query, budgets, nano),
       }
     },
     async lastErrors(caller) {
@@ -79,7 +80,24 @@ function rateObject({ scope, model, unit, seconds: per, limit }: RateRule): obje
   return { scope, model, unit, per_seconds: per, limit }
 }
 
-/** Money in units of the currency, tokens and requests as they are. What is left is as this node knows it. */
+/** How the accounts stand in the database, over all nodes. */
+async function balancesOf(query: Kysely<Tables>, accounts: readonly Account[], scale: number): Promise<object[]> {
+  if (accounts.length === 0) return []
+  const ids = accounts.map(({ id }) => id)
+  const rows = await query.selectFrom('accounts').select(['id', 'spent', 'leased']).where('id', 'in', ids).execute()
+  const known = new Map(rows.map((row) => [row.id, row]))
+  const shown: object[] = []
+  for (const account of accounts) {
+    const row = known.get(account.id)
+    // Places among parallel requests are never spent, only held.
+    const used =
+      row === undefined ? await spentIn(query, account) : account.unit === 'parallel' ? row.leased : row.spent
+    shown.push(balanceObject(account, Math.max(0, (account.capacity ?? 0) - used), scale))
+  }
+  return shown
+}
+
+/** Money in units of the currency, tokens and requests as they are. */
 function balanceObject(account: Account, remaining: number, scale: number): object {
   const { scope, model, unit, capacity, closesAt } = account
   return {

@@ -1,42 +1,63 @@
-// Bounds guessing at the door: failures per person and per network address. Counts in this process; a hash's cost bounds the rest.
+// Bounds guessing at the door: failures per person and per network address, over all nodes. A hash's cost bounds the rest.
 
-import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
+import { createHash } from 'node:crypto'
+import { CompiledQuery } from 'kysely'
+import { RateLimiterMemory, RateLimiterPostgres } from 'rate-limiter-flexible'
 import { fail } from '../../base/errors.ts'
+import type { Database } from '../../database/connect.ts'
 
 /** Failures that are borne in a quarter of an hour. */
 const bounds = { person: 5, address: 30 } as const
 const windowSeconds = 15 * 60
 
-/** The counts of one server. */
+/** The counts of all nodes. */
 export interface Attempts {
-  /** Throws `sign_in_limited` with the seconds to wait where too many failed. */
-  check(email: string, address: string): Promise<void>
-  /** Counts a failure. */
-  failed(email: string, address: string): Promise<void>
-  /** A success forgets the person's failures, not those of the address. */
-  succeeded(email: string): Promise<void>
+  /**
+   * Counts an attempt before it is looked at, so that many at once are no more than one after the other; throws `sign_in_limited` with the
+   * seconds to wait where too many failed. `email` is who is claimed to come; absent where nobody is named.
+   */
+  begin(address: string, email?: string): Promise<Attempt>
 }
 
-/** Starts counting. */
-export function createAttempts(): Attempts {
-  const person = new RateLimiterMemory({ keyPrefix: 'person', points: bounds.person, duration: windowSeconds })
-  const address = new RateLimiterMemory({ keyPrefix: 'address', points: bounds.address, duration: windowSeconds })
-  const full = (counted: RateLimiterRes | null, bound: number) => counted !== null && counted.consumedPoints >= bound
+/** One attempt: a failure, unless somebody says otherwise. */
+export interface Attempt {
+  /** A success forgets the person's failures, and of the address this one attempt. */
+  succeeded(): Promise<void>
+}
+
+/** Starts counting: in memory where there is one node, in the database where there may be several. */
+export function createAttempts({ dialect, query }: Pick<Database, 'dialect' | 'query'>): Attempts {
+  const limiter = (who: keyof typeof bounds) => {
+    const options = { keyPrefix: `sign-in-${who}`, points: bounds[who], duration: windowSeconds }
+    if (dialect.name === 'sqlite') return new RateLimiterMemory(options)
+    const run = ({ text, values }: { readonly text: string; readonly values?: readonly unknown[] }) =>
+      query.executeQuery(CompiledQuery.raw(text, [...(values ?? [])]))
+    const table = { storeClient: { query: run }, storeType: 'client', tableName: 'rate_windows', tableCreated: true }
+    return new RateLimiterPostgres({ ...options, ...table, clearExpiredByTimeout: false })
+  }
+  const limiters = { person: limiter('person'), address: limiter('address') }
+  /** Milliseconds to wait; 0 where the attempt may be made. */
+  const count = async (who: keyof typeof bounds, name: string) => {
+    const { consumedPoints, msBeforeNext } = await limiters[who].penalty(name, 1)
+    return consumedPoints > bounds[who] ? msBeforeNext : 0
+  }
   return {
-    async check(email, from) {
-      const [byPerson, byAddress] = await Promise.all([person.get(email), address.get(from)])
-      const waits = [
-        ...(full(byPerson, bounds.person) ? [byPerson?.msBeforeNext ?? 0] : []),
-        ...(full(byAddress, bounds.address) ? [byAddress?.msBeforeNext ?? 0] : []),
-      ]
-      if (waits.length > 0)
-        throw fail('sign_in_limited', { retryAfter: Math.max(1, Math.ceil(Math.max(...waits) / 1000)) })
-    },
-    async failed(email, from) {
-      await Promise.all([person.penalty(email), address.penalty(from)])
-    },
-    async succeeded(email) {
-      await person.delete(email)
+    async begin(from, email) {
+      const [address, person] = [hash(from), email === undefined ? undefined : hash(email)]
+      const waits = [await count('address', address), person === undefined ? 0 : await count('person', person)]
+      const wait = Math.max(...waits)
+      if (wait > 0) throw fail('sign_in_limited', { retryAfter: Math.max(1, Math.ceil(wait / 1000)) })
+      return {
+        async succeeded() {
+          await limiters.address.reward(address, 1)
+          if (person !== undefined) await limiters.person.delete(person)
+        },
+      }
     },
   }
+}
+
+/** Who comes is not written down. */
+function hash(name: string): string {
+  return createHash('sha256').update(name).digest('base64url')
 }

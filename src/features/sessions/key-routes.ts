@@ -33,12 +33,10 @@ export function registerKeySignIn(server: Server, { checkHost, attempts, verifyK
     },
     async (request, reply) => {
       checkHost(request)
-      await attempts.check('', request.ip)
+      const attempt = await attempts.begin(request.ip)
       const caller = await verifyKey(request.body.key)
-      if (caller === undefined) {
-        await attempts.failed('', request.ip)
-        throw fail('invalid_api_key')
-      }
+      if (caller === undefined) throw fail('invalid_api_key')
+      await attempt.succeeded()
       setKeyCookie(request, reply, request.body.key)
       return reply.code(204).send(null)
     },

@@ -2,7 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { fail } from '../../base/errors.ts'
+import { Failure, fail } from '../../base/errors.ts'
 import type { Caller, Server } from '../../wire/exchange.ts'
 import { seconds } from '../../wire/organization.ts'
 import { may, permissionsOf } from '../../wire/permissions.ts'
@@ -19,7 +19,7 @@ import {
 import type { Acts } from '../audit/acts.ts'
 import { acceptInvite, openInvite } from '../members/invite.ts'
 import { listWorkspaces } from '../workspaces/store.ts'
-import { createAttempts } from './attempts.ts'
+import { type Attempts, createAttempts } from './attempts.ts'
 import { clearSessionCookie, sessionCookie, setSessionCookie } from './cookie.ts'
 import type { HostCheck } from './hosts.ts'
 import { clearKeyCookie, csrfOfKey, keyCookie } from './key-cookie.ts'
@@ -45,7 +45,7 @@ const own = { permission: 'self.read' } as const
 /** Adds the routes. */
 export function registerSessions(server: Server, parts: SessionRoutes): void {
   const passwords = createPasswords()
-  const attempts = createAttempts()
+  const attempts = createAttempts(parts.acts.database)
   const doors = { ...parts, passwords, attempts }
   server.get(
     '/galerne/v1/sign-in',
@@ -60,7 +60,7 @@ export function registerSessions(server: Server, parts: SessionRoutes): void {
 
 interface Doors extends SessionRoutes {
   readonly passwords: ReturnType<typeof createPasswords>
-  readonly attempts: ReturnType<typeof createAttempts>
+  readonly attempts: Attempts
 }
 
 function registerSignIn(server: Server, { acts, checkHost, passwords, attempts }: Doors): void {
@@ -74,7 +74,7 @@ function registerSignIn(server: Server, { acts, checkHost, passwords, attempts }
       checkHost(request)
       const { password } = request.body
       const email = request.body.email.toLowerCase()
-      await attempts.check(email, request.ip)
+      const attempt = await attempts.begin(request.ip, email)
       const person = await acts.database.query
         .selectFrom('users')
         .select(['id', 'password'])
@@ -82,11 +82,10 @@ function registerSignIn(server: Server, { acts, checkHost, passwords, attempts }
         .where('disabled_at', 'is', null)
         .executeTakeFirst()
       if (!(await passwords.matches(password, person?.password ?? null)) || person === undefined) {
-        await attempts.failed(email, request.ip)
         if (person !== undefined) await noteFailure(acts, person.id, request.ip)
         throw fail('sign_in_refused')
       }
-      await attempts.succeeded(email)
+      await attempt.succeeded()
       return signIn(acts, request, reply, person.id, 'password')
     },
   )
@@ -237,15 +236,14 @@ function registerInvitations(server: Server, { acts, checkHost, passwords, attem
 }
 
 /** A wrong link counts as a guess of its address. */
-async function guarded<Result>(
-  attempts: Doors['attempts'],
-  address: string,
-  work: () => Promise<Result>,
-): Promise<Result> {
-  await attempts.check('', address)
-  return await work().catch(async (error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'invitation_invalid')
-      await attempts.failed('', address)
+async function guarded<Result>(attempts: Attempts, address: string, work: () => Promise<Result>): Promise<Result> {
+  const attempt = await attempts.begin(address)
+  try {
+    const result = await work()
+    await attempt.succeeded()
+    return result
+  } catch (error) {
+    if (!(error instanceof Failure && error.code === 'invitation_invalid')) await attempt.succeeded()
     throw error
-  })
+  }
 }

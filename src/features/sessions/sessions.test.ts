@@ -107,6 +107,24 @@ describeOnDatabases('sessions', (get) => {
     assert.ok(Number(limited.headers.get('retry-after')) > 0)
   })
 
+  test('many guesses at once are no more than one after the other, over all nodes', async (context) => {
+    await invited('emil@example.org')
+    const other = await startOrganisation(get().database)
+    try {
+      const guess = (node: RunningOrganisation) =>
+        node.call(undefined, 'POST', '/galerne/v1/session', { email: 'emil@example.org', password: 'wrong' })
+      // SQLite has one node.
+      const nodes = get().database.dialect.name === 'sqlite' ? [running] : [running, other]
+      const answers = await Promise.all(Array.from({ length: 12 }, (_, n) => guess(nodes[n % nodes.length] ?? running)))
+      const statuses = answers.map(({ status }) => status)
+      assert.equal(statuses.filter((status) => status === 401).length, 5, statuses.join(' '))
+      assert.equal(statuses.filter((status) => status === 429).length, 7, statuses.join(' '))
+      context.diagnostic(`${nodes.length} nodes`)
+    } finally {
+      await other.stop()
+    }
+  })
+
   test('a changed password ends the person’s other sessions', async () => {
     const { cookie } = await invited('dora@example.org')
     const other = cookiesOf(await open('POST', '/galerne/v1/session', { email: 'dora@example.org', password }))

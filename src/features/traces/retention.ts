@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Database } from '../../database/connect.ts'
 import { refreshStatistics } from '../../database/dialect.ts'
-import { startHourly } from '../../queue/hourly.ts'
+import { startRecurring } from '../../queue/recurring.ts'
 import type { JobTables } from '../../queue/table.ts'
 import type { Worker } from '../../queue/worker.ts'
 import type { SettingsBook, UsageSettings } from '../usage/settings.ts'
@@ -56,7 +56,7 @@ export async function startTraceRetention(parts: {
   readonly log: Log
 }): Promise<Worker> {
   const { database, store, settings, clock, log } = parts
-  return await startHourly({
+  return await startRecurring({
     ...{ query: database.query.$extendTables<JobTables>().$pickTables<'jobs'>(), dialect: database.dialect, clock },
     kind: 'trace-retention',
     run: async (signal) => {

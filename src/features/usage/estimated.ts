@@ -1,4 +1,6 @@
 // Usage of calls whose node died: the rows that were written before the end, and rows of what was reserved for the others.
+import type { ExpressionBuilder } from 'kysely'
+import type { Tables } from '../../database/tables.ts'
 import type { CallContext } from '../../wire/model.ts'
 import type { Amounts } from '../limits/account.ts'
 import type { EstimatedCall } from '../limits/ledger-reclaim.ts'
@@ -50,7 +52,11 @@ export function estimatedRecord(call: EstimatedCall): UsageRecord {
   }
 }
 
-/** What calls cost whose rows were written. */
+/** Rows of calls that a node saw: what was only reserved ran nowhere. */
+export const wasSeen = ({ or, eb }: ExpressionBuilder<Tables, 'usage'>) =>
+  or([eb('usage.estimated', '=', 0), eb('usage.ran_on', 'is not', null)])
+
+/** What calls cost whose rows were written by a node that saw them. */
 export async function knownCosts(
   transaction: Transaction,
   ids: readonly string[],
@@ -60,6 +66,7 @@ export async function knownCosts(
     .selectFrom('usage')
     .select(['id', 'cost', 'prompt_tokens', 'completion_tokens'])
     .where('id', 'in', [...ids])
+    .where(wasSeen)
     .execute()
   return new Map(
     rows.map(({ id, cost, prompt_tokens, completion_tokens }) => [

@@ -1,17 +1,18 @@
-// What is kept of usage and what is changed or deleted afterwards: a workspace's rules, one person's data, the costs of the past.
+// What is kept of usage and what is changed afterwards: a workspace's rules, the costs of the past, estimates.
 import type { Static } from 'typebox'
 import { fail } from '../../base/errors.ts'
 import type { Server } from '../../wire/exchange.ts'
 import { RepriceReport, RepriceRequest } from '../../wire/prices.ts'
 import { readTime } from '../../wire/times.ts'
-import { ForgottenObject, UsageSettingsBody, UsageSettingsObject } from '../../wire/usage-report.ts'
+import { ReconcileReport, ReconcileRequest, UsageSettingsBody, UsageSettingsObject } from '../../wire/usage-report.ts'
 import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
+import type { Limits } from '../limits/open.ts'
 import type { Prices } from '../prices/book.ts'
 import { decimal } from '../prices/price.ts'
-import { forgetPerson } from './forget.ts'
+import { reconcileEstimates } from './reconcile.ts'
 import { checkRedaction } from './redaction.ts'
-import { type Adjust, reprice } from './reprice.ts'
+import { reprice } from './reprice.ts'
 import type { SettingsBook, UsageSettings } from './settings.ts'
 import type { UsageWriter } from './writer.ts'
 
@@ -21,7 +22,8 @@ export interface KeepingRoutes {
   readonly settings: SettingsBook
   readonly prices: Prices
   readonly writer: Pick<UsageWriter, 'flush'>
-  readonly adjust?: Adjust
+  /** The balances that follow the costs; without limits there are none. */
+  readonly limits?: Limits
 }
 
 const tags = ['usage']
@@ -29,8 +31,8 @@ const tags = ['usage']
 /** Adds the routes. */
 export function registerUsageKeeping(server: Server, parts: KeepingRoutes): void {
   registerSettings(server, parts)
-  registerForgetting(server, parts)
   registerReprice(server, parts)
+  if (parts.limits !== undefined) registerReconcile(server, { ...parts, limits: parts.limits })
 }
 
 function registerSettings(server: Server, { acts, settings }: KeepingRoutes): void {
@@ -115,35 +117,7 @@ function settingsObject(workspace: string, settings: UsageSettings): Static<type
   }
 }
 
-function registerForgetting(server: Server, { acts, writer }: KeepingRoutes): void {
-  server.delete(
-    '/galerne/v1/people/:person/usage',
-    {
-      config: { permission: 'users.write' },
-      schema: {
-        tags,
-        summary: "Delete a person's data from usage",
-        description:
-          'By the id of a member, or the id that clients gave their end user. What was said is deleted; the counts stay and name nobody.',
-        response: { 200: ForgottenObject },
-      },
-    },
-    async (request) => {
-      const { person } = request.params as { person: string }
-      // What is still on its way into the database is this person's too.
-      await writer.flush()
-      const forgotten = await acts.run(actorOf(request), async (transaction, note) => {
-        const counts = await forgetPerson(transaction, person)
-        // The id of an end user is the person's own data, so the log does not keep it.
-        note({ action: 'usage.forgotten', target: { kind: 'usage', id: 'person' }, details: { ...counts } })
-        return counts
-      })
-      return { object: 'usage.forgotten' as const, ...forgotten }
-    },
-  )
-}
-
-function registerReprice(server: Server, { acts, prices, writer, adjust }: KeepingRoutes): void {
+function registerReprice(server: Server, { acts, prices, writer, limits }: KeepingRoutes): void {
   server.post(
     '/galerne/v1/reprice',
     {
@@ -152,7 +126,7 @@ function registerReprice(server: Server, { acts, prices, writer, adjust }: Keepi
         tags: ['prices'],
         summary: 'Compute the costs of the past again',
         description:
-          'With the prices that hold now for that time. `plan` says what would change. Whoever is cut off runs it again.',
+          'With the prices that hold now for that time; sums, budgets and tiers move by the difference. `plan` says what would change. Whoever is cut off runs it again.',
         body: RepriceRequest,
         response: { 200: RepriceReport },
       },
@@ -163,10 +137,10 @@ function registerReprice(server: Server, { acts, prices, writer, adjust }: Keepi
       const from = body.from == null ? 0 : readTime(body.from, 'from')
       const to = body.to == null ? exchange.clock.now() + 1 : readTime(body.to, 'to')
       if (from >= to) throw fail('invalid_value', { param: 'from', reason: 'it must lie before to' })
-      await writer.flush()
+      await Promise.all([writer.flush(), limits?.ledger.flush()])
       const options = { from, to, plan, signal: exchange.signal, ...(body.model != null && { model: body.model }) }
       if (!plan) await noteReprice(acts, request, { from, to, model: body.model ?? null })
-      const totals = await reprice(acts.database, prices, options, adjust)
+      const totals = await reprice(acts.database, prices, options, limits)
       const iso = (time: number) => new Date(time).toISOString()
       return {
         ...{ object: 'reprice' as const, plan, from: from === 0 ? null : iso(from), to: iso(to) },
@@ -184,4 +158,42 @@ async function noteReprice(acts: Acts, request: Parameters<typeof actorOf>[0], d
   await acts.run(actorOf(request), async (_, note) => {
     note({ action: 'usage.repriced', target: { kind: 'usage', id: 'costs' }, details: { ...details } })
   })
+}
+
+// A node that only stood still finds its way back long before.
+const settlingMs = 3_600_000
+
+function registerReconcile(
+  server: Server,
+  { acts, writer, limits }: KeepingRoutes & { readonly limits: Limits },
+): void {
+  server.post(
+    '/galerne/v1/usage/reconcile',
+    {
+      config: { permission: 'prices.write' },
+      schema: {
+        tags,
+        summary: 'End the estimates of calls whose server died',
+        description:
+          'They are charged as reserved. True costs take their place where somebody saw the call, which also happens by itself every minute. With `release` the others that are older than an hour are charged with nothing.',
+        body: ReconcileRequest,
+        response: { 200: ReconcileReport },
+      },
+    },
+    async (request) => {
+      await writer.flush()
+      const { release } = request.body
+      const releaseBefore = release === true ? { releaseBefore: request.exchange.clock.now() - settlingMs } : {}
+      const counts = await reconcileEstimates(
+        { database: acts.database, limits },
+        { ...releaseBefore, signal: request.exchange.signal },
+      )
+      if (counts.reconciled + counts.released > 0) {
+        await acts.run(actorOf(request), async (_, note) => {
+          note({ action: 'usage.reconciled', target: { kind: 'usage', id: 'estimates' }, details: { ...counts } })
+        })
+      }
+      return { object: 'usage.reconciled' as const, ...counts }
+    },
+  )
 }

@@ -8,6 +8,7 @@ import { describeOnDatabases } from '../../../test/support/databases.ts'
 import { testKey } from '../../../test/support/server.ts'
 import { rowsPrice, rowsStart as start, usageRow, writeRows } from '../../../test/support/usage-rows.ts'
 import type { Database } from '../../database/connect.ts'
+import type { CallChange } from '../limits/balances.ts'
 import type { Prices } from '../prices/book.ts'
 import { costOf, type Price } from '../prices/price.ts'
 import { reprice } from './reprice.ts'
@@ -37,7 +38,29 @@ async function accounts({ query }: Pick<Database, 'query'>) {
   return { sums: sums.map((sum) => ({ ...sum })), rows: rows.map((row) => ({ ...row, calls: Number(row.calls) })) }
 }
 
+/** Totals say what the sums of all workspaces and keys say. */
+async function assertTotalsMatch({ query }: Pick<Database, 'query'>): Promise<void> {
+  const read = async (table: 'usage_sums' | 'usage_totals') => {
+    const amount = (name: string) => sql<number>`cast(sum(${sql.ref(name)}) as bigint)`.as(name)
+    const rows = await query
+      .selectFrom(table as 'usage_sums')
+      .select(['width', 'start', 'model', 'class', 'currency'])
+      .select(['requests', 'cost', 'duration_ms', 'prompt_tokens'].map(amount))
+      .where('requests', '<>', 0)
+      .groupBy(['width', 'start', 'model', 'class', 'currency'])
+      .orderBy('width')
+      .orderBy('start')
+      .orderBy('model')
+      .orderBy('class')
+      .orderBy('currency')
+      .execute()
+    return rows.map((row) => ({ ...row }))
+  }
+  assert.deepEqual(await read('usage_totals'), await read('usage_sums'))
+}
+
 async function assertAccountsMatch(database: Pick<Database, 'query'>): Promise<void> {
+  await assertTotalsMatch(database)
   const { sums, rows } = await accounts(database)
   const widths = [60_000, 3_600_000, day]
   assert.deepEqual(
@@ -66,7 +89,7 @@ describeOnDatabases('usage kept, changed and deleted', (get) => {
     assert.deepEqual([set.status, set.body.input, set.body.cached, set.body.provider], [200, '1', '1', 'local'])
     const { usage } = await chat('someone', 'one two three')
     const tokens = [usage?.prompt_tokens ?? 0, usage?.completion_tokens ?? 0] as const
-    await server.usage.writer.flush()
+    await server.settled()
     const cost = async () =>
       await database.query.selectFrom('usage').select(['cost', 'price']).executeTakeFirstOrThrow()
     assert.deepEqual({ ...(await cost()) }, { cost: tokens[0] * 1000 + tokens[1] * 2000, price: set.body.id })
@@ -110,9 +133,10 @@ describeOnDatabases('usage kept, changed and deleted', (get) => {
     const price: Price = { ...rowsPrice, currency: 'EUR' }
     const prices: Prices = { currency: 'EUR', priceOf: () => price }
     const options = { from: start, to: start + 10 * day, model: 'tiny', plan: false }
-    const [total] = await reprice(database, prices, options, async (_, changes) => {
-      for (const { before, after } of changes) moved.push(after.cost - before.cost)
-    })
+    const recharge = async (_: unknown, changes: readonly CallChange[]) => {
+      for (const { by } of changes) moved.push(by.money)
+    }
+    const [total] = await reprice(database, prices, options, { recharge })
     const exact = (row: UsageRow) => costOf(rowsPrice, row, row.class)
     const before = rows.reduce((sum, { cost }) => sum + cost, 0)
     const after = rows.reduce((sum, row) => sum + exact(row), 0)
@@ -124,6 +148,7 @@ describeOnDatabases('usage kept, changed and deleted', (get) => {
     await assertAccountsMatch(database)
     await database.query.deleteFrom('usage').execute()
     await database.query.deleteFrom('usage_sums').execute()
+    await database.query.deleteFrom('usage_totals').execute()
   })
 
   test('a person’s texts are deleted by id, and the counts stay and name nobody', async () => {
@@ -138,8 +163,9 @@ describeOnDatabases('usage kept, changed and deleted', (get) => {
       { row: usageRow({ id: 'call_member', member: 'person-a' }), content: { input: '"by a"', output: null } },
     ])
     const before = await accounts(database)
-    const forgotten = await send('DELETE', '/galerne/v1/people/person-a/usage')
-    assert.deepEqual(forgotten.body, { object: 'usage.forgotten', calls: 2, contents: 2 })
+    const forgotten = await send('DELETE', '/galerne/v1/people/person-a')
+    const { object, calls, contents } = forgotten.body
+    assert.deepEqual([object, calls, contents], ['person.forgotten', 2, 2])
     assert.deepEqual(await accounts(database), before)
     const texts = JSON.stringify(await database.query.selectFrom('usage_contents').selectAll().execute())
     assert.match(texts, /the secret of b/)
@@ -149,7 +175,7 @@ describeOnDatabases('usage kept, changed and deleted', (get) => {
     assert.deepEqual(people, ['person-b'])
     const log = JSON.stringify(await database.query.selectFrom('audit_log').selectAll().execute())
     assert.doesNotMatch(log, /person-a/)
-    assert.equal((await send('DELETE', '/galerne/v1/people/person-b/usage', undefined, testKey)).status, 403)
+    assert.equal((await send('DELETE', '/galerne/v1/people/person-b', undefined, testKey)).status, 403)
     assert.equal((await send('PUT', '/galerne/v1/workspaces/none/usage-settings', {})).status, 404)
     assert.equal((await send('PUT', rules, { row_days: 0 })).status, 400)
   })
@@ -158,6 +184,7 @@ describeOnDatabases('usage kept, changed and deleted', (get) => {
     const { database } = get()
     await database.query.deleteFrom('usage').execute()
     await database.query.deleteFrom('usage_sums').execute()
+    await database.query.deleteFrom('usage_totals').execute()
     await database.query.deleteFrom('usage_contents').execute()
     const now = start + 40 * day
     const content = { input: '"text"', output: '[]' }
@@ -192,6 +219,8 @@ describeOnDatabases('usage kept, changed and deleted', (get) => {
       ['long', 1],
       ['short', 1],
     ])
+    // What is left per minute and hour is in the totals too, and no more.
+    await assertTotalsMatch(database)
     const days = await send('GET', '/galerne/v1/usage?from=2026-11-01&to=2027-02-01&group_by=workspace&width=total')
     assert.deepEqual(
       days.body.data.map(({ workspace, requests }: Record<string, unknown>) => [workspace, requests]),

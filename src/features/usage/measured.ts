@@ -12,7 +12,7 @@ export async function measuredThroughput(
   now: number,
 ): Promise<{ readonly input: number; readonly output: number } | undefined> {
   const minutes = query
-    .selectFrom('usage_sums')
+    .selectFrom('usage_totals')
     .where('width', '=', sumWidths.minute)
     .where('start', '>=', now - days * sumWidths.day)
     .where('model', '=', model)

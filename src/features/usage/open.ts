@@ -6,7 +6,7 @@ import type { Database } from '../../database/connect.ts'
 import type { Notices } from '../../database/notices.ts'
 import type { Reader } from '../../database/reader.ts'
 import type { Tables } from '../../database/tables.ts'
-import { startHourly } from '../../queue/hourly.ts'
+import { startRecurring } from '../../queue/recurring.ts'
 import type { JobTables } from '../../queue/table.ts'
 import { type OpenPrices, openPrices } from '../prices/open.ts'
 import type { Currency } from '../prices/price.ts'
@@ -54,7 +54,7 @@ export async function openUsage(parts: {
   const writer = createUsageWriter({ ...parts, ...(journal !== undefined && { journal }) })
   const redactor = createRedactor()
   const redacted = redactedContents({ database, settings, redactor, log })
-  const retention = await startHourly({
+  const retention = await startRecurring({
     ...{ query: database.query.$extendTables<JobTables>().$pickTables<'jobs'>(), dialect: database.dialect, clock },
     kind: 'usage-retention',
     run: async (signal) => {

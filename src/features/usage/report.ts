@@ -72,21 +72,28 @@ const amounts = {
 const allAmounts = Object.keys(amounts) as readonly Amount[]
 
 const columns = {
-  workspace: 'usage_sums.workspace',
-  key: 'usage_sums.key_id',
-  model: 'usage_sums.model',
-  provider: 'usage_sums.provider',
-  operation: 'usage_sums.operation',
-  class: 'usage_sums.class',
+  workspace: 'sums.workspace',
+  key: 'sums.key_id',
+  model: 'sums.model',
+  provider: 'sums.provider',
+  operation: 'sums.operation',
+  class: 'sums.class',
   member: 'keys.user_id',
 } as const satisfies Record<Dimension, string>
+
+/** Whether the sums of all workspaces and keys together can answer. */
+function isOfAll({ groupBy, workspaces, keys, members }: UsageQuestion): boolean {
+  const apart = groupBy.some((name) => name === 'workspace' || name === 'key' || name === 'member')
+  return !apart && workspaces === undefined && keys === undefined && members === undefined
+}
 
 /** Asks. Answers come in the order of time, then of the groups. */
 export async function sumUsage(query: Kysely<Tables>, question: UsageQuestion): Promise<readonly UsageSum[]> {
   const { byTime = false, groupBy, members, operations, workspaces, keys, models } = question
   if ([workspaces, keys, models, members, operations].some((only) => only?.length === 0)) return []
+  const table = isOfAll(question) ? ('usage_totals' as 'usage_sums') : 'usage_sums'
   let selected = query
-    .selectFrom('usage_sums')
+    .selectFrom(`${table} as sums`)
     .where('width', '=', sumWidths[question.width])
     .where('start', '>=', question.from)
     .where('start', '<', question.to)
@@ -96,7 +103,7 @@ export async function sumUsage(query: Kysely<Tables>, question: UsageQuestion): 
     .groupBy('currency')
     .select((question.amounts ?? allAmounts).map((name) => sumOf(amounts[name]).as(name)))
   if (groupBy.includes('member') || members !== undefined) {
-    selected = selected.leftJoin('keys', 'keys.id', 'usage_sums.key_id') as unknown as typeof selected
+    selected = selected.leftJoin('keys', 'keys.id', 'sums.key_id') as unknown as typeof selected
   }
   if (byTime) selected = selected.select('start').groupBy('start').orderBy('start')
   for (const name of groupBy) {
@@ -119,7 +126,9 @@ export async function sumUsage(query: Kysely<Tables>, question: UsageQuestion): 
 const sumOf = (column: string) => sql<number>`cast(sum(${sql.ref(column)}) as bigint)`
 
 function answerOf(row: Readonly<Record<string, unknown>>, groupBy: readonly Dimension[]): UsageSum {
-  const group = Object.fromEntries(groupBy.map((name) => [name, row[`group_${name}`] ?? null]))
-  const counted = Object.fromEntries(allAmounts.map((name) => [name, row[name] ?? 0]))
-  return { ...counted, start: row['start'] ?? null, group, currency: row['currency'] } as UsageSum
+  const group: Partial<Record<Dimension, string | null>> = {}
+  for (const name of groupBy) group[name] = (row[`group_${name}`] ?? null) as string | null
+  const sum: Record<string, unknown> = { start: row['start'] ?? null, group, currency: row['currency'] }
+  for (const name of allAmounts) sum[name] = row[name] ?? 0
+  return sum as unknown as UsageSum
 }

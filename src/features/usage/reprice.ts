@@ -3,6 +3,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { Row, Tables } from '../../database/tables.ts'
+import type { CallChange } from '../limits/balances.ts'
+import type { Limits } from '../limits/open.ts'
 import { localProvider, type Prices } from '../prices/book.ts'
 import { costOf } from '../prices/price.ts'
 import { keepPrices } from '../prices/store.ts'
@@ -29,11 +31,11 @@ export interface Repriced {
   readonly after: number
 }
 
-/** Joins the transaction in which costs change: balances that follow the rows move by the difference. */
-export type Adjust = (transaction: Kysely<Tables>, changes: readonly Change[]) => Promise<void>
+/** The balances that follow the rows: `recharge` joins the transaction in which costs change and moves them by the difference. */
+export type Balances = Pick<Limits, 'recharge'>
 
-/** One row before and after; `after.cost - before.cost` is what the balances move by. */
-export interface Change {
+/** One row before and after. */
+interface Change {
   readonly before: Row<'usage'>
   readonly after: Row<'usage'>
 }
@@ -46,7 +48,7 @@ export async function reprice(
   database: Pick<Database, 'query' | 'dialect'>,
   prices: Prices,
   options: RepriceOptions,
-  adjust?: Adjust,
+  balances?: Balances,
 ): Promise<readonly Repriced[]> {
   const totals = new Map<string, { -readonly [Name in keyof Repriced]: Repriced[Name] }>()
   let last = { at: options.from, id: '' }
@@ -56,7 +58,7 @@ export async function reprice(
       const found = await (database.dialect.rowLocks && !options.plan ? selected.forUpdate() : selected).execute()
       const changes = found.flatMap((row) => changeOf(row, prices) ?? [])
       for (const row of found) addTotal(totals, row, changes.find(({ change }) => change.before.id === row.id)?.change)
-      if (!options.plan && changes.length > 0) await write(transaction, changes, adjust)
+      if (!options.plan && changes.length > 0) await write(database.dialect, transaction, changes, balances)
       return found
     })
     last = rows.at(-1) ?? last
@@ -75,6 +77,17 @@ function readPiece(transaction: Kysely<Tables>, options: RepriceOptions, last: {
     .where('at', '>=', last.at)
     .where('at', '<', to)
     .where(({ or, eb }) => or([eb('at', '>', last.at), eb('id', '>', last.id)]))
+    // What is not settled yet is settled with the old price; it belongs to the past a moment later.
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('reservations')
+            .select('reservations.id')
+            .whereRef('reservations.id', '=', 'usage.id')
+            .where('reservations.state', '=', 'open'),
+        ),
+      ),
+    )
     .orderBy('at')
     .orderBy('id')
     .limit(piece)
@@ -103,9 +116,10 @@ function changeOf(row: Row<'usage'>, prices: Prices) {
 }
 
 async function write(
+  dialect: Database['dialect'],
   transaction: Kysely<Tables>,
   priced: readonly Priced[],
-  adjust: Adjust | undefined,
+  balances: Balances | undefined,
 ): Promise<void> {
   const rows = new Map(priced.flatMap(({ price }) => (price === null ? [] : [[price.id, price] as const])))
   await keepPrices(transaction, [...rows.values()])
@@ -124,8 +138,12 @@ async function write(
     .execute()
   // The old row is taken out of the sums and the new one put in: where only the cost differs, only the cost moves.
   const out = changes.map(({ before }) => ({ row: before, sign: -1 }) as const)
-  await addToSums(transaction, [...out, ...changes.map(({ after }) => ({ row: after, sign: 1 }) as const)])
-  await adjust?.(transaction, changes)
+  await addToSums(dialect, transaction, [...out, ...changes.map(({ after }) => ({ row: after, sign: 1 }) as const)])
+  await balances?.recharge(transaction, changes.map(chargeChange))
+}
+
+function chargeChange({ before: { id, at, key_id: key, workspace, model, cost }, after }: Change): CallChange {
+  return { id, at, key, workspace, model, by: { money: after.cost - cost, tokens: 0 } }
 }
 
 function addTotal(

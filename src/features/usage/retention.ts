@@ -1,9 +1,9 @@
 // Deletes what has been kept long enough, workspace by workspace, once an hour on one node. Sums per day stay: they are the accounts.
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Tables } from '../../database/tables.ts'
 import type { UsageSettings } from './settings.ts'
-import { sumWidths } from './store.ts'
+import { plusExcluded, sumAmounts, sumWidths, totalDimensions } from './store.ts'
 
 const dayMs = 86_400_000
 
@@ -60,15 +60,38 @@ function deleteFrom(query: Kysely<Tables>, table: 'usage' | 'usage_contents', wo
   return query.deleteFrom(table).where('id', 'in', old).executeTakeFirst()
 }
 
+/** Rows that old are gone, so that nobody moves these sums any more. Totals are without the workspace's part afterwards. */
 async function deleteFineSums(query: Kysely<Tables>, before: number, workspace?: string): Promise<number> {
   let deleted = 0
   for (const width of [sumWidths.minute, sumWidths.hour]) {
-    const deleting = query
-      .deleteFrom('usage_sums')
-      .where('width', '=', width)
-      .where('start', '<', before - width)
-    const own = workspace === undefined ? deleting : deleting.where('workspace', '=', workspace)
-    deleted += Number((await own.executeTakeFirst()).numDeletedRows)
+    deleted += await query.transaction().execute(async (transaction) => {
+      if (workspace === undefined) await old(transaction.deleteFrom('usage_totals'), width, before).execute()
+      else await takeFromTotals(transaction, { workspace, width, before })
+      const deleting = old(transaction.deleteFrom('usage_sums'), width, before)
+      const own = workspace === undefined ? deleting : deleting.where('workspace', '=', workspace)
+      return Number((await own.executeTakeFirst()).numDeletedRows)
+    })
+    await turn()
   }
   return deleted
+}
+
+function old<Query extends { where(column: 'width' | 'start', operator: '=' | '<', value: number): Query }>(
+  query: Query,
+  width: number,
+  before: number,
+): Query {
+  return query.where('width', '=', width).where('start', '<', before - width)
+}
+
+async function takeFromTotals(
+  transaction: Kysely<Tables>,
+  { workspace, width, before }: { readonly workspace: string; readonly width: number; readonly before: number },
+): Promise<void> {
+  const dimensions = sql.raw(totalDimensions.join(', '))
+  const taken = sql.raw(sumAmounts.map((name) => `cast(-sum(${name}) as bigint)`).join(', '))
+  await sql`insert into usage_totals (${dimensions}, ${sql.raw(sumAmounts.join(', '))})
+    select ${dimensions}, ${taken} from usage_sums
+    where width = ${width} and start < ${before - width} and workspace = ${workspace} group by ${dimensions}
+    on conflict (${dimensions}) do update set ${sql.raw(plusExcluded('usage_totals'))}`.execute(transaction)
 }

@@ -1,6 +1,8 @@
 // Usage in the database: rows and their sums, written together, each call once. Knows no buffer and no report.
 import type { Kysely } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { forUpdate } from '../../database/dialect.ts'
+import { insertMany } from '../../database/insert-many.ts'
 import type { NewRow, Tables } from '../../database/tables.ts'
 import { keepPrices } from '../prices/store.ts'
 import type { UsageRecord, UsageRow } from './row.ts'
@@ -12,7 +14,10 @@ export const sumWidths = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as
  * Writes the records and their sums in one transaction. A call that is there already changes nothing, but a counted one takes the place of
  * an estimate: its node was only asleep. Resolves once all is committed.
  */
-export async function writeUsage({ query }: Pick<Database, 'query'>, records: readonly UsageRecord[]): Promise<void> {
+export async function writeUsage(
+  { query, dialect }: Pick<Database, 'query' | 'dialect'>,
+  records: readonly UsageRecord[],
+): Promise<void> {
   const prices = new Map(records.flatMap(({ row: { price } }) => (price === null ? [] : [[price.id, price] as const])))
   const unique = [...new Map(records.map((record) => [record.row.id, record])).values()]
   await query.transaction().execute(async (transaction) => {
@@ -21,6 +26,7 @@ export async function writeUsage({ query }: Pick<Database, 'query'>, records: re
       [...prices.values()].sort((one, other) => (one.id < other.id ? -1 : 1)),
     )
     const added = await insertRows(
+      dialect,
       transaction,
       unique.map(({ row }) => row),
     )
@@ -28,52 +34,55 @@ export async function writeUsage({ query }: Pick<Database, 'query'>, records: re
     const seen = unique.filter(({ row }) => !added.has(row.id) && (row.ranOn !== null || !row.estimated))
     const counted = seen.map(({ row }) => columnsOf(row))
     const parts = fresh.map(({ row }) => ({ row: columnsOf(row), sign: 1 }) as const)
-    const moved = counted.length === 0 ? [] : await replaceEstimates(transaction, counted)
-    await addToSums(transaction, [...parts, ...moved])
+    const moved = counted.length === 0 ? [] : await replaceEstimates(dialect, transaction, counted)
+    await addToSums(dialect, transaction, [...parts, ...moved])
     await insertContents(transaction, fresh)
   })
 }
 
 /** Puts rows of calls that were seen in the place of those of reservations, which ran nowhere; how the sums move by that. */
 async function replaceEstimates(
+  dialect: Database['dialect'],
   transaction: Kysely<Tables>,
   counted: readonly NewRow<'usage'>[],
 ): Promise<readonly SumPart[]> {
   const parts: SumPart[] = []
   for (const row of counted) {
-    const old = await transaction
+    const reading = transaction
       .selectFrom('usage')
       .selectAll()
       .where('id', '=', row.id)
       .where('estimated', '=', 1)
       .where('ran_on', 'is', null)
-      .executeTakeFirst()
+    // Whoever computes costs again must not change what is taken out of the sums here.
+    const old = await forUpdate(dialect, reading).executeTakeFirst()
     if (old === undefined) continue
-    const { numUpdatedRows } = await transaction
-      .updateTable('usage')
-      .set(row)
-      .where('id', '=', row.id)
-      .where('estimated', '=', 1)
-      .where('ran_on', 'is', null)
-      .executeTakeFirst()
-    if (numUpdatedRows === 1n) parts.push({ row: old, sign: -1 }, { row, sign: 1 })
+    await transaction.updateTable('usage').set(row).where('id', '=', row.id).execute()
+    parts.push({ row: old, sign: -1 }, { row, sign: 1 })
   }
   return parts
 }
 
+const rowInsertion = {
+  table: 'usage',
+  columns: [
+    ...(['id', 'request_id', 'at', 'workspace', 'key_id', 'operation', 'class', 'model', 'provider'] as const),
+    ...(['currency', 'status', 'member', 'end_user', 'digest', 'ran_on', 'price', 'finish_reason'] as const),
+    ...(['prompt_tokens', 'cached_tokens', 'completion_tokens', 'reasoning_tokens', 'cost'] as const),
+    ...(['duration_ms', 'queue_ms', 'first_token_ms', 'estimated'] as const),
+  ],
+  rest: 'on conflict (id) do nothing returning id',
+} as const
+
 /** Ids of those that were not there. */
-async function insertRows(transaction: Kysely<Tables>, rows: readonly UsageRow[]): Promise<ReadonlySet<string>> {
-  const added = new Set<string>()
-  for (const some of pieces(rows)) {
-    const inserted = await transaction
-      .insertInto('usage')
-      .values(some.map(columnsOf))
-      .onConflict((conflict) => conflict.column('id').doNothing())
-      .returning('id')
-      .execute()
-    for (const { id } of inserted) added.add(id)
-  }
-  return added
+async function insertRows(
+  dialect: Database['dialect'],
+  transaction: Kysely<Tables>,
+  rows: readonly UsageRow[],
+): Promise<ReadonlySet<string>> {
+  const columns = rows.map((row) => ({ ...columnsOf(row) }))
+  const inserted = await insertMany<'usage', { readonly id: string }>(transaction, dialect, rowInsertion, columns)
+  return new Set(inserted.map(({ id }) => id))
 }
 
 function columnsOf(row: UsageRow): NewRow<'usage'> {
@@ -100,21 +109,32 @@ function columnsOf(row: UsageRow): NewRow<'usage'> {
 
 type Sum = NewRow<'usage_sums'>
 
-const dimensions = [
-  'width',
-  'start',
-  'workspace',
-  'key_id',
-  'model',
-  'provider',
-  'operation',
-  'class',
-  'currency',
-] as const
-const amounts = [
+/** What sums add up. */
+export const sumAmounts = [
   ...(['requests', 'errors', 'estimated', 'prompt_tokens', 'cached_tokens', 'completion_tokens'] as const),
   ...(['reasoning_tokens', 'cost', 'duration_ms', 'queue_ms', 'first_token_ms', 'first_tokens'] as const),
 ]
+
+/** What totals tell apart. */
+export const totalDimensions = ['width', 'start', 'model', 'provider', 'operation', 'class', 'currency'] as const
+const sumDimensions = [...totalDimensions, 'workspace', 'key_id'] as const
+
+const sumInsertion = {
+  table: 'usage_sums',
+  columns: [...sumDimensions, ...sumAmounts],
+  rest: `on conflict (${sumDimensions.join(', ')}) do update set ${plusExcluded('usage_sums')}`,
+} as const
+
+const totalInsertion = {
+  table: 'usage_totals',
+  columns: [...totalDimensions, ...sumAmounts],
+  rest: `on conflict (${totalDimensions.join(', ')}) do update set ${plusExcluded('usage_totals')}`,
+} as const
+
+/** The update of a sum that is there, in SQL: what comes is added. */
+export function plusExcluded(table: 'usage_sums' | 'usage_totals'): string {
+  return sumAmounts.map((name) => `${name} = ${table}.${name} + excluded.${name}`).join(', ')
+}
 
 /** A row that goes into the sums, or out of them. */
 export interface SumPart {
@@ -123,34 +143,26 @@ export interface SumPart {
 }
 
 /** Moves the sums of all widths by these rows, within the transaction that writes the rows. */
-export async function addToSums(transaction: Kysely<Tables>, parts: readonly SumPart[]): Promise<void> {
-  for (const some of pieces(sumsOf(parts))) {
-    await transaction
-      .insertInto('usage_sums')
-      .values([...some])
-      .onConflict((conflict) =>
-        conflict.columns([...dimensions]).doUpdateSet(({ eb, ref }) => {
-          const plus = (name: (typeof amounts)[number]) => eb(`usage_sums.${name}`, '+', ref(`excluded.${name}`))
-          return Object.fromEntries(amounts.map((name) => [name, plus(name)]))
-        }),
-      )
-      .execute()
-  }
+export async function addToSums(
+  dialect: Database['dialect'],
+  transaction: Kysely<Tables>,
+  parts: readonly SumPart[],
+): Promise<void> {
+  const sums = parts.flatMap((part) => Object.values(sumWidths).map((width) => sumOf(part, width)))
+  await insertMany(transaction, dialect, sumInsertion, gathered(sums, sumDimensions))
+  await insertMany(transaction, dialect, totalInsertion, gathered(sums, totalDimensions))
 }
 
 /** One entry per sum, in the order of their keys: transactions that lock in one order cannot deadlock. */
-function sumsOf(parts: readonly SumPart[]): readonly Sum[] {
+function gathered(parts: readonly Sum[], dimensions: readonly (keyof Sum)[]): readonly { [column: string]: unknown }[] {
   const sums = new Map<string, Sum>()
   for (const part of parts) {
-    for (const width of Object.values(sumWidths)) {
-      const one = sumOf(part, width)
-      const key = dimensions.map((name) => one[name]).join('\n')
-      const sum = sums.get(key)
-      if (sum === undefined) sums.set(key, one)
-      else for (const name of amounts) sum[name] += one[name]
-    }
+    const key = dimensions.map((name) => part[name]).join('\n')
+    const sum = sums.get(key)
+    if (sum === undefined) sums.set(key, { ...part })
+    else for (const name of sumAmounts) sum[name] += part[name]
   }
-  return [...sums.entries()].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, sum]) => sum)
+  return [...sums.entries()].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, sum]) => ({ ...sum }))
 }
 
 function sumOf({ row, sign }: SumPart, width: number): Sum {
@@ -182,18 +194,5 @@ async function insertContents(transaction: Kysely<Tables>, records: readonly Usa
       .insertInto('usage_contents')
       .values({ id, workspace, at, ...content })
       .execute()
-  }
-}
-
-/** Rows of one statement at most: a row has 26 values, and SQLite takes 32,766 in a statement, PostgreSQL 65,535. */
-const largestPiece = 512
-
-/** Cuts a list into pieces whose lengths are powers of two, so that statements have few shapes and stay prepared. */
-function* pieces<Item>(items: readonly Item[]): Generator<readonly Item[], void> {
-  for (let from = 0; from < items.length; ) {
-    const left = items.length - from
-    const length = Math.min(largestPiece, 2 ** Math.floor(Math.log2(left)))
-    yield items.slice(from, from + length)
-    from += length
   }
 }

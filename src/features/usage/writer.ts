@@ -35,7 +35,7 @@ export interface UsageWriter {
 
 /** What a writer is made of. Times are milliseconds. */
 export interface WriterOptions {
-  readonly database: Pick<Database, 'query'>
+  readonly database: Pick<Database, 'query' | 'dialect'>
   readonly log: Log
   /** Keeps rows over a SIGKILL until they are committed. */
   readonly journal?: UsageJournal

@@ -1,4 +1,4 @@
-// Work that is due once an hour, on whichever node takes the job. Knows no work.
+// Runs the same work again and again, on whichever node takes the job: one waits for its turn, and those that are done go. Knows no work.
 
 import type { Kysely } from 'kysely'
 import type { Clock } from '../base/clock.ts'
@@ -6,34 +6,37 @@ import { createQueue } from './queue.ts'
 import type { JobTables } from './table.ts'
 import { startWorker, type Worker } from './worker.ts'
 
-const hourMs = 3_600_000
-
-/** What is due. */
-export interface HourlyParts {
+/** What is due, and how often. */
+export interface RecurringParts {
   readonly query: Kysely<JobTables>
   readonly dialect: { readonly rowLocks: boolean }
   readonly clock: Clock
   readonly kind: string
+  /** Milliseconds from one beginning to the next, at least; an hour. */
+  readonly everyMs?: number
   /** Does the work; it may run again after a crash half-way. `signal` aborts when the worker stops. */
   readonly run: (signal: AbortSignal) => Promise<void>
   readonly onError: (error: unknown) => void
 }
 
-/** Runs it now, where nobody has lately, and every hour from then on. */
-export async function startHourly({ query, dialect, clock, kind, run, onError }: HourlyParts): Promise<Worker> {
+const hourMs = 3_600_000
+
+/** Runs it now, unless another node waits with it, and again from then on. */
+export async function startRecurring(parts: RecurringParts): Promise<Worker> {
+  const { query, dialect, clock, kind, everyMs = hourMs, run, onError } = parts
   const queue = createQueue({ query, dialect, clock })
   const schedule = async (runAt: number) => {
-    const ready = query.selectFrom('jobs').select('id').where('kind', '=', kind).where('state', '=', 'ready')
-    if ((await ready.executeTakeFirst()) === undefined) await queue.enqueue(kind, 'all', { runAt })
+    if (!(await queue.isWaiting(kind))) await queue.enqueue(kind, 'all', { runAt })
   }
   await schedule(clock.now())
   return startWorker(queue, {
     kind,
     clock,
-    pollMs: 60_000,
+    pollMs: Math.min(60_000, everyMs),
     handle: async (_, signal) => {
-      await schedule(clock.now() + hourMs)
+      await schedule(clock.now() + everyMs)
       await run(signal)
+      await queue.removeDone(kind)
     },
     onError,
   })

@@ -1,0 +1,34 @@
+// The route that deletes one person's data. Knows no table.
+import { Type } from 'typebox'
+import type { Server } from '../../wire/exchange.ts'
+import { PersonForgotten } from '../../wire/people.ts'
+import { actorOf } from '../audit/record.ts'
+import { mustGrantPerson } from '../members/openai-routes.ts'
+import { listPeople } from '../members/store.ts'
+import { type Forgetting, forgetPerson } from './forget.ts'
+
+/** Adds the route. */
+export function registerPeople(server: Server, parts: Forgetting): void {
+  server.delete(
+    '/galerne/v1/people/:person',
+    {
+      config: { permission: 'users.write' },
+      schema: {
+        tags: ['users'],
+        summary: "Delete one person's data",
+        description:
+          'By the id or the e-mail address of somebody who is here, or by the id that clients gave their end user. Keys and sessions end; what was said, private files and private prompts go; counts, money and what was made for a workspace stay and name nobody. The audit log keeps its chain: its entries hold pseudonyms. May be run again.',
+        params: Type.Object({ person: Type.String({ minLength: 1, maxLength: 512 }) }),
+        response: { 200: PersonForgotten },
+      },
+    },
+    async (request) => {
+      const { person } = request.params
+      const known = (await listPeople(parts.acts.database.query)).find(
+        ({ id, email }) => id === person || email === person.toLowerCase(),
+      )
+      if (known !== undefined) mustGrantPerson(request.exchange.caller, known.role)
+      return { object: 'person.forgotten' as const, ...(await forgetPerson(parts, actorOf(request), person)) }
+    },
+  )
+}
