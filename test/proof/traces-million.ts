@@ -214,7 +214,7 @@ function findings(count: number, columns: readonly Column[]): string {
     ({ name, spans, seconds, megabytes }) =>
       `${name}: ${spans.toLocaleString('en')} spans in ${Math.round(seconds)} s, ${Math.round(spans / seconds).toLocaleString('en')}/s, ${Math.round(megabytes).toLocaleString('en')} MiB`,
   )
-  return `${count.toLocaleString('en')} traces of one workspace over ${days} days, ${models + 1} models, ${users + 1} users, written by the store's own transactions
+  return `${count.toLocaleString('en')} traces of one workspace over ${days} days, ${models + 1} models, ${users + 1} users, written in bulk, indexes built last
 (${filled.join('; ')}). Then the server over HTTP, ${repeats} times each, milliseconds; load average ${loadavg()[1]?.toFixed(1)} on ${availableParallelism()} cores:
 
 | question | ${head.join(' | ')} | kB |

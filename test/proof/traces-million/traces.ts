@@ -1,7 +1,9 @@
-// Traces that are always the same: calls of this server over 30 days, one in ten of them part of an application's tree. Writes them as the product does.
-import { connect } from '../../../src/database/connect.ts'
+// Traces that are always the same: calls of this server over 30 days, one in ten of them part of an application's tree. Writes them in bulk.
+import { sql } from 'kysely'
+import { connect, type Database, withDatabase } from '../../../src/database/connect.ts'
+import { insertMany } from '../../../src/database/insert-many.ts'
 import { type OwnedSpan, rowsOf } from '../../../src/features/traces/rows.ts'
-import { traceStore } from '../../../src/features/traces/store.ts'
+import { sumTrace } from '../../../src/features/traces/sum.ts'
 import type { Attributes, Span } from '../../../src/telemetry/span.ts'
 
 const dayMicroseconds = 86_400_000_000
@@ -9,8 +11,8 @@ export const days = 30
 export const workspace = 'default'
 export const users = 5_000
 export const models = 8
-/** Spans of one of the product's own transactions. */
-const batchSize = 1_000
+/** Traces of one transaction. */
+const batchSize = 2_000
 
 /** A small generator of numbers that are always the same. */
 function numbers(seed: number): (below: number) => number {
@@ -101,22 +103,56 @@ function treeOf(index: number, count: number, end: number, draw: (below: number)
   ]
 }
 
-/** Writes that many traces up to the time (microseconds since 1970); gives how many spans they are. */
+/** Writes that many traces up to the time (microseconds since 1970) in bulk; gives how many spans they are. */
 export async function fill(url: string, count: number, end: number): Promise<number> {
   const database = await connect(url)
-  const store = traceStore(database)
+  const { query, dialect } = database
+  const rebuild = await inBulk(database)
   const draw = numbers(11)
   let spans = 0
-  let batch: OwnedSpan[] = []
-  const write = async () => {
-    spans += await store.append(batch.map(rowsOf))
-    batch = []
+  for (let from = 0; from < count; from += batchSize) {
+    const trees = Array.from({ length: Math.min(batchSize, count - from) }, (_, index) =>
+      treeOf(from + index, count, end, draw).map((owned) => rowsOf(owned).span),
+    )
+    await query.transaction().execute(async (transaction) => {
+      const insert = (table: 'spans' | 'traces' | 'trace_tags', rows: readonly object[]) =>
+        insertMany(transaction, dialect, { table, columns: Object.keys(rows[0] ?? {}) as never[] }, rows as never[])
+      const sums = trees.map(sumTrace)
+      await insert('spans', trees.flat())
+      await insert('traces', sums)
+      const tagged = sums.flatMap(({ workspace, started_at, trace_id, tags }) =>
+        (JSON.parse(tags) as string[]).map((tag) => ({ workspace, tag, started_at, trace_id })),
+      )
+      await insert('trace_tags', tagged)
+    })
+    spans += trees.flat().length
   }
-  for (let index = 0; index < count; index++) {
-    batch.push(...treeOf(index, count, end, draw))
-    if (batch.length >= batchSize) await write()
-  }
-  await write()
+  await rebuild()
   await database.close()
   return spans
+}
+
+/** Takes the indexes away, which are built again in one go at the end, as whoever loads a database does. */
+async function inBulk({ query, dialect, url }: Database): Promise<() => Promise<void>> {
+  if (dialect.name === 'sqlite') {
+    for (const name of ['synchronous = off', 'cache_size = -1000000', 'wal_autocheckpoint = 50000'] as const)
+      await sql.raw(`pragma ${name}`).execute(query)
+  }
+  const { rows } = await (dialect.name === 'sqlite'
+    ? sql<Index>`select name, sql as definition from sqlite_master
+        where type = 'index' and sql is not null and tbl_name in ('traces', 'spans', 'trace_tags')`
+    : sql<Index>`select indexname as name, indexdef as definition from pg_indexes
+        where schemaname = current_schema() and tablename in ('traces', 'spans', 'trace_tags') and indexname not like '%\\_key'`
+  ).execute(query)
+  for (const { name } of rows) await sql`drop index ${sql.ref(name)}`.execute(query)
+  return () =>
+    withDatabase(url, async (unbounded) => {
+      if (dialect.name === 'postgres') await sql`set maintenance_work_mem = '512MB'`.execute(unbounded.query)
+      for (const { definition } of rows) await sql.raw(definition).execute(unbounded.query)
+    })
+}
+
+interface Index {
+  readonly name: string
+  readonly definition: string
 }
