@@ -54,7 +54,8 @@ export async function askAll<Item>(server: Connection, path: string): Promise<It
 
 /** A day for tables: `2026-11-26`, and a dash for none. */
 export function dayOf(seconds: number | null | undefined): string {
-  return typeof seconds === 'number' ? new Date(seconds * 1000).toISOString().slice(0, 10) : '–'
+  // The workspace that is there from the start was made at no time.
+  return typeof seconds === 'number' && seconds > 0 ? new Date(seconds * 1000).toISOString().slice(0, 10) : '–'
 }
 
 /** Seconds of a span as people write it: `90s`, `30m`, `12h`, `30d`. Throws for anything else. */

@@ -1,9 +1,8 @@
 // `galerne budget`: shows and sets budgets of the running server.
 import type { Command } from 'commander'
+import { addRemote, type Options } from '../remote.ts'
 import { printResult, table } from '../terminal.ts'
-import { call, connected, partyOf, whose } from './limits.ts'
-
-type Options = Readonly<Record<string, unknown>>
+import { call, partyOf, whose } from './limits.ts'
 
 interface Budget {
   readonly id: string
@@ -21,7 +20,7 @@ interface Budget {
 /** Adds the command. */
 export function addBudgetCommand(program: Command): void {
   const budget = program.command('budget').summary('show and set budgets, and who is told on the way there')
-  connected(budget.command('list', { isDefault: true }).description('Lists budgets and how they stand.')).action(
+  addRemote(budget.command('list', { isDefault: true }).description('Lists budgets and how they stand.')).action(
     async (options: Options) => {
       const list = (await call(options, 'GET', '/galerne/v1/budgets')) as { data: Budget[] }
       printResult(options['json'] === true, list, () =>
@@ -39,7 +38,7 @@ export function addBudgetCommand(program: Command): void {
     .option('--alert-at <percent...>', 'percentages at which an alert is sent')
     .option('--webhook <address>', 'post alerts there')
     .option('--email <address...>', 'mail alerts there')
-  connected(whose(set)).action(async (amount: string, options: Options) => {
+  addRemote(whose(set)).action(async (amount: string, options: Options) => {
     const { id, period, timeZone, alertAt, webhook, email } = options as Record<string, string & string[]>
     const { model: _, ...party } = partyOf(options)
     const body = {
@@ -56,7 +55,7 @@ export function addBudgetCommand(program: Command): void {
     const made = (await call(options, 'POST', path, body)) as Budget
     printResult(options['json'] === true, made, () => show([made]))
   })
-  connected(budget.command('remove <id>').description('Removes a budget.')).action(
+  addRemote(budget.command('remove <id>').description('Removes a budget.')).action(
     async (id: string, options: Options) => {
       const removed = await call(options, 'DELETE', `/galerne/v1/budgets/${encodeURIComponent(id)}`)
       printResult(options['json'] === true, removed, () => 'Removed.')

@@ -1,10 +1,7 @@
 // `galerne limits`: shows and sets limits and tiers of the running server.
 import type { Command } from 'commander'
-import { connect } from '../connection.ts'
-import { addJson, addSettings, configFrom } from '../settings.ts'
+import { addRemote, ask, type Options, withServer } from '../remote.ts'
 import { printResult, table } from '../terminal.ts'
-
-type Options = Readonly<Record<string, unknown>>
 
 interface Row {
   readonly [name: string]: string | number | boolean | null | undefined
@@ -23,7 +20,7 @@ const numbers = [
 /** Adds the command. */
 export function addLimitsCommand(program: Command): void {
   const limits = program.command('limits').summary('show and set limits of requests and tokens, and tiers')
-  connected(
+  addRemote(
     limits.command('list', { isDefault: true }).description('Lists limits, tiers, and who is in which.'),
   ).action(async (options: Options) => {
     const overview = (await call(options, 'GET', '/galerne/v1/limits')) as {
@@ -33,21 +30,21 @@ export function addLimitsCommand(program: Command): void {
     }
     printResult(options['json'] === true, overview, () =>
       [
-        table([['for', 'model', ...numbers.map(([, title]) => title)], ...overview.data.map(rowOf)]),
+        overview.data.length === 0 ? 'No limits are set.' : limitTable(overview.data),
         table([
           ['tier', 'model', 'spend above', ...numbers.slice(0, 5).map(([, title]) => title)],
           ...overview.tiers.map(tierOf),
         ]),
         ...overview.assignments.map(
           (one) =>
-            `${one['scope']} ${one['subject']} is in tier ${one['tier']}${one['automatic'] === true ? ', by spend' : ''}`,
+            `${partyName(one)} is in tier ${one['tier']}${one['automatic'] === true ? ', by what is spent' : ''}.`,
         ),
       ].join('\n\n'),
     )
   })
   const set = limits.command('set').description('Sets limits; "none" takes one away. What is not named stays as it is.')
   for (const [name, title] of numbers) set.option(`--${name} <number>`, title)
-  connected(whose(set)).action(async (options: Options) => {
+  addRemote(whose(set)).action(async (options: Options) => {
     const given = numbers.flatMap(([name]) => {
       const value = options[camel(name)]
       return value === undefined ? [] : [[name.replaceAll('-', '_'), value === 'none' ? null : Number(value)]]
@@ -56,18 +53,16 @@ export function addLimitsCommand(program: Command): void {
       ...partyOf(options),
       ...Object.fromEntries(given),
     })) as Row
-    printResult(options['json'] === true, limit, () =>
-      table([['for', 'model', ...numbers.map(([, title]) => title)], rowOf(limit)]),
-    )
+    printResult(options['json'] === true, limit, () => limitTable([limit]))
   })
-  connected(whose(limits.command('remove').description('Takes all limits of somebody for a model away.'))).action(
+  addRemote(whose(limits.command('remove').description('Takes all limits of somebody for a model away.'))).action(
     async (options: Options) => {
       const query = new URLSearchParams(partyOf(options))
       const removed = await call(options, 'DELETE', `/galerne/v1/limits?${query}`)
       printResult(options['json'] === true, removed, () => 'Removed.')
     },
   )
-  connected(
+  addRemote(
     limits
       .command('tier <tier>')
       .description(
@@ -82,10 +77,16 @@ export function addLimitsCommand(program: Command): void {
     printResult(
       options['json'] === true,
       assigned,
-      () => `${assigned['scope']} ${assigned['subject']}: tier ${assigned['tier'] ?? 'none'}`,
+      () => `${partyName(assigned)} is in ${assigned['tier'] == null ? 'no tier' : `tier ${assigned['tier']}`} now.`,
     )
   })
 }
+
+const limitTable = (limits: readonly Row[]) =>
+  table([['for', 'model', ...numbers.map(([, title]) => title)], ...limits.map(rowOf)])
+
+const partyName = (party: Row) =>
+  party['scope'] === 'organisation' ? 'The organisation' : `The ${party['scope']} ${party['subject']}`
 
 /** Whose limits: the organisation's, unless a workspace or a key is named. */
 export function whose(command: Command): Command {
@@ -107,11 +108,6 @@ export function partyOf(options: Options): Record<string, string> {
   return { ...party, ...(model !== undefined && { model }) }
 }
 
-/** The flags that every command of the server has. */
-export function connected(command: Command): Command {
-  return addJson(addSettings(command, ['home', 'host', 'port', 'api-key']))
-}
-
 /** One call of the running server; throws its message. */
 export async function call(
   options: Options,
@@ -119,13 +115,7 @@ export async function call(
   path: string,
   body?: object,
 ): Promise<unknown> {
-  const connection = await connect(configFrom(options))
-  try {
-    const answer = await connection.send(path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) })
-    return await answer.json()
-  } finally {
-    await connection.close()
-  }
+  return await withServer(options, (server) => ask<unknown>(server, method, path, body))
 }
 
 const camel = (name: string) => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())

@@ -61,6 +61,7 @@ async function list(options: Options): Promise<void> {
     )
   }
   const found = await withServer(options, (server) => askAll<Person>(server, users))
+  if (found.length === 0 && !json) return printResult(false, found, () => 'There is nobody yet: invite somebody.')
   printResult(json, found, () =>
     table([
       ['id', 'e-mail', 'name', 'role', 'workspaces', 'since'],
