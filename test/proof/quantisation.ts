@@ -1,5 +1,5 @@
 // Proves quantising and its figures on real weights: the starter dequantised to F16 as the reference, then Q8_0 and Q4_K_M of that, each
-// with size, speed, perplexity and accuracy. Perplexity is computed a second time from the library's own logits, in whole windows.
+// with size, speed and perplexity. Perplexity is computed a second time from the library's own logits, in whole windows.
 
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { childEnvironment } from '../../src/base/config.ts'
 import { createEgress } from '../../src/base/egress.ts'
 import { measureFile, type QualityRecord } from '../../src/features/models/measure.ts'
 import { type PulledModel, pull } from '../../src/features/models/pull.ts'
-import { type ChoiceTask, windowTokens } from '../../src/features/models/quality.ts'
+import { windowTokens } from '../../src/features/models/quality.ts'
 import { usualText } from '../../src/features/models/quality-text.ts'
 import { quantizeModel } from '../../src/features/models/quantize.ts'
 import { TestEngine } from '../engine/open-engine.ts'
@@ -18,11 +18,9 @@ import { starterModel } from '../support/weights.ts'
 
 const evals = new URL('../../../shared/data/evals/', import.meta.url)
 const speech = new URL('chunking/corpora/state_of_the_union.md', evals)
-const questions = new URL('hellaswag/val-first1000.jsonl', evals)
 
-/** What the whole proof takes of the texts. */
-const wholeCharacters = 40_000
-const wholeTasks = 60
+/** What the whole proof takes of the text. */
+const wholeCharacters = 16_000
 /** Ways to a sum may differ by rounding in batches of another shape. */
 const tolerance = 0.002
 
@@ -30,11 +28,9 @@ const tolerance = 0.002
 export async function run({ whole }: { whole: boolean }): Promise<string> {
   const home = await mkdtemp(join(tmpdir(), 'galerne-quantisation-'))
   const { name, text } = await textFor(whole)
-  const tasks = whole && existsSync(questions) ? await tasksFor() : undefined
   const options = {
     home,
     text,
-    tasks,
     threads: 2,
     environment: childEnvironment(),
     signal: new AbortController().signal,
@@ -70,14 +66,6 @@ async function textFor(whole: boolean): Promise<{ readonly name: string; readonl
   const text = (await readFile(speech, 'utf8')).slice(0, wholeCharacters)
   const from = 'a speech of the US government, in the public domain; chunking_evaluation, MIT'
   return { name: `the first ${wholeCharacters} characters of state_of_the_union.md (${from})`, text }
-}
-
-async function tasksFor(): Promise<readonly ChoiceTask[]> {
-  const rows = (await readFile(questions, 'utf8')).trim().split('\n').slice(0, wholeTasks)
-  return rows.map((row) => {
-    const { query, endings, label } = JSON.parse(row) as { query: string; endings: string[]; label: number | string }
-    return { prompt: query, choices: endings.map((ending) => ` ${ending}`), answer: Number(label) }
-  })
 }
 
 async function starter(home: string): Promise<PulledModel> {
@@ -137,18 +125,17 @@ function report(
   const base = reference?.perplexity ?? 1
   const rows = records.map((record) => {
     const change = `${(100 * (record.perplexity / base - 1)).toFixed(2)} %`
-    const accuracy = record.accuracy === undefined ? '–' : `${(100 * record.accuracy).toFixed(1)} %`
     const megabytes = (record.sizeBytes / 1e6).toFixed(1)
     const perplexity = `${record.perplexity.toFixed(4)} ± ${record.perplexityError.toFixed(2)}`
-    return `| ${record.quantisation} | ${megabytes} | ${perplexity} | ${change} | ${accuracy} | ${record.tokensPerSecond.toFixed(1)} |`
+    return `| ${record.quantisation} | ${megabytes} | ${perplexity} | ${change} | ${record.tokensPerSecond.toFixed(1)} |`
   })
-  const { tokens = 0, textSha256 = '', tasks = 0 } = reference ?? {}
+  const { tokens = 0, textSha256 = '' } = reference ?? {}
   return `SmolLM2 135M Instruct as it is pulled (Q4_1), dequantised to F16 as the reference, and what \`galerne quantize\` makes of that F16.
 Text: ${name}, sha256 \`${textSha256}\`, ${tokens} tokens scored, in windows of ${windowTokens} of which the second half counts
-(\`measurePerplexity\` has the formula; it is llama-perplexity's).${tasks > 0 ? ` Accuracy: the first ${tasks} rows of HellaSwag's validation set (MIT), choice by log-likelihood a character.` : ''}
+(\`measurePerplexity\` has the formula; it is llama-perplexity's).
 
-| quantisation | MB | perplexity | to F16 | accuracy | tokens/s of one answer |
-| --- | --- | --- | --- | --- | --- |
+| quantisation | MB | perplexity | to F16 | tokens/s of one answer |
+| --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
 The perplexity of the F16 file computed another way (whole windows in one batch straight from the library's logits, probabilities summed
