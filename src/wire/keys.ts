@@ -1,6 +1,7 @@
 // API keys on the wire, under our own path. Shows everything of a key but its secret, which only its creation answers.
 import { type Static, Type } from 'typebox'
 import { nullable, optional, timestamp } from './fields.ts'
+import { listSchema, pagingFields } from './paging.ts'
 import { type Role, roles } from './permissions.ts'
 
 const role = Type.Enum([...roles], { description: 'What the key may do; docs/reference/permissions.md has the table.' })
@@ -72,8 +73,11 @@ export const KeyObject = Type.Object({
 /** A new key: the only answer that ever holds the secret. */
 export const CreatedKeyObject = Type.Object({ ...KeyObject.properties, secret: Type.String() })
 
-/** All keys of the workspace, the newest first. */
-export const KeyList = Type.Object({ object: Type.Literal('list'), data: Type.Array(KeyObject) })
+/** Keys of the workspace, the newest first. */
+export const KeyList = listSchema(KeyObject)
+
+/** What the list may be asked for; without `limit` it is whole. */
+export const KeyQuery = Type.Object({ after: pagingFields.after, limit: pagingFields.limit })
 
 /** What `keyObject` reads. Times are milliseconds since 1970. */
 export interface KeyFacts {

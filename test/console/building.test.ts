@@ -53,12 +53,31 @@ describe('building in the console', { skip: noBrowser, timeout: 900_000 }, () =>
     await page.getByRole('link', { name: 'Try in the playground' }).click()
     await page.getByRole('textbox', { name: 'language' }).fill('French')
     await ask('Hello')
-    await page
-      .getByText(/costs nothing|\$/)
-      .first()
-      .waitFor()
-    const { data } = (await running.call('GET', '/galerne/v1/usage/calls?limit=1')) as { data: { status: string }[] }
-    assert.equal(data[0]?.status, 'ok')
+    await page.getByText('costs nothing').waitFor()
+  })
+
+  test('the cost under an answer is the cost of its row, cached tokens included', async () => {
+    const { page, open } = running
+    const [model] = ((await running.call('GET', '/v1/models')) as { data: { id: string }[] }).data
+    await running.call('POST', '/galerne/v1/prices', { model: model?.id, input: 0.2, cached: 0.05, output: 0.7 })
+    const last = async () => {
+      const { data } = await running.call('GET', '/galerne/v1/usage/calls?limit=1')
+      return (data as { id: string; cost_nano: number }[])[0]
+    }
+    await open('/playground')
+    for (const question of ['What is a harbour?', 'And a lighthouse?']) {
+      const shown = page.getByText(/tokens\/s.*\$/)
+      const [count, before] = [await shown.count(), await last()]
+      await ask(question)
+      await shown.nth(count).waitFor()
+      const amount = Number(/\$([\d.]+)/.exec((await shown.nth(count).textContent()) ?? '')?.[1])
+      // Rows are written a moment after the answer.
+      let row = await last()
+      for (; row?.id === before?.id; row = await last()) await delay(100)
+      // Three digits are shown.
+      const cost = row?.cost_nano ?? 0
+      assert.ok(cost > 0 && Math.abs(amount * 1e9 - cost) <= cost / 100, `${amount} shown, ${cost} counted`)
+    }
   })
 
   test('a file is uploaded, answered as a batch, and its results are taken away', async () => {
@@ -151,16 +170,20 @@ describe('building in the console', { skip: noBrowser, timeout: 900_000 }, () =>
     await colleague.getByText('tokens/s').waitFor()
     await colleague.context().close()
     const other = await visit(await keyOf({ workspace: workspace['id'] }))
-    await other
-      .getByRole('alert')
-      .getByText(/There is no share/)
-      .waitFor()
+    await other.getByText(/There is no share/).waitFor()
     await lookAt(other, 'share-refused')
     await other.context().close()
     const stranger = await (await running.browser.newContext()).newPage()
     await stranger.goto(link)
     await stranger.getByRole('heading', { name: 'Sign in' }).waitFor()
     await stranger.context().close()
+    await page.getByText('What is shared in this workspace').click()
+    await lookAt(page, 'share')
+    await page.getByRole('button', { name: 'End' }).click()
+    await page.getByRole('dialog').last().getByRole('button', { name: 'End' }).click()
+    await page.getByText('Nothing yet.').waitFor()
+    await page.goto(link)
+    await page.getByRole('heading', { level: 1, name: 'This link opens nothing here' }).waitFor()
   })
 
   test('two traces stand side by side, and one is replayed', async () => {
@@ -195,9 +218,9 @@ describe('building in the console', { skip: noBrowser, timeout: 900_000 }, () =>
     await open('/models')
     const catalogue = page.getByRole('region', { name: 'Catalogue' })
     await catalogue.getByText(/free$/).first().waitFor()
-    await page.getByLabel('Length of a conversation').selectOption('for 2K tokens each')
+    await page.getByLabel('Length of a conversation').selectOption('for 2k tokens each')
     await catalogue
-      .getByText(/users at 2K/)
+      .getByText(/users at 2k/)
       .first()
       .waitFor()
     const rows = await catalogue.getByRole('row').count()

@@ -46,11 +46,17 @@ export async function violations(page: Page): Promise<readonly string[]> {
   return found.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`)
 }
 
+/** Has the system ask for light or dark, and waits until the page follows. */
+export async function chooseTheme(page: Page, theme: 'light' | 'dark'): Promise<void> {
+  await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
+  await page.locator(`html[data-theme=${theme}]`).waitFor()
+}
+
 /** Keeps a picture of the page as it is, in light and dark. */
 export async function takePictures(page: Page, name: string): Promise<void> {
   await mkdir(screenshots, { recursive: true })
   for (const theme of ['dark', 'light'] as const) {
-    await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
+    await chooseTheme(page, theme)
     await page.screenshot({ path: join(screenshots, `${name}-${theme}.png`), animations: 'disabled' })
   }
 }

@@ -1,7 +1,7 @@
 // A real server with its console open in a real browser, signed in with the server's key; and a hard look at a page.
 import assert from 'node:assert/strict'
 import type { Browser, Page } from 'playwright-core'
-import { listenForFaults, startBrowser, takePictures, violations } from './browser.ts'
+import { chooseTheme, listenForFaults, startBrowser, takePictures, violations } from './browser.ts'
 import { type RunningProduct, startProduct } from './product.ts'
 
 /** The console, opened. */
@@ -67,7 +67,7 @@ export async function signIn(page: Page, url: string, key: string): Promise<void
  */
 export async function lookAt(page: Page, name: string): Promise<void> {
   for (const colorScheme of ['dark', 'light'] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    await chooseTheme(page, colorScheme)
     assert.deepEqual(await violations(page), [], `${name}, ${colorScheme}`)
   }
   await takePictures(page, name)

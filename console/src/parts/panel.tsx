@@ -40,7 +40,7 @@ export function Panel({
     <section className={join('rounded-xl border border-line bg-surface', className)}>
       {title !== undefined && (
         <div className="flex flex-wrap items-center justify-between gap-2 border-b border-line px-4 py-3">
-          <h2 className="text-sm font-semibold">{title}</h2>
+          <h2 className="text-sm font-semibold first-letter:uppercase">{title}</h2>
           {actions}
         </div>
       )}
@@ -62,7 +62,7 @@ interface FigureProps {
 export function Figure({ name, value, note, to, search }: FigureProps) {
   return (
     <div className="rounded-xl border border-line bg-surface p-4">
-      <div className="text-sm text-muted">{name}</div>
+      <div className="text-sm text-muted first-letter:uppercase">{name}</div>
       <div className="mt-1 text-2xl font-semibold tracking-tight break-words tabular-nums">
         {to === undefined ? (
           value

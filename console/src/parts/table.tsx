@@ -54,7 +54,7 @@ export function Table<Item>({ label, columns, items, id, more, loading }: TableP
                 <th
                   key={column.name}
                   scope="col"
-                  className={join(place(column, index), 'font-medium whitespace-nowrap')}
+                  className={join(place(column, index), 'font-medium whitespace-nowrap first-letter:uppercase')}
                 >
                   {column.actions === true ? <span className="sr-only">{column.name}</span> : column.name}
                 </th>

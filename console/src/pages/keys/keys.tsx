@@ -1,15 +1,14 @@
 // The keys of the workspace: who holds what, made and revoked here.
-import { useQuery } from '@tanstack/react-query'
 import type { Static } from 'typebox'
-import type { KeyList, KeyObject } from '../../../../src/wire/keys.ts'
+import type { KeyObject } from '../../../../src/wire/keys.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
 import { Badge } from '../../parts/badge.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
 import { Go } from '../../parts/link.tsx'
+import { List } from '../../parts/list.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
-import { Empty, Loading, Problem } from '../../parts/states.tsx'
-import { type Column, Table } from '../../parts/table.tsx'
-import { call } from '../../server/client.ts'
+import { Empty } from '../../parts/states.tsx'
+import type { Column } from '../../parts/table.tsx'
 import { useSession } from '../../server/session.tsx'
 import { MakeKey } from './make-key.tsx'
 import { text } from './text.ts'
@@ -24,23 +23,25 @@ export function Keys() {
     <>
       <PageHead title={t('title')} hint={t('hint')} actions={may('keys.write') && <MakeKey />} />
       <Panel>
-        <List />
+        <Rows />
       </Panel>
     </>
   )
 }
 
-function List() {
+function Rows() {
   const t = useWords(text)
   const columns = useColumns()
-  const keys = useQuery({
-    queryKey: ['keys'],
-    queryFn: ({ signal }) => call<Static<typeof KeyList>>('/galerne/v1/keys', { signal }),
-  })
-  if (keys.isPending) return <Loading />
-  if (keys.isError) return <Problem error={keys.error} retry={() => void keys.refetch()} />
-  if (keys.data.data.length === 0) return <Empty title={t('empty')} hint={t('emptyHint')} />
-  return <Table label={t('title')} columns={columns} items={keys.data.data} id={(key) => key.id} />
+  return (
+    <List
+      label={t('title')}
+      name={['keys', 'list']}
+      path="/galerne/v1/keys?limit=50"
+      columns={columns}
+      id={(key) => key.id}
+      empty={<Empty title={t('empty')} hint={t('emptyHint')} />}
+    />
+  )
 }
 
 function stateOf(key: Key, now: number): 'works' | 'ended' | 'revoked' {

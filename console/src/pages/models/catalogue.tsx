@@ -16,6 +16,8 @@ import { text } from './text.ts'
 
 type Model = Static<typeof CatalogueModelObject>
 
+/** Lengths are powers of two: 8192 is “8k”. */
+const thousands = (tokens: number) => `${Math.round(tokens / 1024)}k`
 const contexts = [2048, 8192, 32_768, 131_072]
 const tones = {
   ...({ fits: 'good', 'fits-with-less-context': 'warn' } as const),
@@ -25,7 +27,6 @@ const tones = {
 /** The panel. */
 export function Catalogue() {
   const t = useWords(text)
-  const { compact } = useFormats()
   const [context, setContext] = useState(8192)
   const { may } = useSession()
   const columns = useColumns()
@@ -37,13 +38,13 @@ export function Catalogue() {
         <SelectField
           label={t('contextOf')}
           bare
-          className="w-48"
+          className="w-52"
           value={context}
           onChange={(event) => setContext(Number(event.target.value))}
         >
           {contexts.map((tokens) => (
             <option key={tokens} value={tokens}>
-              {t('forContext', { tokens: compact(tokens) })}
+              {t('forContext', { tokens: thousands(tokens) })}
             </option>
           ))}
         </SelectField>
@@ -101,13 +102,13 @@ function useColumns(): readonly Column<Model>[] {
 /** “fits”, for how many at which length, and of which memory. */
 function Fit({ fit }: { readonly fit: Model['fit'] }) {
   const t = useWords(text)
-  const { bytes, whole, compact } = useFormats()
+  const { bytes, whole } = useFormats()
   const fits = fit.verdict !== 'does-not-fit'
   const memory = t('ofMemory', { total: bytes(fit.total_bytes), available: bytes(fit.available_bytes) })
   const users =
     fit.users > 0
-      ? t('users', { users: whole(fit.users), context: compact(fit.context) })
-      : t('upTo', { context: compact(fit.max_context) })
+      ? t('users', { users: whole(fit.users), context: thousands(fit.context) })
+      : t('upTo', { context: thousands(fit.max_context) })
   return (
     <div>
       <Badge tone={tones[fit.verdict]}>{t(fit.verdict)}</Badge>

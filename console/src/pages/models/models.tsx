@@ -104,7 +104,7 @@ function Actions({ model }: { readonly model: ModelStateShown }) {
   })
   const loaded = model.state === 'ready'
   return (
-    <div className="flex flex-wrap items-center gap-1">
+    <div className="flex flex-wrap items-center justify-end gap-1">
       <Button
         weight="quiet"
         disabled={act.isPending || model.state === 'loading' || model.state === 'draining'}

@@ -19,6 +19,8 @@ export interface Step {
 export interface Turn {
   readonly id: string
   readonly question: string
+  /** Pictures that go with it, as `data:` addresses. */
+  readonly images?: readonly string[]
   readonly steps: Readonly<Record<string, readonly Step[]>>
 }
 
@@ -47,7 +49,7 @@ export type Act =
   | { readonly type: 'column-added'; readonly id: string; readonly model: string }
   | { readonly type: 'column-removed'; readonly id: string }
   | { readonly type: 'model-chosen'; readonly id: string; readonly model: string }
-  | { readonly type: 'asked'; readonly id: string; readonly question: string }
+  | { readonly type: 'asked'; readonly id: string; readonly question: string; readonly images: readonly string[] }
   | ({ readonly type: 'answered'; readonly answer: Answer } & Place)
   | ({ readonly type: 'called'; readonly results: Readonly<Record<string, CallResult>> } & Place)
   | { readonly type: 'cleared' }
@@ -69,7 +71,10 @@ export function proceed(before: Conversation, act: Act): Conversation {
         columns: before.columns.map((column) => (column.id === act.id ? { ...column, model: act.model } : column)),
       }
     case 'asked':
-      return { ...before, turns: [...before.turns, { id: act.id, question: act.question, steps: {} }] }
+      return {
+        ...before,
+        turns: [...before.turns, { id: act.id, question: act.question, images: act.images, steps: {} }],
+      }
     case 'answered':
       return withStep(before, act, (step) => ({ ...step, answer: act.answer }))
     case 'called':
@@ -98,7 +103,7 @@ function withStep(before: Conversation, place: Place, change: (step: Step) => St
 /** A message as the API takes it. */
 export interface SentMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool'
-  readonly content: string
+  readonly content: string | readonly object[]
   readonly tool_calls?: readonly object[]
   readonly tool_call_id?: string
 }
@@ -110,9 +115,15 @@ export function messagesFor(column: string, turns: readonly Turn[], system: stri
     const answers = (turn.steps[column] ?? []).flatMap(messagesOf)
     // A question that this model has not answered is not part of its conversation, unless it is the one to be answered now.
     if (answers.length === 0 && place < turns.length - 1) return []
-    return [{ role: 'user', content: turn.question }, ...answers]
+    return [{ role: 'user', content: contentOf(turn) }, ...answers]
   })
   return [...first, ...said]
+}
+
+/** Text alone, or with pictures as parts. */
+function contentOf({ question, images = [] }: Turn): SentMessage['content'] {
+  if (images.length === 0) return question
+  return [{ type: 'text', text: question }, ...images.map((url) => ({ type: 'image_url', image_url: { url } }))]
 }
 
 function messagesOf({ answer: { text, calls }, results }: Step): readonly SentMessage[] {

@@ -1,15 +1,18 @@
 // The playground: ask one model, or up to four side by side, and see what each answer took.
-import { Plus, RotateCcw, Send, Square, X } from 'lucide-react'
-import { type FormEvent, type KeyboardEvent, useMemo, useState } from 'react'
+import { Plus, RotateCcw, X } from 'lucide-react'
+import { useMemo, useState } from 'react'
 import { useWords } from '../../language/language.tsx'
 import { Button, IconButton } from '../../parts/button.tsx'
 import { join } from '../../parts/class-names.ts'
-import { SelectField, TextArea } from '../../parts/field.tsx'
+import { SelectField } from '../../parts/field.tsx'
+import { Go } from '../../parts/link.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty, Loading, Problem } from '../../parts/states.tsx'
+import { ServerError } from '../../server/client.ts'
 import { useModels } from '../../server/models.ts'
 import { useSession } from '../../server/session.tsx'
 import { AnswerView } from './answer.tsx'
+import { Asking } from './asking.tsx'
 import { CodeDialog } from './code-dialog.tsx'
 import { type CallResult, type Column, type Conversation, messagesFor, mostColumns, type Turn } from './conversation.ts'
 import { useCosts } from './cost.ts'
@@ -30,27 +33,45 @@ export function Playground() {
   if (models.isError) return <Problem page error={models.error} retry={() => void models.refetch()} />
   const names = models.data.data.filter(({ capabilities }) => capabilities.completion_chat).map(({ id }) => id)
   if (names.length === 0) return <Empty page title={t('noModels')} hint={t('noModelsHint')} />
-  return <Opened models={names} />
+  const seeing = new Set(models.data.data.filter(({ capabilities }) => capabilities.vision).map(({ id }) => id))
+  return <Opened models={names} seeing={seeing} />
+}
+
+interface ModelsProps {
+  /** Those that chat. */
+  readonly models: readonly string[]
+  /** Those of them that see pictures. */
+  readonly seeing: ReadonlySet<string>
 }
 
 /** Reads what the address says it begins with. */
-function Opened({ models }: { readonly models: readonly string[] }) {
+function Opened({ models, seeing }: ModelsProps) {
   const t = useWords(text)
   const opening = useOpening(models)
   if (opening.isPending) return <Loading />
+  if (opening.error instanceof ServerError && opening.error.code === 'not_found') {
+    return (
+      <Empty page title={t('notThere')} hint={t('notThereHint')}>
+        <p className="mb-3 text-xs text-muted">{opening.error.message}</p>
+        <Go to="/playground" look="button">
+          {t('startEmpty')}
+        </Go>
+      </Empty>
+    )
+  }
   if (opening.isError) return <Problem page error={opening.error} retry={() => void opening.refetch()} />
-  if (opening.data !== 'missing') return <Desk models={models} opening={opening.data} />
+  if (opening.data !== 'missing') return <Desk models={models} seeing={seeing} opening={opening.data} />
   return (
     <>
       <p role="status" className="mb-4 rounded-lg bg-warn-soft p-3 text-sm text-warn">
         {t('missing')}
       </p>
-      <Desk models={models} opening={emptyOpening} />
+      <Desk models={models} seeing={seeing} opening={emptyOpening} />
     </>
   )
 }
 
-function Desk({ models, opening }: { readonly models: readonly string[]; readonly opening: Opening }) {
+function Desk({ models, seeing, opening }: ModelsProps & { readonly opening: Opening }) {
   const t = useWords(text)
   const { may } = useSession()
   const [settings, setSettings] = useState(opening.settings)
@@ -110,9 +131,10 @@ function Desk({ models, opening }: { readonly models: readonly string[]; readonl
           />
           <Asking
             first={opening.question}
+            sees={columns.every(({ model }) => seeing.has(model))}
             busy={busy}
             stop={stop}
-            send={(question) => ask(question, settings)}
+            send={(question, images) => ask(question, images, settings)}
             blocked={faultOf(settings) !== undefined}
           />
         </Panel>
@@ -164,6 +186,14 @@ function Turns({ conversation: { columns, turns }, tools, give }: TurnsProps) {
           <div className="mb-3 ml-auto w-fit max-w-[85%] rounded-xl bg-accent-soft px-3 py-2 text-sm break-words whitespace-pre-wrap">
             <span className="sr-only">{t('you')}: </span>
             {turn.question}
+            {turn.images?.map((image, index) => (
+              <img
+                key={image}
+                src={image}
+                alt={t('pictureOf', { number: index + 1 })}
+                className="mt-2 max-h-40 rounded"
+              />
+            ))}
           </div>
           <div className={join('grid gap-4', columnsClass(columns.length))}>
             {columns.map((column, index) => (
@@ -210,52 +240,5 @@ function Steps({
         />
       ))}
     </div>
-  )
-}
-
-interface AskingProps {
-  /** What stands in the field at first. */
-  readonly first: string
-  readonly busy: boolean
-  readonly blocked: boolean
-  send(question: string): void
-  stop(): void
-}
-
-function Asking({ first, busy, blocked, send, stop }: AskingProps) {
-  const t = useWords(text)
-  const [question, setQuestion] = useState(first)
-  const possible = !busy && !blocked && question.trim() !== ''
-  const submit = (event: FormEvent | KeyboardEvent) => {
-    event.preventDefault()
-    if (!possible) return
-    send(question)
-    setQuestion('')
-  }
-  return (
-    <form onSubmit={submit} className="flex items-end gap-2 border-t border-line p-3">
-      <TextArea
-        label={t('message')}
-        bare
-        className="flex-1"
-        rows={2}
-        placeholder={t('ask')}
-        value={question}
-        onChange={(event) => setQuestion(event.target.value)}
-        onKeyDown={(event) => {
-          // While an input method composes a character, Enter belongs to it.
-          if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) submit(event)
-        }}
-      />
-      {busy ? (
-        <Button icon={<Square aria-hidden className="size-4" />} onClick={stop}>
-          {t('stop')}
-        </Button>
-      ) : (
-        <Button type="submit" weight="strong" icon={<Send aria-hidden className="size-4" />} disabled={!possible}>
-          {t('send')}
-        </Button>
-      )}
-    </form>
   )
 }

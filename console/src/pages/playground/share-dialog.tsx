@@ -13,6 +13,7 @@ import { useAct } from '../../server/act.ts'
 import type { Conversation } from './conversation.ts'
 import { sharedOf } from './opening.ts'
 import type { Settings } from './settings.ts'
+import { ShareList } from './share-list.tsx'
 import { text } from './text.ts'
 
 interface ShareProps {
@@ -31,7 +32,15 @@ export function ShareDialog(shared: ShareProps) {
       title={t('share')}
       hint={t('shareHint')}
       trigger={<Button icon={<Share2 aria-hidden className="size-4" />}>{t('share')}</Button>}
-      form={() => <Fields {...shared} />}
+      form={() => (
+        <>
+          <Fields {...shared} />
+          <details className="mt-4 border-t border-line pt-3">
+            <summary className="cursor-pointer text-sm text-muted">{t('shares')}</summary>
+            <ShareList />
+          </details>
+        </>
+      )}
     />
   )
 }

@@ -42,9 +42,9 @@ export function useConversation(models: readonly string[], begin: Conversation) 
     conversation,
     busy: conversation.turns.some((turn) => Object.values(turn.steps).flat().some(isRunning)),
     stop,
-    ask(question: string, settings: Settings) {
-      const turn = { id: fresh(), question, steps: {} }
-      act({ type: 'asked', id: turn.id, question })
+    ask(question: string, images: readonly string[], settings: Settings) {
+      const turn = { id: fresh(), question, images, steps: {} }
+      act({ type: 'asked', id: turn.id, question, images })
       for (const { id } of conversation.columns) answer(id, [...conversation.turns, turn], settings)
     },
     /** Gives the last step of a column what its calls gave, and has the model go on. */

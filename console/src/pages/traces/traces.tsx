@@ -170,21 +170,6 @@ function useColumns(
   const t = useWords(text)
   const { duration, compact, money, ago, dateTime } = useFormats()
   return [
-    {
-      name: t('choose'),
-      show: (trace) => {
-        const id = trace.trace_id
-        const isChosen = chosen.includes(id)
-        return (
-          <CheckField
-            label={t('chooseOf', { name: trace.root_span_name, at: dateTime(Date.parse(trace.start_time)) })}
-            bare
-            checked={isChosen}
-            // A third takes the place of the first.
-            onChange={() => choose(isChosen ? chosen.filter((one) => one !== id) : [...chosen.slice(-1), id])}
-          />
-        )
-      },
     },
     {
       name: t('name'),
@@ -212,5 +197,21 @@ function useColumns(
       wide: true,
       show: (trace) => (trace.cost === null || trace.currency === null ? '–' : money(trace.cost, trace.currency)),
     },
+    {
+      name: t('choose'),
+      actions: true,
+      show: (trace) => {
+        const id = trace.trace_id
+        const isChosen = chosen.includes(id)
+        return (
+          <CheckField
+            label={t('chooseOf', { name: trace.root_span_name, at: dateTime(Date.parse(trace.start_time)) })}
+            bare
+            checked={isChosen}
+            // A third takes the place of the first.
+            onChange={() => choose(isChosen ? chosen.filter((one) => one !== id) : [...chosen.slice(-1), id])}
+          />
+        )
+      },
   ]
 }

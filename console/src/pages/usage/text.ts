@@ -4,6 +4,7 @@ import { words } from '../../language/words.ts'
 /** All of them. */
 export const text = words({
   en: {
+    onlyModel: 'Model',
     anyModel: 'All models',
     title: 'Usage and costs',
     hint: 'Counted where calls are answered, summed when they are written: the figures add up to the last nano-unit.',
@@ -33,6 +34,7 @@ export const text = words({
     other: '(none)',
   },
   fr: {
+    onlyModel: 'Modèle',
     anyModel: 'Tous les modèles',
     title: 'Usage et coûts',
     hint: 'Compté là où les appels sont répondus, additionné à l’écriture : les chiffres tombent juste au nano près.',

@@ -112,7 +112,7 @@ function Choices({ choice }: { readonly choice: Choice }) {
         ))}
       </SelectField>
       <SelectField
-        label={t('model')}
+        label={t('onlyModel')}
         value={choice.model ?? ''}
         onChange={(event) => change({ model: event.target.value })}
       >
