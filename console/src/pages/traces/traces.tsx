@@ -170,7 +170,6 @@ function useColumns(
   const t = useWords(text)
   const { duration, compact, money, ago, dateTime } = useFormats()
   return [
-    },
     {
       name: t('name'),
       show: (trace) => (
@@ -207,11 +206,13 @@ function useColumns(
           <CheckField
             label={t('chooseOf', { name: trace.root_span_name, at: dateTime(Date.parse(trace.start_time)) })}
             bare
+            className="justify-end"
             checked={isChosen}
             // A third takes the place of the first.
             onChange={() => choose(isChosen ? chosen.filter((one) => one !== id) : [...chosen.slice(-1), id])}
           />
         )
       },
+    },
   ]
 }
