@@ -42,6 +42,14 @@ export async function findFaults(database: Database, { made }: Acknowledged): Pr
       coalesce(sum(requests), 0) - (select count(*) from usage) as calls,
       coalesce(sum(completion_tokens), 0) - (select coalesce(sum(completion_tokens), 0) from usage) as tokens
       from usage_sums where width = ${width}`.execute(query)
+    const totals = await sql<{ calls: number; cost: number }>`select
+      coalesce(sum(requests), 0) - (select coalesce(sum(requests), 0) from usage_sums where width = ${width}) as calls,
+      coalesce(sum(cost), 0) - (select coalesce(sum(cost), 0) from usage_sums where width = ${width}) as cost
+      from usage_totals where width = ${width}`.execute(query)
+    const [off] = totals.rows
+    if (Number(off?.calls) !== 0 || Number(off?.cost) !== 0) {
+      faults.push(`the totals per ${name} are off by ${off?.calls} calls and ${off?.cost} nano-units`)
+    }
     const [difference] = rows
     if (Number(difference?.calls) !== 0 || Number(difference?.tokens) !== 0) {
       faults.push(`the sums per ${name} are off by ${difference?.calls} calls and ${difference?.tokens} tokens`)
