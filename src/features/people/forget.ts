@@ -46,7 +46,8 @@ export async function forgetPerson(parts: Forgetting, actor: Actor, name: string
       // The id of an end user is the person's own data, so the log does not keep it.
       note({ action: 'person.forgotten', target: { kind: 'person', id: 'end-user' }, details: { ...calls } })
     })
-    return { ...calls, files: 0, prompts: 0, mentions: 0 }
+    const mentions = isUnique(name) ? await forgetMentions({ database: acts.database, search }, names) : 0
+    return { ...calls, files: 0, prompts: 0, mentions }
   }
   const files = await dropFiles(parts, person.id)
   const prompts = await acts.run(remover, async (transaction, note) => {
@@ -55,10 +56,12 @@ export async function forgetPerson(parts: Forgetting, actor: Actor, name: string
     note({ action: 'user.deleted', target, details: { ...calls, files, prompts: gone } })
     return gone
   })
-  // Ids and addresses are unique, so that nobody else is meant; an end user may be called 42, as many other things are.
   const mentions = await forgetMentions({ database: acts.database, search }, names)
   return { ...calls, files, prompts, mentions }
 }
+
+/** Ids and addresses mean nobody else, also after the person is gone; an end user may be called 42, as many other things are. */
+const isUnique = (name: string) => /^user_\w{20,}$/.test(name) || /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(name)
 
 type Person = Pick<Row<'users'>, 'id' | 'email'>
 
