@@ -26,12 +26,13 @@ export async function run({ whole }: { whole: boolean }): Promise<string> {
   const questions = (await readQuestions()).filter(({ corpus }) => names.includes(corpus))
   const relevant = questions.map((question) => relevantChunks(question, chunks))
   const byWords = meanScores(rankByWords(questions, chunks), relevant)
+  const bySentences = await scoreSentences(names, questions)
   const product = await startProduct(['--model', `${model}=${await embeddingModel()}`])
   try {
     const { ranked, split } = await rankByVectors(product, questions, chunks)
     const byVectors = meanScores(ranked, relevant)
     if (!(byVectors.ndcg > 0.5)) throw new Error(`nDCG@10 by vectors is ${byVectors.ndcg}`)
-    return findings({ names, chunks, questions, split, byWords, byVectors })
+    return findings({ names, chunks, questions, split, byWords, byVectors, bySentences })
   } finally {
     await product.stop()
   }
@@ -39,6 +40,16 @@ export async function run({ whole }: { whole: boolean }): Promise<string> {
 
 async function readChunks(corpus: string): Promise<readonly Chunk[]> {
   return chunksOf(corpus, await readFile(join(data, 'corpora', `${corpus}.md`), 'utf8'))
+}
+
+/** BM25 over chunks that end with a sentence, as the figure that is known for this set was computed. */
+async function scoreSentences(names: readonly string[], questions: readonly Question[]) {
+  const documents = await Promise.all(
+    names.map(async (name) => [name, await readFile(join(data, 'corpora', `${name}.md`), 'utf8')] as const),
+  )
+  const chunks = documents.flatMap(([name, document]) => chunksOf(name, document, { sentences: true }))
+  const relevant = questions.map((question) => relevantChunks(question, chunks))
+  return { chunks: chunks.length, scores: meanScores(rankByWords(questions, chunks), relevant) }
 }
 
 async function readQuestions(): Promise<readonly Question[]> {
@@ -77,8 +88,9 @@ function findings(found: {
   readonly split: { readonly chunks: number; readonly questions: number }
   readonly byWords: Scores
   readonly byVectors: Scores
+  readonly bySentences: { readonly chunks: number; readonly scores: Scores }
 }): string {
-  const { names, chunks, questions, split, byWords, byVectors } = found
+  const { names, chunks, questions, split, byWords, byVectors, bySentences } = found
   const row = (name: string, scores: Scores) =>
     `| ${name} | ${scores.ndcg.toFixed(3)} | ${scores.mrr.toFixed(3)} | ${scores.hit.toFixed(3)} |`
   return [
@@ -89,9 +101,11 @@ function findings(found: {
     '| --- | --- | --- | --- |',
     row('BM25 (k1 1.2, b 0.75, `[a-z0-9]+`)', byWords),
     row(`vectors of \`${model}\` alone, F16, from \`/v1/embeddings\``, byVectors),
+    row(`BM25 over ${bySentences.chunks} chunks of at most 1,600 that end with a sentence or line`, bySentences.scores),
     '',
     `The model was made for 256 tokens: ${split.chunks} of the ${chunks.length} chunks and ${split.questions} of the questions are longer, were cut into equal`,
     'pieces of at most 256 tokens with their two marks, and the mean of the pieces, brought to the length 1, is their vector.',
-    'The questions were written from the texts by a model, which favours BM25.',
+    'The questions were written from the texts by a model, which favours BM25. Its known figure for this set, 0.825 over 962 chunks (2026-11-23),',
+    'does not say where chunks end: ends of sentences give as many chunks, and the last row.',
   ].join('\n')
 }

@@ -17,13 +17,31 @@ export interface Question {
 
 const size = 1600
 
-/** The document in pieces of 1,600 characters, the last one shorter. */
-export function chunksOf(corpus: string, document: string): readonly Chunk[] {
+/** Where a chunk may end. */
+const sentenceEnds = ['. ', '? ', '! ', '\n']
+
+/**
+ * The document in pieces of 1,600 characters, the last one shorter; with `sentences` each ends behind the last sentence or line that
+ * ends within them.
+ */
+export function chunksOf(corpus: string, document: string, { sentences = false } = {}): readonly Chunk[] {
   const characters = Array.from(document)
-  return Array.from({ length: Math.ceil(characters.length / size) }, (_, index) => {
-    const [start, end] = [index * size, Math.min(characters.length, (index + 1) * size)]
-    return { corpus, start, end, text: characters.slice(start, end).join('') }
-  })
+  const chunks: Chunk[] = []
+  for (let start = 0; start < characters.length; ) {
+    const window = characters.slice(start, start + size)
+    const whole = start + window.length === characters.length
+    const end = start + (sentences && !whole ? lastEnd(window) : window.length)
+    chunks.push({ corpus, start, end, text: characters.slice(start, end).join('') })
+    start = end
+  }
+  return chunks
+}
+
+/** How many characters of a window a chunk takes. */
+function lastEnd(window: readonly string[]): number {
+  for (let end = window.length; end > 1; end--)
+    if (sentenceEnds.some((text) => window.slice(end - text.length, end).join('') === text)) return end
+  return window.length
 }
 
 /** Places of the chunks that hold at least half of one of the question's spans. */
