@@ -9,6 +9,9 @@ import { describeOnServers } from '../../../test/support/databases.ts'
 import { createEchoModel } from '../../../test/support/echo-model.ts'
 import { type FilesServer, startFilesServer } from '../../../test/support/files-server.ts'
 import { send } from '../../../test/support/http-client.ts'
+import { usageRow } from '../../../test/support/usage-rows.ts'
+import { writeUsage } from '../usage/store.ts'
+import { requestIdOf } from './run-line.ts'
 
 type Job = Record<string, unknown>
 
@@ -79,6 +82,21 @@ describeOnServers('batches when things end', (get) => {
     const done = await until(server, id, isDone)
     assert.deepEqual([done.failed_requests, done.outputs[0].response.status_code], [1, 503])
     assert.equal(new Set(broken.seen.map(({ requestId }) => requestId)).size, 5)
+    await server.stop()
+  })
+
+  test('a line whose answer was counted and then lost is counted once, also where its next run fails', async (t) => {
+    const broken = createEchoModel({ name: 'broken', tokenMs: 300, failAfter: 1 })
+    const server = await startFilesServer(get().database, { models: [broken] })
+    t.after(() => server.stop())
+    const id = await create(server, 'broken', 1)
+    // What a server leaves that was killed between writing the usage of a line and settling the line.
+    const requestId = requestIdOf(id, 1, 0)
+    const row = usageRow({ id: `call_${requestId}`, requestId, class: 'batch', status: 'ok' })
+    await writeUsage(get().database, [{ row }])
+    await until(server, id, isDone)
+    assert.deepEqual(new Set(broken.seen.map((context) => context.requestId)), new Set([requestId]))
+    assert.equal(broken.seen.length, 5)
     await server.stop()
   })
 

@@ -1,7 +1,7 @@
 // The table of lines: which wait, which are settled. A line is settled once, whoever comes late.
 import type { Database } from '../../database/connect.ts'
 import type { NewRow, Row } from '../../database/tables.ts'
-import { costOfRequests } from '../usage/request-cost.ts'
+import { costOfRequests, isCountedWhole } from '../usage/request-cost.ts'
 
 /** A line as it lies in its table. */
 export type LineRow = Row<'batch_lines'>
@@ -35,8 +35,11 @@ export interface LineStore {
   /** Which of these ids the batch has already, with their lines. */
   known(batch: string, customIds: readonly string[]): Promise<ReadonlyMap<string, number>>
   insert(rows: readonly NewRow<'batch_lines'>[]): Promise<void>
-  /** Counts an attempt that failed. */
-  countAttempt(batch: string, number: number): Promise<void>
+  /**
+   * Counts an attempt that failed, unless its request is counted whole already: its first run was, and the server was killed before the line
+   * was settled. The next run then keeps the id, so that the money is counted once. Says whether the next one has another id.
+   */
+  countAttempt(batch: string, number: number, requestId: string): Promise<boolean>
   /** Writes a line's end and the batch's counts in one transaction; false where it had ended before. */
   settle(batch: string, number: number, settled: Settled): Promise<boolean>
   /** Lines in the order of the input after `number`, of one kind: those that succeeded, or all others. */
@@ -68,7 +71,8 @@ export function lineStore({ query }: Pick<Database, 'query'>): LineStore {
     async insert(rows) {
       await query.insertInto('batch_lines').values(rows).execute()
     },
-    async countAttempt(batch, number) {
+    async countAttempt(batch, number, requestId) {
+      if (await isCountedWhole(query, requestId)) return false
       await query
         .updateTable('batch_lines')
         .set(({ eb }) => ({ attempts: eb('attempts', '+', 1) }))
@@ -76,6 +80,7 @@ export function lineStore({ query }: Pick<Database, 'query'>): LineStore {
         .where('number', '=', number)
         .where('state', '=', 'waiting')
         .execute()
+      return true
     },
     settle: (batch, number, settled) => settle(query, batch, number, settled),
     page: (batch, kind, after, limit) =>

@@ -52,6 +52,7 @@ export function requestIdOf(batch: string, number: number, attempt: number): str
 export async function runLine(batch: BatchRow, line: LineRow, parts: LineParts, signal: AbortSignal): Promise<void> {
   const { lines } = parts
   let attempt = line.attempts
+  let failures = line.attempts
   for (let pauses = 0; ; pauses++) {
     const name = { requestId: requestIdOf(batch.id, line.number, attempt), customId: line.custom_id }
     let settled: Omit<Settled, 'requestIds'>
@@ -62,11 +63,12 @@ export async function runLine(batch: BatchRow, line: LineRow, parts: LineParts, 
       if (signal.aborted) return
       const failure = toFailure(error, name.requestId)
       if (failure.code === 'internal_error') parts.onError(error)
-      const again = passing.has(failure.code) || (failure.retryable && attempt + 1 < mostAttempts)
+      const again = passing.has(failure.code) || (failure.retryable && failures + 1 < mostAttempts)
       if (again) {
         if (!passing.has(failure.code)) {
-          attempt += 1
-          await throughOutage(() => lines.countAttempt(batch.id, line.number), signal)
+          failures += 1
+          const count = () => lines.countAttempt(batch.id, line.number, name.requestId)
+          if (await throughOutage(count, signal)) attempt += 1
         }
         await pause(failure, pauses, signal)
         if (signal.aborted) return

@@ -1,4 +1,4 @@
-// What some requests have cost so far, as their rows say. Knows no price.
+// What some requests have cost so far, and whether one is counted whole, as their rows say. Knows no price.
 import type { Database } from '../../database/connect.ts'
 
 /** Money of requests. */
@@ -17,4 +17,10 @@ export async function costOfRequests(query: Database['query'], requestIds: reado
     .where('request_id', 'in', requestIds)
     .executeTakeFirstOrThrow()
   return { cost: Number(sum.cost ?? 0), currency: sum.currency ?? null }
+}
+
+/** Whether a request was answered whole and counted, though its answer may have been lost with the server that gave it. */
+export async function isCountedWhole(query: Database['query'], requestId: string): Promise<boolean> {
+  const rows = await query.selectFrom('usage').select('status').where('request_id', '=', requestId).execute()
+  return rows.length > 0 && rows.every(({ status }) => status === 'ok')
 }
