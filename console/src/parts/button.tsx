@@ -36,7 +36,7 @@ export function Button({ weight = 'plain', icon, className, children, type = 'bu
 /** A button that is only an icon; `label` is what it is called. */
 export function IconButton({ label, children, className, ...rest }: ButtonProps & { readonly label: string }) {
   return (
-    <Button weight="quiet" {...rest} aria-label={label} title={label} className={join('min-w-9 px-0', className)}>
+    <Button weight="quiet" {...rest} aria-label={label} title={label} className={join('min-w-9 shrink-0', className)}>
       {children}
     </Button>
   )
