@@ -20,7 +20,7 @@ const evals = new URL('../../../shared/data/evals/', import.meta.url)
 const speech = new URL('chunking/corpora/state_of_the_union.md', evals)
 
 /** What the whole proof takes of the text. */
-const wholeCharacters = 16_000
+const wholeCharacters = 10_000
 /** Ways to a sum may differ by rounding in batches of another shape. */
 const tolerance = 0.002
 
@@ -31,7 +31,7 @@ export async function run({ whole }: { whole: boolean }): Promise<string> {
   const options = {
     home,
     text,
-    threads: 2,
+    threads: 1,
     environment: childEnvironment(),
     signal: new AbortController().signal,
   }
@@ -79,7 +79,7 @@ async function starter(home: string): Promise<PulledModel> {
 
 async function make(source: PulledModel, to: string, home: string): Promise<PulledModel> {
   const { model } = await quantizeModel(source, {
-    ...{ home, to, allowRequantize: to === 'F16', threads: 2, environment: childEnvironment() },
+    ...{ home, to, allowRequantize: to === 'F16', threads: 1, environment: childEnvironment() },
   })
   return model
 }
