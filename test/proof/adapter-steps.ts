@@ -26,11 +26,11 @@ const cases: readonly Case[] = [
   { name: 'one answer alone, plain', calls: [[]] },
 ]
 
-/** Five rounds when whole, one when shortened. Returns a table. */
+/** Three rounds when whole, one when shortened. Returns a table. */
 export async function run({ whole }: { whole: boolean }): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'galerne-adapter-steps-'))
   const model = { name: 'starter', path: await starterModel(), streams: 4, contextLength: 512 }
-  const pool = await startPool({ models: [model], threads: whole ? 2 : 1, log: silentLog })
+  const pool = await startPool({ models: [model], threads: 1, log: silentLog })
   try {
     for (const [seed, name] of ['a', 'b'].entries()) {
       const path = join(folder, `${name}.gguf`)
@@ -40,8 +40,8 @@ export async function run({ whole }: { whole: boolean }): Promise<string> {
     const [starter] = pool.models
     assert.ok(starter)
     const rates = cases.map((): number[] => [])
-    const tokens = whole ? 96 : 12
-    for (let round = 0; round < (whole ? 5 : 1); round += 1)
+    const tokens = whole ? 64 : 12
+    for (let round = 0; round < (whole ? 3 : 1); round += 1)
       for (const [place, { calls }] of cases.entries()) rates[place]?.push(await rate(starter, calls, tokens))
     return report(rates.map(middle), tokens)
   } finally {
