@@ -5,7 +5,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { describeOnDatabases } from '../../../test/support/databases.ts'
+import { describeOnDatabases, needsSessions } from '../../../test/support/databases.ts'
 import { connect, type Database } from '../../database/connect.ts'
 import { createNotices } from '../../database/notices.ts'
 import type { Caller } from '../../wire/exchange.ts'
@@ -70,7 +70,8 @@ describeOnDatabases('keys', (get) => {
     assert.deepEqual(await revokeKey(acts, actor, key.id), revoked)
   })
 
-  test('a verifier that remembers asks again after an act, and believes nothing while it hears nothing', async () => {
+  test('a verifier that remembers asks again after an act, and believes nothing while it hears nothing', async (context) => {
+    if (needsSessions(context, get())) return
     const { database, query, clock, make } = open()
     const notices = await createNotices(database)
     const verifier = keyVerifier(database, clock, notices)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { describeOnDatabases } from '../../../test/support/databases.ts'
+import { describeOnDatabases, needsSessions } from '../../../test/support/databases.ts'
 import { systemClock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import { connect, type Database } from '../../database/connect.ts'
@@ -112,7 +112,8 @@ describeOnDatabases('the ledger', (get) => {
   }
   after(() => Promise.all(others.map((other) => other.close())))
 
-  test('200 parallel equal calls against a budget for 50: 50 are answered, on one node', async () => {
+  test('200 parallel equal calls against a budget for 50: 50 are answered, on one node', async (context) => {
+    if (needsSessions(context, get())) return
     const { database } = get()
     const [ledger] = nodes([database])
     assert.ok(ledger)
@@ -128,7 +129,8 @@ describeOnDatabases('the ledger', (get) => {
     await ledger.stop()
   })
 
-  test('and on two nodes, one after the other and all at once', async () => {
+  test('and on two nodes, one after the other and all at once', async (context) => {
+    if (needsSessions(context, get())) return
     const { database } = get()
     const ledgers = nodes([database, await another()])
     const account = accountOf('two', 50 * price)
@@ -144,7 +146,8 @@ describeOnDatabases('the ledger', (get) => {
     await Promise.all(ledgers.map((ledger) => ledger.stop()))
   })
 
-  test('what one node holds and does not need, another one gets at once', async () => {
+  test('what one node holds and does not need, another one gets at once', async (context) => {
+    if (needsSessions(context, get())) return
     const { database } = get()
     const [first, second] = nodes([database, await another()])
     assert.ok(first && second)
@@ -172,7 +175,8 @@ describeOnDatabases('the ledger', (get) => {
     await ledger.stop()
   })
 
-  test('what was reserved and not used is free again, and an id is charged once', async () => {
+  test('what was reserved and not used is free again, and an id is charged once', async (context) => {
+    if (needsSessions(context, get())) return
     const { database } = get()
     const [ledger, other] = nodes([database, await another()])
     assert.ok(ledger && other)
@@ -217,7 +221,8 @@ describeOnDatabases('the ledger', (get) => {
     await ledger.stop()
   })
 
-  test('parallel calls hold places and give them back', async () => {
+  test('parallel calls hold places and give them back', async (context) => {
+    if (needsSessions(context, get())) return
     const { database } = get()
     const ledgers = nodes([database, await another()])
     const places = accountOf('places', 4, { unit: 'parallel' })
