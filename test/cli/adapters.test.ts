@@ -15,6 +15,7 @@ import type { QualityShown } from '../../src/wire/aliases.ts'
 import { tinyWeights, writeAdapter } from '../support/gguf-adapter.ts'
 import { tinyLlama } from '../support/gguf-models.ts'
 import { byteVocabulary } from '../support/gguf-vocabulary.ts'
+import { writePeft } from '../support/peft-adapter.ts'
 import { type RunningProduct, startProduct } from '../support/product.ts'
 
 const launcher = fileURLToPath(new URL('../../bin/galerne.js', import.meta.url))
@@ -162,4 +163,23 @@ test('it is there after a restart, and gone when it is removed', async () => {
     (await client.models.list()).data.map(({ id }) => id),
     ['base'],
   )
+})
+
+test('a folder of PEFT is an adapter too, and a broken one is refused by its field', async () => {
+  const source = join(folder, 'parrot')
+  const modules = [0, 1].map((layer) => [`model.layers.${layer}.self_attn.q_proj`, 64, 64] as const)
+  const parrot = { folder: source, modules, seed: 1, type: 'BF16', rank: 4, alpha: 64 } as const
+  await writePeft(parrot)
+  const missing = await galerne('adapters', 'add', 'base', source)
+  assert.match(missing.errors, /neither stored nor in the settings.*--base/)
+  const base = weights.slice('base='.length)
+  const { code, output, errors } = await galerne('adapters', 'add', 'base', source, '--base', base, '--json')
+  assert.equal(code, 0, errors)
+  const shown = JSON.parse(output) as AdapterShown
+  assert.deepEqual([shown.id, shown.served, shown.error], ['base+parrot', true, null])
+  assert.notEqual(await complete('base+parrot'), await complete('base'))
+  await writePeft({ ...parrot, config: { use_dora: true } })
+  const broken = await galerne('adapters', 'add', 'base', source, '--base', base, '--name', 'broken')
+  assert.match(broken.errors, /"adapter_config\.json: use_dora" is not valid: it is true: magnitudes \(DoRA\)/)
+  assert.equal((await galerne('adapters', 'rm', 'base', 'parrot')).code, 0)
 })

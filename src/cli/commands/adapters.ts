@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { fail } from '../../base/errors.ts'
 import { makeHome } from '../../base/home.ts'
+import { readBase } from '../../features/models/adapter-base.ts'
 import {
   findAdapter,
   removeStoredAdapter,
@@ -20,24 +21,31 @@ export function addAdaptersCommand(program: Command): void {
   const adapters = program.command('adapters').summary('LoRA adapters over the models of this machine')
   addRemote(
     adapters
-      .command('add <model> <file>')
+      .command('add <model> <source>')
       .summary('let calls use a LoRA adapter')
       .description(
-        'Copies a LoRA adapter (GGUF) into home and lets calls use it as <model>+<name>; a running server takes it at once. The\n' +
-          'weight of one call stands behind the name, <model>+<name>:0.5, and several add up: <model>+one:0.5+two.',
+        'Copies a LoRA adapter into home and lets calls use it as <model>+<name>; a running server takes it at\n' +
+          'once. <source> is a GGUF file, or a folder of PEFT (adapter_config.json, adapter_model.safetensors)\n' +
+          'for a Llama, Mistral or Mixtral. The weight of one call stands behind the name, <model>+<name>:0.5,\n' +
+          'and several add up: <model>+one:0.5+two.',
       )
-      .option('--name <name>', "Its name; the file's without it."),
-  ).action(async (model: string, file: string, options: Options) => await add(model, file, options))
+      .option('--name <name>', "Its name; the file's or the folder's without it.")
+      .option(
+        '--base <file>',
+        "The model's GGUF file, for a folder; found by itself where it is stored or in the settings.",
+      ),
+  ).action(async (model: string, source: string, options: Options) => await add(model, resolve(source), options))
   addRemote(adapters.command('list').summary('list the LoRA adapters')).action(list)
   addRemote(adapters.command('rm <model> <name>').summary('remove a LoRA adapter from this machine')).action(remove)
 }
 
-async function add(model: string, file: string, options: Options): Promise<void> {
+async function add(model: string, source: string, options: Options): Promise<void> {
   const { config } = configFrom(options)
   await makeHome(config.home)
-  const given = options['name']
-  const name = typeof given === 'string' ? given : basename(file).replace(/\.gguf$/i, '')
-  const stored = await storeAdapter(config.home, { model, name, file: resolve(file) })
+  const { name: given, base: file } = options
+  const name = typeof given === 'string' ? given : basename(source).replace(/\.gguf$/i, '')
+  const places = { home: config.home, settings: config.model, ...(typeof file === 'string' && { file: resolve(file) }) }
+  const stored = await storeAdapter(config.home, { model, name, source, base: () => readBase(model, places) })
   const shown = await tell(options, 'adapters', stored).catch(async (error: unknown) => {
     await removeStoredAdapter(stored)
     throw error

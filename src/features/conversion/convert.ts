@@ -101,7 +101,8 @@ function nameOf(folder: string): string {
   return plain === '' ? 'model' : plain.slice(0, 100)
 }
 
-function layOut(metadata: ReadonlyMap<string, GgufValue>, tensors: readonly PlannedTensor[]) {
+/** Places the tensors one after another behind their header; `end` is the bytes of all tensors. */
+export function layOut(metadata: ReadonlyMap<string, GgufValue>, tensors: readonly PlannedTensor[]) {
   let end = 0
   const placed = tensors.map((tensor) => {
     const offset = end
@@ -113,7 +114,8 @@ function layOut(metadata: ReadonlyMap<string, GgufValue>, tensors: readonly Plan
   return { header: Buffer.concat([header, padding(header.length)]), end }
 }
 
-async function* writeAll(
+/** The bytes of a file in order: the header that was laid out, and each tensor's numbers as they are read. */
+export async function* writeAll(
   header: Buffer,
   tensors: readonly PlannedTensor[],
   shards: Shards,

@@ -30,6 +30,11 @@ export async function openShards(folder: string): Promise<Shards> {
   return await openFiles(folder, files, index)
 }
 
+/** Opens one file of a folder, like `openShards`. */
+export async function openShard(folder: string, file: string): Promise<Shards> {
+  return await openFiles(folder, [file], undefined)
+}
+
 async function openFiles(
   folder: string,
   files: readonly string[],

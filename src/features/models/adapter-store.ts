@@ -7,9 +7,12 @@ import { Value } from 'typebox/value'
 import { fail } from '../../base/errors.ts'
 import { withFileLock } from '../../database/file-lock.ts'
 import { readAdapter } from '../../engine/adapter-check.ts'
+import type { ModelHeader } from '../../engine/header-types.ts'
+import { openAdapterConversion } from '../conversion/peft.ts'
 import { adapterNamePattern } from './adapter-name.ts'
 import { requireRoom } from './download-disk.ts'
 import { verify } from './download-verify.ts'
+import { writeConversion } from './folder-import.ts'
 
 const noteSchema = Type.Object({
   model: Type.String(),
@@ -37,37 +40,68 @@ export async function findAdapter(home: string, model: string, name: string): Pr
   return adapterNamePattern.test(name) ? await readStored(fileOf(home, model, name)) : undefined
 }
 
+/** An adapter to be stored. */
+export interface NewAdapter {
+  readonly model: string
+  readonly name: string
+  /** A GGUF file, or the folder that Hugging Face's PEFT wrote. */
+  readonly source: string
+  /** The header of the model, which a folder is compared with. */
+  readonly base: () => Promise<ModelHeader>
+}
+
 /**
- * Copies an adapter into `home` as `name` of `model`. Throws `invalid_value`, `name_taken` where there is one of that name, `disk_full`,
- * and `adapter_unusable` for a file that is no LoRA adapter.
+ * Copies an adapter into `home` as `name` of `model`; a PEFT folder becomes a GGUF file. Throws `invalid_value`, for a folder with the file,
+ * and the field or tensor, that is wrong; `name_taken` where there is one of that name, `disk_full`, and `adapter_unusable` for a file that
+ * is no LoRA adapter.
  */
-export async function storeAdapter(
-  home: string,
-  { model, name, file }: { readonly model: string; readonly name: string; readonly file: string },
-): Promise<StoredAdapter> {
+export async function storeAdapter(home: string, { model, name, source, base }: NewAdapter): Promise<StoredAdapter> {
   if (!adapterNamePattern.test(name)) {
     const reason = `"${name.slice(0, 80)}" is no name for an adapter: letters, digits, ".", "-" and "_", at most 64`
     throw fail('invalid_value', { param: 'name', reason })
   }
-  readAdapter(file, name)
+  const { bytes, write, close } = await openSource(source, name, base)
   const path = fileOf(home, model, name)
-  return await withFileLock(join(folderOf(home), '.lock'), async () => {
-    if ((await readStored(path)) !== undefined) throw fail('name_taken', { what: 'adapter', name: `${model}+${name}` })
-    const { size: bytes } = await stat(file)
-    await requireRoom(path, bytes)
-    const partial = `${path}.partial`
-    try {
-      await copyFile(file, partial)
-      const sha256 = await verify(partial, { bytes, sha256: undefined })
-      readAdapter(partial, name)
-      const note = { model, name, sha256, bytes, source: file }
-      await writeFile(`${path}.json`, `${JSON.stringify(note)}\n`)
-      await rename(partial, path)
-      return { ...note, path }
-    } finally {
-      await rm(partial, { force: true })
+  try {
+    return await withFileLock(join(folderOf(home), '.lock'), async () => {
+      if ((await readStored(path)) !== undefined)
+        throw fail('name_taken', { what: 'adapter', name: `${model}+${name}` })
+      await requireRoom(path, bytes)
+      const partial = `${path}.partial`
+      try {
+        await write(partial)
+        const sha256 = await verify(partial, { bytes, sha256: undefined })
+        readAdapter(partial, name)
+        const note = { model, name, sha256, bytes, source }
+        await writeFile(`${path}.json`, `${JSON.stringify(note)}\n`)
+        await rename(partial, path)
+        return { ...note, path }
+      } finally {
+        await rm(partial, { force: true })
+      }
+    })
+  } finally {
+    await close()
+  }
+}
+
+/** How a source becomes a file of ours, and how large that is. */
+async function openSource(source: string, name: string, base: NewAdapter['base']) {
+  const facts = await stat(source).catch(() => undefined)
+  if (facts?.isDirectory() === true) {
+    const conversion = await openAdapterConversion(source, await base())
+    return {
+      bytes: conversion.bytes,
+      write: async (path: string) => void (await writeConversion(conversion, path, () => {})),
+      close: () => conversion.close(),
     }
-  })
+  }
+  readAdapter(source, name)
+  return {
+    bytes: facts?.size ?? 0,
+    write: (path: string) => copyFile(source, path),
+    close: async () => {},
+  }
 }
 
 /** Removes an adapter's file. */

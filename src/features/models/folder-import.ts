@@ -61,7 +61,7 @@ export async function importFolder(
 
 /** Writes the file, replacing one that is there, until the disk has it. Returns its SHA-256. */
 export async function writeConversion(
-  conversion: Conversion,
+  conversion: Pick<Conversion, 'chunks'>,
   path: string,
   onBytes: (done: number) => void,
 ): Promise<string> {

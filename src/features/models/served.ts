@@ -143,7 +143,7 @@ export function placeOf(
 }
 
 /** `mine=~/weights/model.gguf` → the name and the reference, with the user's home in place of `~`. */
-function splitName(setting: string): { readonly name: string | undefined; readonly reference: string } {
+export function splitName(setting: string): { readonly name: string | undefined; readonly reference: string } {
   const match = /^([\w][\w.:-]*)=(.+)$/.exec(setting)
   const reference = match?.[2] ?? setting
   return { name: match?.[1], reference: reference.startsWith('~/') ? join(homedir(), reference.slice(2)) : reference }
