@@ -1,5 +1,5 @@
 // Mails by SMTP. nodemailer speaks the protocol; the sockets it speaks over come from egress alone. Knows no text.
-import { createTransport } from 'nodemailer'
+import type { Transporter } from 'nodemailer'
 import type { Egress } from './egress.ts'
 import { fail } from './errors.ts'
 
@@ -29,11 +29,27 @@ export interface MailParts {
 const patienceMs = 15_000
 
 /** A way to mail. */
-export function mailer({ egress, url, from, purpose }: MailParts): SendMail {
+export function mailer(parts: MailParts): SendMail {
+  const { url, from } = parts
+  // Loaded with the first mail: every start would pay 60 ms of CPU for it.
+  let transport: Promise<Transporter> | undefined
+  return async ({ to, subject, text, id }) => {
+    try {
+      transport ??= openTransport(parts)
+      await (await transport).sendMail({ from, to: [...to], subject, text, messageId: `<${id}@galerne>` })
+    } catch (error) {
+      const { protocol, hostname } = new URL(url)
+      throw fail('egress_failed', { url: `${protocol}//${bare(hostname)}`, reason: (error as Error).message }, error)
+    }
+  }
+}
+
+async function openTransport({ egress, url, purpose }: MailParts): Promise<Transporter> {
+  const { createTransport } = await import('nodemailer')
   const { hostname, port, protocol, username, password } = new URL(url)
   const secure = protocol === 'smtps:'
-  const host = hostname.replace(/^\[|\]$/g, '')
-  const transport = createTransport({
+  const host = bare(hostname)
+  return createTransport({
     ...{ host, secure, port: port === '' ? (secure ? 465 : 587) : Number(port) },
     ...{ connectionTimeout: patienceMs, greetingTimeout: patienceMs, socketTimeout: patienceMs },
     ...(username !== '' && { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
@@ -45,11 +61,9 @@ export function mailer({ egress, url, from, purpose }: MailParts): SendMail {
       )
     },
   })
-  return async ({ to, subject, text, id }) => {
-    try {
-      await transport.sendMail({ from, to: [...to], subject, text, messageId: `<${id}@galerne>` })
-    } catch (error) {
-      throw fail('egress_failed', { url: `${protocol}//${host}`, reason: (error as Error).message }, error)
-    }
-  }
+}
+
+/** An IPv6 address without its brackets. */
+function bare(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '')
 }

@@ -32,7 +32,10 @@ function keyLines({ newKey, keyFile }: Greeting): string {
   return `Key: ${newKey}\n${dim(`Shown this once; kept for the command line in ${keyFile}.`)}`
 }
 
-/** Each works as it is pasted: the first start's key stands in it, later starts read the key file. */
+/**
+ * Short and cool, because a small model at the vendors' default temperature of 1 rambles until its context is full.
+ * Each works as it is pasted: the first start's key stands in it, later starts read the key file.
+ */
 function examples({ url, newKey, keyFile, model }: Greeting): readonly string[] {
   const shell = newKey ?? `$(cat ${quoted(keyFile)})`
   const python = newKey === undefined ? `open(${JSON.stringify(keyFile)}).read().strip()` : JSON.stringify(newKey)
@@ -40,13 +43,13 @@ function examples({ url, newKey, keyFile, model }: Greeting): readonly string[] 
   const fileImport = newKey === undefined ? ["import { readFileSync } from 'node:fs'"] : []
   return [
     dim('curl'),
-    `curl ${url}/v1/chat/completions -H "Authorization: Bearer ${shell}" -H "Content-Type: application/json" -d '{"model": "${model}", "messages": [{"role": "user", "content": "Hello!"}]}'`,
+    `curl ${url}/v1/chat/completions -H "Authorization: Bearer ${shell}" -H "Content-Type: application/json" -d '{"model": "${model}", "messages": [{"role": "user", "content": "Hello!"}], "temperature": 0.2, "max_tokens": 100}'`,
     '',
     dim('Python, after: pip install openai'),
     'from openai import OpenAI',
     `client = OpenAI(base_url="${url}/v1", api_key=${python})`,
     'messages = [{"role": "user", "content": "Hello!"}]',
-    `stream = client.chat.completions.create(model="${model}", messages=messages, stream=True)`,
+    `stream = client.chat.completions.create(model="${model}", messages=messages, temperature=0.2, max_tokens=100, stream=True)`,
     'for chunk in stream:',
     '    print(chunk.choices[0].delta.content or "", end="", flush=True)',
     '',
@@ -55,7 +58,7 @@ function examples({ url, newKey, keyFile, model }: Greeting): readonly string[] 
     ...fileImport,
     `const client = new OpenAI({ baseURL: '${url}/v1', apiKey: ${script} })`,
     "const messages = [{ role: 'user' as const, content: 'Hello!' }]",
-    `const stream = await client.chat.completions.create({ model: '${model}', messages, stream: true })`,
+    `const stream = await client.chat.completions.create({ model: '${model}', messages, temperature: 0.2, max_tokens: 100, stream: true })`,
     "for await (const chunk of stream) process.stdout.write(chunk.choices[0]?.delta.content ?? '')",
     ...(fileImport.length === 0 ? ["process.stdout.write('\\n')"] : []),
     '',

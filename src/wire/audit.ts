@@ -3,7 +3,7 @@
 import { type Static, Type } from 'typebox'
 import { iso } from './admin.ts'
 import { nullable, timestamp } from './fields.ts'
-import { seconds } from './organization.ts'
+import { seconds } from './times.ts'
 
 /** An entry with whom its pseudonyms stand for now. Times are milliseconds since 1970. */
 export interface AuditFacts {

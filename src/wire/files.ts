@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { nullable, searchText, timestamp } from './fields.ts'
 import { flag, listSchema, pagingFields, repeated } from './paging.ts'
+import { seconds } from './times.ts'
 
 /** What a file is for: both vendors' words. Files of the last three kinds are made by the server. */
 export const purposes = ['batch', 'fine-tune', 'ocr', 'audio', 'assistants', 'vision', 'user_data', 'evals'] as const
@@ -108,5 +109,3 @@ export function fileObject(file: FileFacts): Static<typeof FileObject> {
     deleted: false,
   }
 }
-
-const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)

@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox'
 import { nullable, optional, timestamp } from './fields.ts'
 import { listSchema, pagingFields } from './paging.ts'
 import { type Role, roles } from './permissions.ts'
+import { seconds } from './times.ts'
 
 const role = Type.Enum([...roles], { description: 'What the key may do; docs/reference/permissions.md has the table.' })
 const reach = Type.Enum(['workspace', 'organisation'], {
@@ -123,4 +124,3 @@ export function keyObject(key: KeyFacts): Static<typeof KeyObject> {
 }
 
 const copy = (list: readonly string[] | null) => (list === null ? null : [...list])
-const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)

@@ -5,6 +5,7 @@ import { type Static, Type } from 'typebox'
 import { fail } from '../base/errors.ts'
 import { nullable, optional, timestamp } from './fields.ts'
 import type { Role } from './permissions.ts'
+import { seconds } from './times.ts'
 
 const id = Type.String()
 const text = (maxLength = 255) => Type.String({ minLength: 1, maxLength })
@@ -165,9 +166,6 @@ export const AdminKeyDeleted = deleted('organization.admin_api_key.deleted')
 export function deletedObject<const Name extends string>(object: Name, gone: string) {
   return { id: gone, object, deleted: true as const }
 }
-
-/** Seconds since 1970 of milliseconds. */
-export const seconds = (milliseconds: number): number => Math.floor(milliseconds / 1000)
 
 /** Seconds since 1970 of milliseconds that may be absent. */
 export const secondsOrNull = (milliseconds: number | null): number | null =>

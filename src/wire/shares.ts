@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { optional, timestamp } from './fields.ts'
 import { listSchema, pagingFields } from './paging.ts'
+import { seconds } from './times.ts'
 
 const title = Type.String({
   minLength: 1,
@@ -64,8 +65,6 @@ export interface ShareFacts {
   readonly created_at: number
   readonly expires_at: number
 }
-
-const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
 
 /** A share as the API lists it. */
 export function shareObject(share: ShareFacts): Static<typeof ShareObject> {

@@ -1,4 +1,4 @@
-// A point in time as people write it in a query or body: a day or time in UTC, or seconds since 1970. Knows no field.
+// Points in time as they cross the wire: as people write them in a query or body, and as vendors' objects tell them. Knows no field.
 import { Type } from 'typebox'
 import { fail } from '../base/errors.ts'
 
@@ -18,3 +18,6 @@ export function readTime(text: string, param: string): number {
   }
   return time
 }
+
+/** Whole seconds since 1970, as both vendors' objects tell times, of milliseconds. */
+export const seconds = (milliseconds: number): number => Math.floor(milliseconds / 1000)

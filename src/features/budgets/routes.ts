@@ -11,6 +11,7 @@ import {
   NewSpendLimit,
   PutBudget,
 } from '../../wire/limit-objects.ts'
+import { seconds } from '../../wire/times.ts'
 import { actorOf } from '../audit/record.ts'
 import { demandParty, partyOf, visibleParties } from '../limits/access.ts'
 import { organisation, type Scope } from '../limits/account.ts'
@@ -204,8 +205,6 @@ function wantedOf(body: Partial<Static<typeof PutBudget>>): Pick<WantedBudget, n
     ...(emails !== undefined && { emails }),
   }
 }
-
-const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
 
 /** A budget on the wire. */
 export function budgetObject(

@@ -11,10 +11,10 @@ import {
   personRoleName,
   readMemberRole,
   readPersonRole,
-  seconds,
   secondsOrNull,
 } from '../../wire/organization.ts'
 import { listSchema, pageOf, pagingFields, readPaging } from '../../wire/paging.ts'
+import { seconds } from '../../wire/times.ts'
 import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
 import { createInvite, deleteInvite, type Invite, inviteById, listInvites } from './invite.ts'

@@ -4,7 +4,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { Failure, fail } from '../../base/errors.ts'
 import type { Caller, Server } from '../../wire/exchange.ts'
-import { seconds } from '../../wire/organization.ts'
 import { may, permissionsOf } from '../../wire/permissions.ts'
 import {
   InvitationAccept,
@@ -16,6 +15,7 @@ import {
   SignIn,
   SignInWays,
 } from '../../wire/sessions.ts'
+import { seconds } from '../../wire/times.ts'
 import type { Acts } from '../audit/acts.ts'
 import { acceptInvite, openInvite } from '../members/invite.ts'
 import { listWorkspaces } from '../workspaces/store.ts'
