@@ -46,7 +46,11 @@ export async function createProgram(asked?: string): Promise<Command> {
   const program = new Command('galerne')
     .description('Serves open-weight models on your own machine behind the OpenAI and Mistral APIs.')
     .version(version, '--version', 'Print the version.')
-    .configureHelp({ helpWidth: 110 })
+    // Sources break descriptions where their lines end; a terminal breaks them where it ends.
+    .configureHelp({
+      helpWidth: 110,
+      commandDescription: (command) => command.description().replace(/(?<!\n)\n(?!\n)/g, ' '),
+    })
     // An option belongs to the command that it stands behind: `usage` has some, and so has `usage reconcile`.
     .enablePositionalOptions()
     .showHelpAfterError('Add --help for what the command takes.')
