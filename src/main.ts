@@ -3,12 +3,10 @@ import { access, constants, rm, writeFile } from 'node:fs/promises'
 import { type Clock, systemClock } from './base/clock.ts'
 import { compileCacheVariable } from './base/compile-cache.ts'
 import { type Config, childEnvironment, processEnvironment } from './base/config.ts'
-import { createEgress, type Egress } from './base/egress.ts'
+import { createEgress } from './base/egress.ts'
 import { fail } from './base/errors.ts'
 import { addressFile, databaseFile, makeHome, prefixFolder } from './base/home.ts'
 import type { Log } from './base/log.ts'
-import { mailer } from './base/mail.ts'
-import { readSecret } from './base/secret.ts'
 import { version } from './base/version.ts'
 import { connect } from './database/connect.ts'
 import { createNotices } from './database/notices.ts'
@@ -19,11 +17,11 @@ import type { SpareEngine } from './engine/spare.ts'
 import { createActs } from './features/audit/acts.ts'
 import { openBatches } from './features/batches/batches.ts'
 import { openMoney } from './features/budgets/open.ts'
-import { webhookPoster } from './features/budgets/webhook.ts'
+import { configuredPoster } from './features/budgets/webhook.ts'
 import { openFiles } from './features/files/open.ts'
 import { firstKey } from './features/keys/first.ts'
 import { keyVerifier } from './features/keys/verify.ts'
-import { inviteMailer } from './features/members/invite-mail.ts'
+import { invitesByMail } from './features/members/invite-mail.ts'
 import { adaptedRegistry } from './features/models/adapted.ts'
 import { targetsOf } from './features/models/alias.ts'
 import { localModels } from './features/models/local-models.ts'
@@ -39,16 +37,15 @@ import { ownFigures } from './features/organisation/figures.ts'
 import { openCorrections } from './features/plans/corrections.ts'
 import { machineDevices } from './features/plans/machine.ts'
 import { openPrompts } from './features/prompts/open.ts'
-import { createOidc } from './features/sessions/oidc.ts'
-import { spanExporter } from './features/traces/export.ts'
+import { openOidc } from './features/sessions/open-oidc.ts'
 import { openTraces } from './features/traces/open.ts'
+import { openExporter } from './features/traces/open-exporter.ts'
 import { spanRedactor } from './features/traces/redact.ts'
 import { startTraceRetention } from './features/traces/retention.ts'
 import { estimatedRecord, knownCosts } from './features/usage/estimated.ts'
 import { openUsage } from './features/usage/open.ts'
 import { startReconciling } from './features/usage/reconcile.ts'
 import { checkAddress, listen } from './http/listen.ts'
-import type { ServerParts } from './http/server.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import type { Caller } from './wire/exchange.ts'
 import type { ModelCard } from './wire/model.ts'
@@ -82,6 +79,7 @@ export interface Running {
 /** Starts everything; throws with what went wrong, after closing what was open. */
 export async function start(config: Config, options: StartOptions): Promise<Running> {
   const { log, clock = systemClock } = options
+  const environment = processEnvironment()
   const opened: (() => Promise<unknown>)[] = []
   const stop = once(() => closeAll(opened, log))
   try {
@@ -92,7 +90,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     opened.push(() => database.close())
     const egress = createEgress({ clock })
     opened.push(() => egress.close())
-    const pulling = () => pullOptions(config, egress, processEnvironment())
+    const pulling = () => pullOptions(config, egress, environment)
     const first = await pulling()
     // The weights load in another process while everything else is made ready in this one.
     const places = openPlaces(config.home, log)
@@ -106,7 +104,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       home: config.home,
       ...(config.apiKey !== undefined && { given: config.apiKey }),
     })
-    const files = await openFiles({ config, database, environment: processEnvironment(), clock, log })
+    const files = await openFiles({ config, database, environment, clock, log })
     opened.push(() => files.close())
     const reader = openReader(database)
     opened.push(() => reader.close())
@@ -129,7 +127,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     const { limits } = money
     const reconciling = await startReconciling({ database, limits, clock, log })
     opened.push(() => reconciling.stop())
-    const exporter = await openExporter(config, { egress, log })
+    const exporter = await openExporter(config, { egress, log, environment })
     const redact = spanRedactor(usage)
     const traces = openTraces({ database, reader, clock, log, keepsContent, redact, ...(exporter && { exporter }) })
     opened.push(() => traces.close())
@@ -137,13 +135,13 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       ...{ database, clock, log, store: traces.store, settings: usage.settings },
     })
     opened.push(() => traceRetention.stop())
-    const oidc = await openOidc(config, egress, clock)
-    const mailInvite = invitesByMail(config, egress, log)
+    const oidc = await openOidc(config, { egress, clock, environment })
+    const mailInvite = invitesByMail(config, { egress, log })
     const metrics = createMetrics()
     const keys = keyVerifier(database, clock, notices)
     const acts = createActs(database, clock, notices, keys.forget)
     const behind = (name: string): ModelCard | undefined => registry.behind(name)
-    const post = rollbackPoster(config, egress, clock)
+    const post = configuredPoster(config, { egress, clock })
     const routing = await openRouting({ acts, notices, clock, log, metrics, behind, ...(post && { post }) })
     opened.push(() => routing.stop())
     const bare = createRegistry({
@@ -216,30 +214,6 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
   }
 }
 
-/** The way to the provider that people sign in with, where the operator set one. */
-async function openOidc(config: Config, egress: Egress, clock: Clock): Promise<ServerParts['oidc']> {
-  const { oidcIssuer: issuer, oidcClientId: clientId, oidcClientSecret: reference, publicUrl } = config
-  if (issuer === undefined) return undefined
-  if (clientId === undefined) throw fail('invalid_value', { param: 'oidc-client-id', reason: 'oidc-issuer needs it' })
-  const secret = reference && (await readSecret(reference, processEnvironment(), 'oidc-client-secret'))
-  const settings = { issuer, clientId, ...(secret !== undefined && { clientSecret: secret }) }
-  const oidc = createOidc(settings, { egress, clock })
-  return { oidc, domains: config.oidcDomain, ...(publicUrl !== undefined && { publicUrl }) }
-}
-
-/** How roll-backs are posted: signed as budgets' alerts are. */
-function rollbackPoster({ webhookSecret: secret, webhookPrivate }: Config, egress: Egress, clock: Clock) {
-  return secret === undefined
-    ? undefined
-    : webhookPoster({ egress, clock, secret, allowPrivate: webhookPrivate === 'allow' })
-}
-
-/** Invitations are mailed where the operator set by which server, and where people reach the console. */
-function invitesByMail({ smtpUrl: url, smtpFrom: from, publicUrl }: Config, egress: Egress, log: Log) {
-  if (url === undefined || publicUrl === undefined) return undefined
-  return inviteMailer({ send: mailer({ egress, url, from, purpose: 'invitation' }), publicUrl, log })
-}
-
 /** Ends the engine of a start that failed while it was loading. */
 async function stopped(loading: Promise<Pool>): Promise<void> {
   const pool = await loading.catch(() => undefined)
@@ -294,18 +268,6 @@ async function learnDigests(
       if (!signal.aborted) log.warn({ err: error, model }, 'the digest of these weights could not be counted')
     }
   }
-}
-
-/** Where spans are handed on to, if the settings name a collector. */
-async function openExporter(config: Config, parts: { readonly egress: Egress; readonly log: Log }) {
-  const { otlpUrl, otlpAuthorization, otlpNames } = config
-  if (otlpUrl === undefined) return undefined
-  const authorization =
-    otlpAuthorization === undefined
-      ? undefined
-      : await readSecret(otlpAuthorization, processEnvironment(), 'otlp-authorization')
-  const target = { url: otlpUrl, names: otlpNames, ...(authorization !== undefined && { authorization }) }
-  return spanExporter(target, parts)
 }
 
 /** What the settings say of every model's engine; what is absent the plan decides. */

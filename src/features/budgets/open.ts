@@ -4,7 +4,7 @@ import { mailer } from '../../base/mail.ts'
 import { type Limits, type LimitsOptions, openLimits } from '../limits/open.ts'
 import { openAlerts } from './alerts.ts'
 import { budgetStore } from './store.ts'
-import { webhookPoster } from './webhook.ts'
+import { configuredPoster } from './webhook.ts'
 
 /** What an operator set for alerts. */
 export interface AlertSettings {
@@ -34,18 +34,11 @@ export async function openMoney(
   },
 ): Promise<Money> {
   const { database, clock, log, currency, egress, alerting } = parts
-  const {
-    webhookSecret: secret,
-    webhookPrivate,
-    smtpUrl: url,
-    smtpFrom: from = 'galerne@localhost',
-    backoffMs,
-  } = alerting
+  const { smtpUrl: url, smtpFrom: from = 'galerne@localhost', backoffMs } = alerting
+  const post = configuredPoster(alerting, { egress, clock })
   const alerts = openAlerts({
     ...{ database, clock, log, currency },
-    ...(secret !== undefined && {
-      post: webhookPoster({ egress, clock, secret, allowPrivate: webhookPrivate === 'allow' }),
-    }),
+    ...(post !== undefined && { post }),
     ...(url !== undefined && { mail: mailer({ egress, url, from, purpose: 'budget alert' }) }),
     ...(backoffMs !== undefined && { backoffMs }),
   })
@@ -56,7 +49,7 @@ export async function openMoney(
   })
   return {
     ...{ limits, currency },
-    ways: { webhook: secret !== undefined, email: url !== undefined },
+    ways: { webhook: post !== undefined, email: url !== undefined },
     async stop() {
       await limits.stop()
       await alerts.stop()

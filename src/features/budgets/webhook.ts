@@ -17,6 +17,19 @@ export interface WebhookParts {
   readonly allowPrivate: boolean
 }
 
+/** A way to post as the settings say; undefined where they hold no secret to sign with. */
+export function configuredPoster(
+  {
+    webhookSecret: secret,
+    webhookPrivate,
+  }: { readonly webhookSecret?: string | undefined; readonly webhookPrivate?: 'refuse' | 'allow' },
+  parts: Pick<WebhookParts, 'egress' | 'clock'>,
+): PostWebhook | undefined {
+  return secret === undefined
+    ? undefined
+    : webhookPoster({ ...parts, secret, allowPrivate: webhookPrivate === 'allow' })
+}
+
 /** A way to post. */
 export function webhookPoster({ egress, clock, secret, allowPrivate }: WebhookParts): PostWebhook {
   return async (address, alert, signal) => {
