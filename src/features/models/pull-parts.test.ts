@@ -150,6 +150,8 @@ test('another file at the same address, seen by its ETag, starts anew', async ()
   const local = options({ allowPrivate: true })
   hub.faults.push(...Array(4).fill({ type: 'cut', after: 400_000 }), ...Array(4).fill({ type: 'status', status: 404 }))
   await assert.rejects(pull(address, local), /answered 404/)
+  // The first 404 ends the pull, so not every connection has met its own.
+  hub.faults.length = 0
   const other = weightsLike(19_000_000, 'another')
   hub.put('team/Tiny-GGUF', 'tiny.gguf', { content: other })
   try {
