@@ -75,8 +75,8 @@ describe('signing in to the console with a key', () => {
 
   test('a wrong key is refused, and guessing is bounded', async () => {
     const statuses: number[] = []
-    for (let guess = 0; guess < 30; guess++) statuses.push((await signIn(`wrong-key-${guess}`)).status)
-    assert.equal(statuses[0], 401)
+    for (let guess = 0; guess < 31; guess++) statuses.push((await signIn(`wrong-key-${guess}`)).status)
+    assert.ok(statuses.slice(0, 30).every((status) => status === 401))
     assert.equal(statuses.at(-1), 429)
   })
 })
