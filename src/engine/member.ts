@@ -17,6 +17,7 @@ import type { Machine } from './plan-machine.ts'
 import { memoryNeed } from './plan-memory.ts'
 import { shapeOf } from './plan-shape.ts'
 import { type EngineIdentity, type EngineListener, EngineProcess } from './process.ts'
+import { quantisationOf } from './quantisations.ts'
 import { RecentLines } from './recent-lines.ts'
 import { smallerPlans } from './smaller-plans.ts'
 import type { ChildEnvironment, SpareEngine } from './spare.ts'
@@ -391,7 +392,8 @@ export class Member implements EngineHost, EngineListener {
   #startProcess(plan: Plan, purpose: 'load' | 'describe'): EngineProcess {
     const { model, header, devices, log, clock, environment, spare, spillBytes } = this.parts
     const offload = devices.length === 0 ? undefined : offloadFor(header, devices, plan)
-    const settings = { ...settingsOf(model, plan, purpose === 'load' ? spillBytes() : 0), ...(offload && { offload }) }
+    const spill = purpose === 'load' ? spillBytes() : 0
+    const settings = { ...settingsOf(model, header, plan, spill), ...(offload && { offload }) }
     if (offload !== undefined && purpose === 'load')
       log.info({ model: this.name, ...offload }, 'layers on GPUs, as planned')
     const { recent } = this
@@ -480,12 +482,13 @@ function offloadFor(header: ModelHeader, devices: readonly Device[], plan: Plan)
   return offloadOf(placeOn(header, devices, { users, contextLength, kvType }))
 }
 
-function settingsOf(model: PoolModel, plan: Plan, spillBytes: number): EngineSettings {
+function settingsOf(model: PoolModel, header: ModelHeader, plan: Plan, spillBytes: number): EngineSettings {
   return {
     name: model.name,
     aliases: model.aliases ?? [],
     path: model.path,
     digest: model.digest ?? null,
+    quantisation: quantisationOf(header),
     createdAt: Math.trunc(statSync(model.path).mtimeMs),
     context: plan,
     spillBytes,

@@ -22,6 +22,8 @@ export interface EngineSettings {
   readonly aliases: readonly string[]
   readonly path: string
   readonly digest: string | null
+  /** What the file's header says, for the model card: `Q4_K_M`. */
+  readonly quantisation: string
   /** Milliseconds since 1970, for the model card. */
   readonly createdAt: number
   /** Streams, lengths, threads and types, as planned. */

@@ -158,13 +158,6 @@ function cardOf(
     },
     embeddingLength: embeds ? model.embeddingLength : null,
     digest: settings.digest,
-    ...quantisationOf(model.description),
+    quantisation: settings.quantisation,
   }
-}
-
-/** The library describes a model by its architecture, its size and its type: `llama 8B Q4_K - Medium`. */
-function quantisationOf(description: string): Pick<ModelCard, 'quantisation'> {
-  const type = description.split(' ').slice(2).join(' ').replace('(guessed)', '').replace('all ', '').trim()
-  const name = type.replace(/ - (Small|Medium|Large)$/, (_, size: string) => `_${size.slice(0, 1)}`)
-  return name === '' ? {} : { quantisation: name }
 }
