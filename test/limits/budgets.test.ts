@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
 import { connect, type Database } from '../../src/database/connect.ts'
 import { type Budget, budgetStore } from '../../src/features/budgets/store.ts'
-import { describeOnDatabases } from '../support/databases.ts'
+import { describeOnServers } from '../support/databases.ts'
 import { createEchoModel } from '../support/echo-model.ts'
 import { chat, chunksOf, dataLines, send } from '../support/http-client.ts'
 import { type LimitedServer, startLimitedServer } from '../support/limited-server.ts'
@@ -47,7 +47,7 @@ function watch(database: Database) {
   }
 }
 
-describeOnDatabases('budgets over HTTP', (get) => {
+describeOnServers('budgets over HTTP', (get) => {
   const others: Database[] = []
   const another = async () => {
     const opened = await connect(get().url)

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
 import { connect, type Database } from '../../src/database/connect.ts'
 import { nanoPerUnit } from '../../src/features/prices/price.ts'
-import { describeOnDatabases } from '../support/databases.ts'
+import { describeOnServers } from '../support/databases.ts'
 import { createEchoModel } from '../support/echo-model.ts'
 import { chat, send } from '../support/http-client.ts'
 import { type LimitedServer, startLimitedServer } from '../support/limited-server.ts'
@@ -12,7 +12,7 @@ import { adminKey } from '../support/server.ts'
 
 const admin = { authorization: `Bearer ${adminKey}` }
 
-describeOnDatabases('limits over HTTP', (get) => {
+describeOnServers('limits over HTTP', (get) => {
   const others: Database[] = []
   let servers: LimitedServer[] = []
   before(async () => {

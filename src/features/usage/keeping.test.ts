@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import { sql } from 'kysely'
 import OpenAI from 'openai-7'
 import { type AccountingServer, startAccounting } from '../../../test/support/accounting.ts'
-import { describeOnDatabases } from '../../../test/support/databases.ts'
+import { describeOnServers } from '../../../test/support/databases.ts'
 import { testKey } from '../../../test/support/server.ts'
 import { rowsPrice, rowsStart as start, usageRow, writeRows } from '../../../test/support/usage-rows.ts'
 import type { Database } from '../../database/connect.ts'
@@ -69,7 +69,7 @@ async function assertAccountsMatch(database: Pick<Database, 'query'>): Promise<v
   )
 }
 
-describeOnDatabases('usage kept, changed and deleted', (get) => {
+describeOnServers('usage kept, changed and deleted', (get) => {
   let server: AccountingServer
   before(async () => {
     server = await startAccounting(get().database)

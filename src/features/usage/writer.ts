@@ -67,10 +67,10 @@ export function createUsageWriter(options: WriterOptions): UsageWriter {
       waiting.splice(0, batch.length)
       journal?.keep(waiting)
       held -= batch.length
-      // SQLite's writes never wait, so a long line of batches would let nobody else in.
-      await turn()
       if (away !== undefined) log.info({ waiting: waiting.length }, 'usage is written again')
       away = undefined
+      // SQLite's writes never wait, so a long line of batches would let nobody else in.
+      await turn()
     }
   }
   const flush = (): Promise<void> => {
