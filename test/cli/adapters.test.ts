@@ -1,24 +1,21 @@
 // LoRA adapters as a user has them: put there by the command line, named in calls over HTTP, listed, weighted, and taken away again.
 
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import OpenAI, { type APIError } from 'openai-7'
 import type { QualityRecord } from '../../src/features/models/measure.ts'
 import type { AdapterShown } from '../../src/wire/adapters.ts'
 import type { QualityShown } from '../../src/wire/aliases.ts'
+import { runGalerne } from '../support/command-line.ts'
 import { tinyWeights, writeAdapter } from '../support/gguf-adapter.ts'
 import { tinyLlama } from '../support/gguf-models.ts'
 import { byteVocabulary } from '../support/gguf-vocabulary.ts'
 import { writePeft } from '../support/peft-adapter.ts'
 import { type RunningProduct, startProduct } from '../support/product.ts'
 
-const launcher = fileURLToPath(new URL('../../bin/galerne.js', import.meta.url))
 let folder = ''
 let file = ''
 let home = ''
@@ -46,22 +43,7 @@ async function start(): Promise<void> {
   client = new OpenAI({ baseURL: `${product.url}/v1`, apiKey: product.key, maxRetries: 0 })
 }
 
-interface Outcome {
-  readonly code: number
-  readonly output: string
-  readonly errors: string
-}
-
-async function galerne(...given: string[]): Promise<Outcome> {
-  const args = [launcher, ...given, '--home', home]
-  try {
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, args)
-    return { code: 0, output: stdout, errors: stderr }
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
-    return { code, output: stdout, errors: stderr }
-  }
-}
+const galerne = (...given: string[]) => runGalerne(home, given)
 
 async function complete(model: string): Promise<string> {
   const made = await client.completions.create({ model, prompt: 'abc', max_tokens: 12, temperature: 0, logprobs: 1 })

@@ -1,21 +1,18 @@
 // `galerne alias`, `list`, `show`, `ps` and `pin` about versions, against a running server that is started twice over one home.
 
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import type { AliasChangeShown, AliasShown, QualityShown } from '../../src/wire/aliases.ts'
 import type { ModelStateShown } from '../../src/wire/model-states.ts'
+import { runGalerne } from '../support/command-line.ts'
 import { tinyLlama } from '../support/gguf-models.ts'
 import { byteVocabulary } from '../support/gguf-vocabulary.ts'
 import { type RunningProduct, startProduct } from '../support/product.ts'
 
-const launcher = fileURLToPath(new URL('../../bin/galerne.js', import.meta.url))
 let folder = ''
 let home = ''
 let product: RunningProduct
@@ -43,16 +40,7 @@ after(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-async function galerne(...commandArguments: string[]): Promise<{ code: number; output: string; errors: string }> {
-  try {
-    const args = [launcher, ...commandArguments, '--home', home]
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, args)
-    return { code: 0, output: stdout, errors: stderr }
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
-    return { code, output: stdout, errors: stderr }
-  }
-}
+const galerne = (...given: string[]) => runGalerne(home, given)
 
 async function json<Result>(...commandArguments: string[]): Promise<Result> {
   const { code, output, errors } = await galerne(...commandArguments, '--json')

@@ -1,19 +1,16 @@
 // The commands about models against a running server: ps, load, unload, pin, rm, prune, and models export and import.
 
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import type { ModelStateShown, Removed } from '../../src/wire/model-states.ts'
+import { runGalerne } from '../support/command-line.ts'
 import { tinyLlama } from '../support/gguf-models.ts'
 import { byteVocabulary } from '../support/gguf-vocabulary.ts'
 import { type RunningProduct, startProduct } from '../support/product.ts'
 
-const launcher = fileURLToPath(new URL('../../bin/galerne.js', import.meta.url))
 let folder = ''
 let product: RunningProduct
 
@@ -32,22 +29,7 @@ after(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-interface Outcome {
-  readonly code: number
-  readonly output: string
-  readonly errors: string
-}
-
-async function galerne(...commandArguments: string[]): Promise<Outcome> {
-  const args = [launcher, ...commandArguments, '--home', product.home]
-  try {
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, args)
-    return { code: 0, output: stdout, errors: stderr }
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
-    return { code, output: stdout, errors: stderr }
-  }
-}
+const galerne = (...given: string[]) => runGalerne(product.home, given)
 
 async function json<Result>(...commandArguments: string[]): Promise<Result> {
   const { code, output, errors } = await galerne(...commandArguments, '--json')

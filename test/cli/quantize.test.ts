@@ -1,7 +1,7 @@
 // `galerne quantize` and `galerne models measure` as a user runs them, without a server.
 
 import assert from 'node:assert/strict'
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,9 +9,9 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import type { QualityRecord } from '../../src/features/models/measure.ts'
 import { storedModels } from '../../src/features/models/stored.ts'
+import { runGalerne } from '../support/command-line.ts'
 import { tinyLlama } from '../support/gguf-models.ts'
 import { byteVocabulary } from '../support/gguf-vocabulary.ts'
 import { starterModel } from '../support/weights.ts'
@@ -28,22 +28,7 @@ before(async () => {
 })
 after(() => rm(folder, { recursive: true }))
 
-interface Outcome {
-  readonly code: number
-  readonly output: string
-  readonly errors: string
-}
-
-async function galerne(...given: string[]): Promise<Outcome> {
-  const args = [launcher, ...given, '--home', home]
-  try {
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, args)
-    return { code: 0, output: stdout, errors: stderr }
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
-    return { code, output: stdout, errors: stderr }
-  }
-}
+const galerne = (...given: string[]) => runGalerne(home, given)
 
 interface Made {
   readonly name: string

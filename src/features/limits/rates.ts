@@ -1,9 +1,9 @@
 // Counts requests and tokens in short windows, over all nodes: a node takes points from the shared window in pieces and uses them up from memory.
 
-import { CompiledQuery } from 'kysely'
-import { RateLimiterMemory, RateLimiterPostgres, type RateLimiterRes } from 'rate-limiter-flexible'
+import type { RateLimiterRes } from 'rate-limiter-flexible'
 import type { Clock } from '../../base/clock.ts'
 import type { Database } from '../../database/connect.ts'
+import { rateWindows } from '../../database/rate-windows.ts'
 import type { RateRule } from './policy.ts'
 
 /** A rule's window, as far as this node knows it. */
@@ -54,8 +54,7 @@ const mostWindows = 50_000
 
 /** Windows over memory where there is one node, over PostgreSQL where there may be several. */
 export function createRates({ database, clock }: { readonly database: Database; readonly clock: Clock }): Rates {
-  const shared = database.dialect.name === 'postgres'
-  const counters = { 1: counter(1, shared ? database : undefined), 60: counter(60, shared ? database : undefined) }
+  const counters = { 1: counter(1, database), 60: counter(60, database) }
   const windows = new Map<string, Window>()
 
   const windowOf = (rule: RateRule): Window => {
@@ -159,31 +158,15 @@ function forgetEnded(windows: Map<string, Window>, now: number): void {
 }
 
 /** A limiter whose own limit is never reached: which limit holds, the rule says, and it may change at any time. */
-function counter(seconds: 1 | 60, shared: Database | undefined): Counter {
-  const options = { points: Number.MAX_SAFE_INTEGER, duration: seconds, keyPrefix: 'galerne' }
-  const limiter =
-    shared === undefined
-      ? new RateLimiterMemory(options)
-      : new RateLimiterPostgres({
-          ...options,
-          storeClient: clientOf(shared),
-          storeType: 'client',
-          tableName: 'rate_windows',
-          tableCreated: true,
-          clearExpiredByTimeout: seconds === 60,
-        })
+function counter(seconds: 1 | 60, database: Database): Counter {
+  const limiter = rateWindows(database, {
+    ...{ points: Number.MAX_SAFE_INTEGER, duration: seconds, keyPrefix: 'galerne' },
+    clearExpiredByTimeout: seconds === 60,
+  })
   return {
     async add(id, points) {
       const answer: RateLimiterRes = await (points < 0 ? limiter.reward(id, -points) : limiter.penalty(id, points))
       return { used: answer.consumedPoints, endsInMs: answer.msBeforeNext }
     },
-  }
-}
-
-/** The connection as the limiter wants it. A database that is away throws `database_unavailable`, as everywhere. */
-function clientOf({ query }: Database) {
-  return {
-    query: ({ text, values }: { readonly text: string; readonly values?: readonly unknown[] }) =>
-      query.executeQuery(CompiledQuery.raw(text, [...(values ?? [])])),
   }
 }

@@ -1,10 +1,9 @@
 // Bounds guessing at the door: failures per person and per network address, over all nodes. A hash's cost bounds the rest.
 
 import { createHash } from 'node:crypto'
-import { CompiledQuery } from 'kysely'
-import { RateLimiterMemory, RateLimiterPostgres } from 'rate-limiter-flexible'
 import { fail } from '../../base/errors.ts'
 import type { Database } from '../../database/connect.ts'
+import { rateWindows } from '../../database/rate-windows.ts'
 
 /** Failures that are borne in a quarter of an hour. */
 const bounds = { person: 5, address: 30 } as const
@@ -26,15 +25,12 @@ export interface Attempt {
 }
 
 /** Starts counting: in memory where there is one node, in the database where there may be several. */
-export function createAttempts({ dialect, query }: Pick<Database, 'dialect' | 'query'>): Attempts {
-  const limiter = (who: keyof typeof bounds) => {
-    const options = { keyPrefix: `sign-in-${who}`, points: bounds[who], duration: windowSeconds }
-    if (dialect.name === 'sqlite') return new RateLimiterMemory(options)
-    const run = ({ text, values }: { readonly text: string; readonly values?: readonly unknown[] }) =>
-      query.executeQuery(CompiledQuery.raw(text, [...(values ?? [])]))
-    const table = { storeClient: { query: run }, storeType: 'client', tableName: 'rate_windows', tableCreated: true }
-    return new RateLimiterPostgres({ ...options, ...table, clearExpiredByTimeout: false })
-  }
+export function createAttempts(database: Pick<Database, 'dialect' | 'query'>): Attempts {
+  const limiter = (who: keyof typeof bounds) =>
+    rateWindows(database, {
+      ...{ keyPrefix: `sign-in-${who}`, points: bounds[who], duration: windowSeconds },
+      clearExpiredByTimeout: false,
+    })
   const limiters = { person: limiter('person'), address: limiter('address') }
   /** Milliseconds to wait; 0 where the attempt may be made. */
   const count = async (who: keyof typeof bounds, name: string) => {
