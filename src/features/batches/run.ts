@@ -1,7 +1,7 @@
 // One batch from its first line to its last: reads it, feeds its lines to idle streams, ends it. Starts over at any point after a crash.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Database } from '../../database/connect.ts'
-import { finishBatch } from './finish.ts'
+import { clear, finishBatch } from './finish.ts'
 import type { LineRow } from './lines.ts'
 import { type LineParts, runLine, throughOutage } from './run-line.ts'
 import { type BatchRow, type BatchStore, hasEnded } from './store.ts'
@@ -32,7 +32,9 @@ const readyBehind = 2
 export async function runBatch(id: string, parts: RunParts, interest: Interest, signal: AbortSignal): Promise<void> {
   const { store } = parts
   let batch = await store.read(id)
-  if (batch === undefined || hasEnded(batch)) return
+  if (batch === undefined) return
+  // A process that died after the batch's end left its lines.
+  if (hasEnded(batch)) return await clear(id, parts)
   if (batch.status === 'validating') {
     if (await validate(batch, parts, signal)) return
     batch = await store.read(id)
