@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { nullable, timestamp } from './fields.ts'
 import type { ModelCard } from './model.ts'
+import { seconds } from './times.ts'
 
 /** One model as `GET /v1/models` and `GET /v1/models/{id}` show it. */
 export const ModelObject = Type.Object({
@@ -52,7 +53,7 @@ export function modelObject(card: ModelCard, id: string = card.name): Static<typ
   return {
     id,
     object: 'model',
-    created: Math.floor(card.createdAt / 1000),
+    created: seconds(card.createdAt),
     owned_by: card.ownedBy,
     type: 'base',
     name: card.name,

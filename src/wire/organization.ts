@@ -5,7 +5,7 @@ import { type Static, Type } from 'typebox'
 import { fail } from '../base/errors.ts'
 import { nullable, optional, timestamp } from './fields.ts'
 import type { Role } from './permissions.ts'
-import { seconds } from './times.ts'
+import { seconds, secondsOrNull } from './times.ts'
 
 const id = Type.String()
 const text = (maxLength = 255) => Type.String({ minLength: 1, maxLength })
@@ -166,10 +166,6 @@ export const AdminKeyDeleted = deleted('organization.admin_api_key.deleted')
 export function deletedObject<const Name extends string>(object: Name, gone: string) {
   return { id: gone, object, deleted: true as const }
 }
-
-/** Seconds since 1970 of milliseconds that may be absent. */
-export const secondsOrNull = (milliseconds: number | null): number | null =>
-  milliseconds === null ? null : seconds(milliseconds)
 
 /** A secret of which only the end may be shown. */
 export const redacted = (hint: string): string => `gal_…${hint}`

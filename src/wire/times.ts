@@ -21,3 +21,7 @@ export function readTime(text: string, param: string): number {
 
 /** Whole seconds since 1970, as both vendors' objects tell times, of milliseconds. */
 export const seconds = (milliseconds: number): number => Math.floor(milliseconds / 1000)
+
+/** Seconds since 1970 of milliseconds that may be absent. */
+export const secondsOrNull = (milliseconds: number | null): number | null =>
+  milliseconds === null ? null : seconds(milliseconds)

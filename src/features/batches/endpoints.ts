@@ -7,6 +7,7 @@ import { EmbeddingRequest } from '../../wire/embeddings.ts'
 import { FimRequest } from '../../wire/fim.ts'
 import type { CallContext, CompletionPrompt, Model } from '../../wire/model.ts'
 import { ResponseRequest } from '../../wire/responses.ts'
+import { seconds } from '../../wire/times.ts'
 import { bodyCheck } from '../../wire/validate.ts'
 import type { Answer } from '../chat/answer.ts'
 import { foldAnswer } from '../chat/fold.ts'
@@ -117,9 +118,9 @@ async function answerResponse(line: LineCall): Promise<object> {
   const { body, label } = await applyToResponse(whole(checks.response(line.body)), line.prompts)
   const context = labelled(line.context, label)
   const { call, settings, rename } = prepareResponse(body, model.card)
-  const seconds = () => Math.floor(clock.now() / 1000)
+  const now = () => seconds(clock.now())
   const events = renamed(model.chat({ ...call, context }, signal), rename)
-  return foldResponse(events, new ResponseEncoder(settings, seconds()), seconds, context.requestId)
+  return foldResponse(events, new ResponseEncoder(settings, now()), now, context.requestId)
 }
 
 /** The trace of a line tells which version of a prompt it was made of. */
@@ -136,7 +137,7 @@ function whole<Body extends { readonly stream?: boolean | null }>(body: Body): B
 function head(model: Model, { requestId }: CallContext, clock: Clock): Answer {
   return {
     id: requestId,
-    created: Math.floor(clock.now() / 1000),
+    created: seconds(clock.now()),
     model: model.card.name,
     choices: 1,
     includeUsage: false,

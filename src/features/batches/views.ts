@@ -4,15 +4,14 @@ import type { Failure } from '../../base/errors.ts'
 import type { BatchStatus } from '../../database/file-tables.ts'
 import type { BatchJob, BatchObject, JobStatus } from '../../wire/batches.ts'
 import { errorBody } from '../../wire/failure.ts'
+import { seconds, secondsOrNull } from '../../wire/times.ts'
 import type { BatchRow } from './store.ts'
 import type { BatchFault } from './validate.ts'
-
-const seconds = (time: number | null) => (time === null ? null : Math.floor(time / 1000))
 
 /** A batch in OpenAI's shape. */
 export function batchObject(batch: BatchRow): Static<typeof BatchObject> {
   const { status } = batch
-  const ended = (as: BatchStatus) => (status === as ? seconds(batch.ended_at) : null)
+  const ended = (as: BatchStatus) => (status === as ? secondsOrNull(batch.ended_at) : null)
   const faults = status === 'failed' ? (JSON.parse(batch.errors ?? '[]') as BatchFault[]) : []
   return {
     id: batch.id,
@@ -25,14 +24,14 @@ export function batchObject(batch: BatchRow): Static<typeof BatchObject> {
     status,
     output_file_id: batch.output_file,
     error_file_id: batch.error_file,
-    created_at: Math.floor(batch.created_at / 1000),
-    in_progress_at: seconds(batch.started_at),
-    expires_at: Math.floor(batch.expires_at / 1000),
-    finalizing_at: seconds(batch.finalizing_at),
+    created_at: seconds(batch.created_at),
+    in_progress_at: secondsOrNull(batch.started_at),
+    expires_at: seconds(batch.expires_at),
+    finalizing_at: secondsOrNull(batch.finalizing_at),
     completed_at: ended('completed'),
     failed_at: ended('failed'),
     expired_at: ended('expired'),
-    cancelling_at: seconds(batch.cancelling_at),
+    cancelling_at: secondsOrNull(batch.cancelling_at),
     cancelled_at: ended('cancelled'),
     request_counts: { total: batch.total, completed: batch.succeeded, failed: batch.failed },
     usage: {
@@ -78,13 +77,13 @@ export function batchJob(batch: BatchRow, outputs: Record<string, unknown>[] | n
     errors: jobErrors(batch),
     outputs,
     status: jobStatusOf[batch.status],
-    created_at: Math.floor(batch.created_at / 1000),
+    created_at: seconds(batch.created_at),
     total_requests: batch.total,
     completed_requests: batch.succeeded + batch.failed,
     succeeded_requests: batch.succeeded,
     failed_requests: batch.failed,
-    started_at: seconds(batch.started_at),
-    completed_at: seconds(batch.ended_at),
+    started_at: secondsOrNull(batch.started_at),
+    completed_at: secondsOrNull(batch.ended_at),
   }
 }
 

@@ -11,6 +11,7 @@ import type { Tables } from '../../database/tables.ts'
 import { createQueue, type Queue } from '../../queue/queue.ts'
 import type { JobTables } from '../../queue/table.ts'
 import { startWorker } from '../../queue/worker.ts'
+import { seconds } from '../../wire/times.ts'
 import type { ChargedAccount } from '../limits/ledger.ts'
 import { nanoPerUnit } from '../prices/price.ts'
 import { alertMail } from './mail.ts'
@@ -123,13 +124,13 @@ async function send(parts: AlertParts, id: string, signal: AbortSignal): Promise
   const alert: Alert = {
     id,
     type: 'budget.threshold_reached',
-    created_at: Math.floor(row.at / 1000),
+    created_at: seconds(row.at),
     budget: { id: budget.id, scope: budget.scope, subject: budget.subject, period: budget.period },
     threshold: row.threshold,
     amount: row.amount / nanoPerUnit,
     spent: row.spent / nanoPerUnit,
     currency,
-    opens_at: Math.floor(row.opens_at / 1000),
+    opens_at: seconds(row.opens_at),
   }
   const ways = [
     ...(budget.webhook === null ? [] : [parts.post?.(budget.webhook, alert, signal) ?? missing('webhook-secret')]),

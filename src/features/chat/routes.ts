@@ -11,6 +11,7 @@
 import { ChatChunk, ChatCompletion, ChatRequest } from '../../wire/chat.ts'
 import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
 import { asker, callContext, isMistralClient, type Server } from '../../wire/exchange.ts'
+import { seconds } from '../../wire/times.ts'
 import type { Registry } from '../models/registry.ts'
 import { applyToChat } from '../prompts/apply.ts'
 import type { FillPrompt } from '../prompts/fill.ts'
@@ -49,7 +50,7 @@ export function registerChat(server: Server, { registry, fillPrompt }: ChatParts
       const events = model.chat({ ...call, context }, exchange.signal)
       const answer = {
         id: request.id,
-        created: Math.floor(exchange.clock.now() / 1000),
+        created: seconds(exchange.clock.now()),
         model: model.card.name,
         choices: call.sampling.choices ?? 1,
         includeUsage: body.stream_options?.include_usage === true,

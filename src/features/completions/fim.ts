@@ -6,6 +6,7 @@ import { ignoredFields } from '../../wire/fields.ts'
 import { FimRequest } from '../../wire/fim.ts'
 import type { CompletionCall, ModelCard } from '../../wire/model.ts'
 import { readSampling } from '../../wire/sampling.ts'
+import { seconds } from '../../wire/times.ts'
 import type { Answer } from '../chat/answer.ts'
 import { chunkFrames, failureFrames } from '../chat/encode.ts'
 import { foldAnswer } from '../chat/fold.ts'
@@ -32,7 +33,7 @@ export function registerFim(server: Server, { registry }: { readonly registry: R
       const { call, ignored } = prepareFim(body, model.card)
       const answer: Answer = {
         id: request.id,
-        created: Math.floor(exchange.clock.now() / 1000),
+        created: seconds(exchange.clock.now()),
         model: model.card.name,
         choices: call.sampling.choices ?? 1,
         includeUsage: body.stream_options?.include_usage === true,

@@ -3,6 +3,7 @@ import { Completion, CompletionRequest } from '../../wire/completions.ts'
 import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
 import { asker, callContext, type Server } from '../../wire/exchange.ts'
 import type { CompletionPrompt, Model } from '../../wire/model.ts'
+import { seconds } from '../../wire/times.ts'
 import type { Registry } from '../models/registry.ts'
 import { applyToCompletion } from '../prompts/apply.ts'
 import type { FillPrompt } from '../prompts/fill.ts'
@@ -45,7 +46,7 @@ export function registerCompletions(server: Server, { registry, fillPrompt }: Co
       const echoed = shape.echo ? calls.map(({ prompt }) => prompt) : []
       const answer = {
         id: request.id,
-        created: Math.floor(exchange.clock.now() / 1000),
+        created: seconds(exchange.clock.now()),
         model: model.card.name,
         shape,
         includeUsage: body.stream_options?.include_usage === true,

@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox'
 import type { Server } from '../../wire/exchange.ts'
 import { idField } from '../../wire/fields.ts'
 import { fileObject } from '../../wire/files.ts'
+import { seconds } from '../../wire/times.ts'
 import { CompleteUpload, CreateUpload, PartForm, PartObject, UploadObject } from '../../wire/uploads.ts'
 import { readForm } from './form.ts'
 import type { FileRow } from './store.ts'
@@ -57,7 +58,7 @@ export function registerUploads(server: Server, { uploads }: { readonly uploads:
       return {
         id: taken.id,
         object: 'upload.part' as const,
-        created_at: Math.floor(taken.created_at / 1000),
+        created_at: seconds(taken.created_at),
         upload_id: id,
       }
     },
@@ -86,8 +87,8 @@ function uploadObject(upload: UploadRow, now: number, file?: FileRow): Static<ty
     id: upload.id,
     object: 'upload',
     bytes: upload.bytes,
-    created_at: Math.floor(upload.created_at / 1000),
-    expires_at: Math.floor(upload.expires_at / 1000),
+    created_at: seconds(upload.created_at),
+    expires_at: seconds(upload.expires_at),
     filename: upload.filename,
     purpose: upload.purpose,
     status: statusOf(upload, now),

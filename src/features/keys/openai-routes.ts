@@ -12,11 +12,10 @@ import {
   ProjectKeyDeleted,
   ProjectKeyUpdate,
   redacted,
-  secondsOrNull,
 } from '../../wire/organization.ts'
 import { listSchema, pageOf, pagingFields, readPaging } from '../../wire/paging.ts'
 import { may } from '../../wire/permissions.ts'
-import { seconds } from '../../wire/times.ts'
+import { seconds, secondsOrNull } from '../../wire/times.ts'
 import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
 import { unknownKey } from './access.ts'

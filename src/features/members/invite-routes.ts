@@ -11,10 +11,9 @@ import {
   personRoleName,
   readMemberRole,
   readPersonRole,
-  secondsOrNull,
 } from '../../wire/organization.ts'
 import { listSchema, pageOf, pagingFields, readPaging } from '../../wire/paging.ts'
-import { seconds } from '../../wire/times.ts'
+import { seconds, secondsOrNull } from '../../wire/times.ts'
 import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
 import { createInvite, deleteInvite, type Invite, inviteById, listInvites } from './invite.ts'

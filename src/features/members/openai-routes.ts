@@ -15,11 +15,10 @@ import {
   personRoleName,
   readMemberRole,
   readPersonRole,
-  secondsOrNull,
 } from '../../wire/organization.ts'
 import { asList, listSchema, pageOf, pagingFields, readPaging, repeated } from '../../wire/paging.ts'
 import { mayGrant, type Role } from '../../wire/permissions.ts'
-import { seconds } from '../../wire/times.ts'
+import { seconds, secondsOrNull } from '../../wire/times.ts'
 import type { Acts } from '../audit/acts.ts'
 import { type Actor, actorOf } from '../audit/record.ts'
 import { removeMember, setMember, setPersonRole } from './change.ts'

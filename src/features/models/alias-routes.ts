@@ -18,6 +18,7 @@ import {
 } from '../../wire/aliases.ts'
 import type { Server } from '../../wire/exchange.ts'
 import type { ModelCard } from '../../wire/model.ts'
+import { seconds } from '../../wire/times.ts'
 import { actorOf } from '../audit/record.ts'
 import type { Alias, AliasChange, AliasState, Canary } from './alias.ts'
 import type { SetAlias } from './alias-changes.ts'
@@ -271,7 +272,7 @@ function aliasObject(alias: Alias, behind: AliasRoutes['behind']): AliasShown {
   const { name, canary, revision, updatedAt } = alias
   const digest = shownDigest(behind(alias.target)?.digest)
   const canaryDigest = canary === null ? null : shownDigest(behind(canary.target)?.digest)
-  const facts = { digest, canary_digest: canaryDigest, revision, updated_at: Math.floor(updatedAt / 1000) }
+  const facts = { digest, canary_digest: canaryDigest, revision, updated_at: seconds(updatedAt) }
   return { object: 'alias', name, ...stateObject(alias), ...facts }
 }
 
@@ -300,13 +301,13 @@ function canaryObject(canary: Canary): NonNullable<AliasShown['canary']> {
 function changeObject(change: AliasChange): AliasChangeShown {
   const { id, alias, at, actor, action, reason, before, after } = change
   return {
-    ...{ object: 'alias.change', id, alias, at: Math.floor(at / 1000), actor, action, reason },
+    ...{ object: 'alias.change', id, alias, at: seconds(at), actor, action, reason },
     before: before && stateObject(before),
     after: after && stateObject(after),
   }
 }
 
 function qualityObject({ id, digest, perplexity, accuracy, textSha256, note, at }: QualityResult): QualityShown {
-  const facts = { text_sha256: textSha256, note, at: Math.floor(at / 1000) }
+  const facts = { text_sha256: textSha256, note, at: seconds(at) }
   return { object: 'model.quality', id, digest: `sha256:${digest}`, perplexity, accuracy, ...facts }
 }

@@ -22,6 +22,7 @@ import {
   UnloadRequest,
 } from '../../wire/model-states.ts'
 import { eventStream, frame } from '../../wire/sse.ts'
+import { seconds } from '../../wire/times.ts'
 import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
 import { registerAdapters } from './adapter-routes.ts'
@@ -290,7 +291,7 @@ function shown(state: ModelState): ModelStateShown {
     ...{ object: 'model.state', model: state.model, digest: shownDigest(state.digest), state: state.state },
     progress: state.state === 'loading' ? Math.round(state.fraction * 100) / 100 : null,
     ...{ pinned: state.pinned, priority: state.priority, idle_timeout: Math.round(state.idleMs / 1000) },
-    idle_seconds: state.state === 'ready' ? Math.floor(state.quietMs / 1000) : null,
+    idle_seconds: state.state === 'ready' ? seconds(state.quietMs) : null,
     ...{ running: state.running, waiting: state.waiting },
     ...{ streams: plan.streams, context_length: plan.contextLength, threads: plan.threads },
     memory_bytes: Math.ceil(plan.memory.total),

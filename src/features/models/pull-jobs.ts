@@ -5,6 +5,7 @@ import { Failure, fail } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import type { Pull } from '../../wire/pulls.ts'
+import { seconds } from '../../wire/times.ts'
 import { type CatalogueEntry, findInCatalogue } from './catalogue.ts'
 import { type PulledModel, type PullOptions, pull } from './pull.ts'
 import type { PullProgress } from './pull-progress.ts'
@@ -96,7 +97,7 @@ export class Pulls {
   cancel(id: string): Pull {
     const job = this.#find(id)
     if (job.state.status === 'running') {
-      this.#tell(job, { status: 'cancelled', ended_at: Math.floor(this.#clock.now() / 1000) })
+      this.#tell(job, { status: 'cancelled', ended_at: seconds(this.#clock.now()) })
       job.cancel.abort(new Error('The pull was cancelled.'))
     }
     return job.state
@@ -122,7 +123,7 @@ export class Pulls {
       ...{ phase: 'connecting', source: '', received_bytes: 0, total_bytes: null },
       ...{ bytes_per_second: 0, seconds_left: null, reason: null },
       licence: licence === undefined ? null : { name: licence, url: licenceUrl ?? null, forbids: [...(forbids ?? [])] },
-      ...{ created_at: Math.floor(this.#clock.now() / 1000), ended_at: null, result: null, error: null },
+      ...{ created_at: seconds(this.#clock.now()), ended_at: null, result: null, error: null },
     }
   }
 
@@ -143,7 +144,7 @@ export class Pulls {
   }
 
   #end(job: Job, status: 'done' | 'failed', fields: Partial<Pull>): void {
-    this.#tell(job, { ...fields, status, ended_at: Math.floor(this.#clock.now() / 1000) })
+    this.#tell(job, { ...fields, status, ended_at: seconds(this.#clock.now()) })
   }
 
   /** What is over stays as it ended. */

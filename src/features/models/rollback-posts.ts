@@ -7,6 +7,7 @@ import type { Tables } from '../../database/tables.ts'
 import { createQueue } from '../../queue/queue.ts'
 import type { JobTables } from '../../queue/table.ts'
 import { startWorker } from '../../queue/worker.ts'
+import { seconds } from '../../wire/times.ts'
 import type { AliasChange } from './alias.ts'
 import { readChange } from './alias-store.ts'
 
@@ -55,7 +56,7 @@ export function openRollbackPosts(parts: {
       const canary = change?.before?.canary
       if (change === undefined || canary?.webhook == null) return
       const message: RollbackMessage = {
-        ...{ id, type: 'alias.rolled_back', created_at: Math.floor(change.at / 1000), alias, reason: change.reason },
+        ...{ id, type: 'alias.rolled_back', created_at: seconds(change.at), alias, reason: change.reason },
         ...{ canary: canary.target, target: change.before?.target ?? '' },
       }
       await post(canary.webhook, message, signal)

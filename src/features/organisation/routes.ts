@@ -4,8 +4,8 @@ import { Type } from 'typebox'
 import type { Database } from '../../database/connect.ts'
 import type { Caller, Server } from '../../wire/exchange.ts'
 import { UserIdentity, UserOrganizations, UserWorkspaces, Whoami } from '../../wire/identity.ts'
-import { secondsOrNull } from '../../wire/organization.ts'
 import { may, permissionsOf } from '../../wire/permissions.ts'
+import { seconds, secondsOrNull } from '../../wire/times.ts'
 import { type KeyCard, keyById } from '../keys/store.ts'
 import { personById } from '../members/store.ts'
 import { listWorkspaces, organisation, workspaceById } from '../workspaces/store.ts'
@@ -144,7 +144,7 @@ function usedKey(key: KeyCard): Static<typeof Whoami>['api_key'] {
   return {
     ...{ id: key.id, name: key.name, role: key.role, reach: key.reach, models: copy(key.models) },
     ...{ endpoints: copy(key.endpoints), ip_ranges: copy(key.ipRanges) },
-    ...{ created_at: Math.floor(key.createdAt / 1000), expires_at: secondsOrNull(key.expiresAt) },
+    ...{ created_at: seconds(key.createdAt), expires_at: secondsOrNull(key.expiresAt) },
     last_used_at: secondsOrNull(key.lastUsedAt),
   }
 }

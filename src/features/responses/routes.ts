@@ -7,6 +7,7 @@ import type { ModelEvent } from '../../wire/model.ts'
 import { ResponseObject, ResponseStreamEvent } from '../../wire/response-object.ts'
 import { InputTokensRequest, InputTokensResponse, ResponseRequest } from '../../wire/responses.ts'
 import { frame } from '../../wire/sse.ts'
+import { seconds } from '../../wire/times.ts'
 import type { Registry } from '../models/registry.ts'
 import { applyToResponse } from '../prompts/apply.ts'
 import type { FillPrompt } from '../prompts/fill.ts'
@@ -46,17 +47,17 @@ export function registerResponses(server: Server, { registry, fillPrompt }: Resp
       const { call, settings, ignored, rename } = prepareResponse(body, model.card)
       const context = callContext(request, { prompt: label })
       const events = renamed(model.chat({ ...call, context }, exchange.signal), rename)
-      const seconds = (): number => Math.floor(exchange.clock.now() / 1000)
-      const encoder = new ResponseEncoder(settings, seconds())
+      const now = (): number => seconds(exchange.clock.now())
+      const encoder = new ResponseEncoder(settings, now())
       const delivery = { request, reply, ignored, events, loading: () => model.load().loading }
       if (body.stream === true) {
         return deliverStream({
           ...delivery,
-          frames: (source) => responseFrames(source, encoder, seconds, request),
+          frames: (source) => responseFrames(source, encoder, now, request),
           failureFrames: (failure) => framesOf(encoder.fail(failure)),
         })
       }
-      return deliverWhole({ ...delivery, fold: (source) => foldResponse(source, encoder, seconds, request.id) })
+      return deliverWhole({ ...delivery, fold: (source) => foldResponse(source, encoder, now, request.id) })
     },
   )
   server.post(
@@ -87,13 +88,13 @@ export function registerResponses(server: Server, { registry, fillPrompt }: Resp
 async function* responseFrames(
   events: AsyncIterable<ModelEvent>,
   encoder: ResponseEncoder,
-  seconds: () => number,
+  now: () => number,
   request: FastifyRequest,
 ): AsyncGenerator<string> {
   let last: ModelEvent | undefined
   for await (const event of events) {
     last = event
-    yield framesOf(encoder.push(event, seconds()))
+    yield framesOf(encoder.push(event, now()))
   }
   if (last?.type !== 'end') throw cutOff(request.id)
 }

@@ -14,10 +14,9 @@ import {
   ServiceAccountKeyCreate,
   ServiceAccountObject,
   ServiceAccountUpdate,
-  secondsOrNull,
 } from '../../wire/organization.ts'
 import { listSchema, pageOf, pagingFields, readPaging } from '../../wire/paging.ts'
-import { seconds } from '../../wire/times.ts'
+import { seconds, secondsOrNull } from '../../wire/times.ts'
 import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
 import { createKey } from '../keys/create.ts'

@@ -5,6 +5,7 @@ import type { Row } from '../../database/tables.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 import type { RefusedRequest, Server } from '../../wire/exchange.ts'
 import { FeedbackObject, FeedbackRequest, RecordingObject, WholeTraceObject } from '../../wire/observability.ts'
+import { seconds } from '../../wire/times.ts'
 import type { TraceBuffer } from './buffer.ts'
 import { spanObject, traceObject } from './encode.ts'
 import type { FeedbackStore } from './feedback.ts'
@@ -126,6 +127,6 @@ function feedbackObject(row: Row<'feedback'>): Static<typeof FeedbackObject> {
     score: row.score,
     label: row.label,
     comment: row.comment,
-    created_at: Math.floor(row.created_at / 1_000),
+    created_at: seconds(row.created_at),
   }
 }
