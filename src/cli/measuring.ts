@@ -1,11 +1,13 @@
 // What commands share that measure weights: their flags, how far they are, and the figures as a table. Knows no command.
+
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { type Config, childEnvironment, processEnvironment } from '../base/config.ts'
 import { createEgress } from '../base/egress.ts'
 import { readMachine } from '../engine/plan-machine.ts'
 import { measureFile, type QualityRecord } from '../features/models/measure.ts'
-import { type PulledModel, pull } from '../features/models/pull.ts'
+import { pull } from '../features/models/pull.ts'
+import type { PulledModel } from '../features/models/pull-note.ts'
 import { parseTasks } from '../features/models/quality.ts'
 import { pullOptions } from '../features/models/served.ts'
 import { progressDisplay } from './progress.ts'

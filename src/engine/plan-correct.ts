@@ -3,14 +3,7 @@
 import type { ModelHeader } from './header-types.ts'
 import type { EngineMemory } from './messages.ts'
 import type { MemoryNeed } from './plan-memory.ts'
-
-/** What a load taught: the buffers' sizes over the planned ones, and what the process takes besides. */
-export interface Correction {
-  readonly kv: number
-  readonly state: number
-  readonly compute: number
-  readonly overheadBytes: number
-}
+import type { Correction } from './plan-shape.ts'
 
 /** Keeps what was learned, beyond the process. */
 export interface CorrectionBook {
@@ -38,23 +31,6 @@ export function correctionOf(planned: MemoryNeed, taken: EngineMemory): Correcti
     // A process that has answered nothing yet is smaller than it will be: grammars, formats and answers come later.
     overheadBytes: Math.max(planned.overhead, rest),
   }
-}
-
-/** The plan's terms as a load taught them. */
-export function corrected(need: Omit<MemoryNeed, 'total'>, correction: Correction | undefined): MemoryNeed {
-  const terms =
-    correction === undefined
-      ? need
-      : {
-          weights: need.weights,
-          kv: need.kv * correction.kv,
-          state: need.state * correction.state,
-          compute: need.compute * correction.compute,
-          output: need.output,
-          overhead: correction.overheadBytes,
-        }
-  const { weights, kv, state, compute, output, overhead } = terms
-  return { weights, kv, state, compute, output, overhead, total: weights + kv + state + compute + output + overhead }
 }
 
 /** Both sides in MiB, for the log. */

@@ -1,7 +1,6 @@
 // Puts a model's layers on devices and says whether it fits, for how long a context and for how many users. Pure: devices come in as lists.
 
 import type { ModelHeader } from './header-types.ts'
-import type { Correction } from './plan-correct.ts'
 import {
   cellPadding,
   computeBytes,
@@ -12,7 +11,7 @@ import {
   overheadBytes,
   padCells,
 } from './plan-memory.ts'
-import { type ModelShape, shapeOf } from './plan-shape.ts'
+import { type Correction, type ModelShape, shapeOf } from './plan-shape.ts'
 import { useOf } from './plan-use.ts'
 import { type WeightParts, weightParts } from './plan-weights.ts'
 

@@ -1,8 +1,7 @@
 // How many bytes a model takes with so many streams of such a length: the formulas, each with its source. Pure.
 
 import type { KvType } from './child/context-options.ts'
-import { corrected } from './plan-correct.ts'
-import type { ModelShape } from './plan-shape.ts'
+import type { Correction, ModelShape } from './plan-shape.ts'
 
 /** Every term, in bytes. */
 export interface MemoryNeed {
@@ -101,6 +100,23 @@ export function memoryNeed(shape: ModelShape, use: MemoryUse): MemoryNeed {
     overhead: overheadBytes,
   }
   return corrected(need, shape.correction)
+}
+
+/** The plan's terms as a load taught them. */
+export function corrected(need: Omit<MemoryNeed, 'total'>, correction: Correction | undefined): MemoryNeed {
+  const terms =
+    correction === undefined
+      ? need
+      : {
+          weights: need.weights,
+          kv: need.kv * correction.kv,
+          state: need.state * correction.state,
+          compute: need.compute * correction.compute,
+          output: need.output,
+          overhead: correction.overheadBytes,
+        }
+  const { weights, kv, state, compute, output, overhead } = terms
+  return { weights, kv, state, compute, output, overhead, total: weights + kv + state + compute + output + overhead }
 }
 
 /**

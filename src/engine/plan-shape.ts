@@ -1,7 +1,14 @@
 // The numbers of a model that decide its memory, read from a header's metadata. Where an architecture is not known closely, they err upwards.
 
 import type { MetadataValue, ModelHeader } from './header-types.ts'
-import type { Correction } from './plan-correct.ts'
+
+/** What a load taught: the buffers' sizes over the planned ones, and what the process takes besides. */
+export interface Correction {
+  readonly kv: number
+  readonly state: number
+  readonly compute: number
+  readonly overheadBytes: number
+}
 
 /** What one layer keeps of the past. */
 export interface LayerShape {

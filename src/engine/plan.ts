@@ -5,10 +5,9 @@ import { basename } from 'node:path'
 import { fail } from '../base/errors.ts'
 import type { ContextOptions, KvType } from './child/context-options.ts'
 import type { ModelHeader } from './header-types.ts'
-import type { Correction } from './plan-correct.ts'
 import type { Machine } from './plan-machine.ts'
 import { cellPadding, type MemoryNeed, margin, memoryNeed, padCells } from './plan-memory.ts'
-import { type ModelShape, shapeOf } from './plan-shape.ts'
+import { type Correction, type ModelShape, shapeOf } from './plan-shape.ts'
 import { useOf } from './plan-use.ts'
 
 /** What a user may fix; everything absent is decided here. */

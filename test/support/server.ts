@@ -1,10 +1,11 @@
 // Starts a real server over real sockets with given models, for tests. The key is a fixed one; lines of the log are kept.
+
 import { systemClock } from '../../src/base/clock.ts'
 import { createLog } from '../../src/base/log.ts'
 import type { Limits } from '../../src/features/limits/open.ts'
 import { createRegistry, type Registry } from '../../src/features/models/registry.ts'
 import type { openRouting, Routing } from '../../src/features/models/routing.ts'
-import type { Metering, MeterTools } from '../../src/features/usage/meter.ts'
+import type { Metering, MeterTools } from '../../src/features/usage/tally.ts'
 import { createServer, type ServerParts } from '../../src/http/server.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 import type { Caller, Server } from '../../src/wire/exchange.ts'

@@ -12,26 +12,11 @@ import { createQueue, type Queue } from '../../queue/queue.ts'
 import type { JobTables } from '../../queue/table.ts'
 import { startWorker } from '../../queue/worker.ts'
 import { seconds } from '../../wire/times.ts'
-import type { ChargedAccount } from '../limits/ledger.ts'
+import type { ChargedAccount } from '../limits/account.ts'
 import { nanoPerUnit } from '../prices/price.ts'
-import { alertMail } from './mail.ts'
+import { type Alert, alertMail } from './alert.ts'
 import { type Budget, budgetStore } from './store.ts'
 import type { PostWebhook } from './webhook.ts'
-
-/** What an alert says. */
-export interface Alert {
-  readonly id: string
-  readonly type: 'budget.threshold_reached'
-  /** Seconds since 1970. */
-  readonly created_at: number
-  readonly budget: { readonly id: string; readonly scope: string; readonly subject: string; readonly period: string }
-  /** Percentage of the amount. */
-  readonly threshold: number
-  readonly amount: number
-  readonly spent: number
-  readonly currency: string
-  readonly opens_at: number
-}
 
 /** What alerts are made of. */
 export interface AlertParts {

@@ -57,3 +57,9 @@ export function drawOf({ unit }: Account, amounts: Amounts): number {
 export function chargeOf({ unit }: Account, amounts: Amounts): number {
   return unit === 'parallel' ? 0 : amounts[unit]
 }
+
+/** An account after a charge. */
+export interface ChargedAccount {
+  readonly account: Account
+  readonly spent: number
+}

@@ -2,8 +2,7 @@
 import type { Database } from '../../database/connect.ts'
 import { forUpdate } from '../../database/dialect.ts'
 import type { Row } from '../../database/tables.ts'
-import { type Account, type Amounts, subjectsOf } from './account.ts'
-import type { ChargedAccount } from './ledger.ts'
+import { type Account, type Amounts, type ChargedAccount, subjectsOf } from './account.ts'
 import { sumSpend } from './ledger-charges.ts'
 import { addSpend, lockAccounts, type Transaction } from './ledger-store.ts'
 

@@ -1,8 +1,9 @@
 // What a step charges: the sums over its settled calls, by account and by quarter of an hour. Pure.
+
 import { type Account, type Amounts, chargeOf, subjectsOf } from './account.ts'
-import type { Entry } from './ledger.ts'
 import { type Block, type Hold, releasedOf } from './ledger-blocks.ts'
-import type { SpendChange } from './ledger-store.ts'
+import type { Entry } from './ledger-desk.ts'
+import type { KnownReservation, SpendChange } from './ledger-store.ts'
 
 /** How the charges of a step change one account. */
 export interface Change {
@@ -18,11 +19,6 @@ export interface Charges {
   readonly spend: readonly SpendChange[]
   /** What was taken from a block here and is not charged after all: another call with the same id was. */
   readonly restores: ReadonlyMap<Block, number>
-}
-
-/** What is known of a call in the database whose node lost its lease. */
-export interface KnownReservation extends Amounts {
-  readonly state: 'open' | 'settled' | 'estimated'
 }
 
 /** What a step found out while it wrote the reservations. */

@@ -1,12 +1,16 @@
 // One step of a node: everything that waits goes into one transaction, and counts here only once it is known to be in the database.
+
+import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
-import { type Account, drawOf } from './account.ts'
-import type { Caller, ChargedAccount, Desk, Entry, LedgerParts, Waiting } from './ledger.ts'
+import type { Log } from '../../base/log.ts'
+import type { Database } from '../../database/connect.ts'
+import { type Account, type ChargedAccount, drawOf } from './account.ts'
 import { type Block, setHold } from './ledger-blocks.ts'
 import { type Charges, changeOf, sumCharges } from './ledger-charges.ts'
+import type { Caller, Desk, Entry, Waiting } from './ledger-desk.ts'
 import { type Decision, decide, type Standing } from './ledger-grant.ts'
-import { prune, reclaimDead } from './ledger-reclaim.ts'
+import { prune, type ReclaimHooks, reclaimDead } from './ledger-reclaim.ts'
 import {
   type AccountChange,
   addNode,
@@ -21,6 +25,23 @@ import {
   writeAccounts,
   writeReservations,
 } from './ledger-store.ts'
+
+/** What a ledger is made of, and its times in milliseconds. */
+export interface LedgerParts extends ReclaimHooks {
+  readonly database: Database
+  readonly clock: Clock
+  readonly log?: Log
+  /** How long a dead node keeps its blocks from the others; 10,000. */
+  readonly leaseMs?: number
+  /** Steps are at least this far apart, so that many calls share one; 2. */
+  readonly paceMs?: number
+  /** How long a call waits for other nodes to give back what they do not need; 400. */
+  readonly patienceMs?: number
+  /** Asks the other nodes for what is free of an account. */
+  readonly askOthers?: (account: string) => void
+  /** Told within the transaction how accounts that were charged stand now. */
+  readonly onCharged?: (transaction: Transaction, charged: readonly ChargedAccount[]) => Promise<void>
+}
 
 /** Runs steps. */
 export interface Steps {

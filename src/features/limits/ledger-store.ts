@@ -6,7 +6,11 @@ import { lockTable } from '../../database/dialect.ts'
 import { insertMany } from '../../database/insert-many.ts'
 import type { NewRow, Row, Tables } from '../../database/tables.ts'
 import type { Account, Amounts, Holder } from './account.ts'
-import type { KnownReservation } from './ledger-charges.ts'
+
+/** What is known of a call in the database whose node lost its lease. */
+export interface KnownReservation extends Amounts {
+  readonly state: 'open' | 'settled' | 'estimated'
+}
 
 /** How an account stands in the database. */
 export interface Figures {

@@ -6,8 +6,10 @@ import { fail } from '../../base/errors.ts'
 import { connect, type Database } from '../../database/connect.ts'
 import type { Account, Amounts } from './account.ts'
 import { closeEstimate, moveBalances } from './balances.ts'
-import { createLedger, type Ledger, type LedgerParts, type ReservationRequest } from './ledger.ts'
+import { createLedger, type Ledger } from './ledger.ts'
+import type { ReservationRequest } from './ledger-desk.ts'
 import { reclaimDead } from './ledger-reclaim.ts'
+import type { LedgerParts } from './ledger-steps.ts'
 
 const price = 100
 

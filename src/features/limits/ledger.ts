@@ -2,31 +2,11 @@
 // they suffice, else after asking the database. Knows no limit's meaning and no model. How: docs/decisions/2026-11-26-ledger-of-leased-blocks.md.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Clock } from '../../base/clock.ts'
-import { type Failure, fail } from '../../base/errors.ts'
-import type { Log } from '../../base/log.ts'
-import type { Database } from '../../database/connect.ts'
-import type { Account, Amounts, Holder } from './account.ts'
-import { type Blocks, createBlocks, emptyHolds, fits, type Hold, hold, release } from './ledger-blocks.ts'
-import type { Shortage } from './ledger-grant.ts'
-import type { ReclaimHooks } from './ledger-reclaim.ts'
-import { createSteps } from './ledger-steps.ts'
-import type { Transaction } from './ledger-store.ts'
-
-/** A call that wants to begin. */
-export interface ReservationRequest {
-  /** A call with the same id is charged once, whatever happens. */
-  readonly id: string
-  /** When it began, milliseconds since 1970: decides the windows. */
-  readonly at: number
-  readonly holder: Holder
-  readonly accounts: readonly Account[]
-  readonly amounts: Amounts
-  /** JSON: what a usage row needs if this node dies. */
-  readonly details: string
-  /** The failure to throw where an account has no room. */
-  refuse(shortage: Shortage): Failure
-}
+import { fail } from '../../base/errors.ts'
+import type { Account, Amounts } from './account.ts'
+import { createBlocks, emptyHolds, fits, hold, release } from './ledger-blocks.ts'
+import type { Desk, Entry, ReservationRequest, Waiting } from './ledger-desk.ts'
+import { createSteps, type LedgerParts } from './ledger-steps.ts'
 
 /** What a call has reserved. */
 export interface Reservation {
@@ -53,75 +33,6 @@ export interface Ledger {
   flush(): Promise<void>
   /** Writes what is open, gives back the blocks. */
   stop(): Promise<void>
-}
-
-/** What a ledger is made of, and its times in milliseconds. */
-export interface LedgerParts extends ReclaimHooks {
-  readonly database: Database
-  readonly clock: Clock
-  readonly log?: Log
-  /** How long a dead node keeps its blocks from the others; 10,000. */
-  readonly leaseMs?: number
-  /** Steps are at least this far apart, so that many calls share one; 2. */
-  readonly paceMs?: number
-  /** How long a call waits for other nodes to give back what they do not need; 400. */
-  readonly patienceMs?: number
-  /** Asks the other nodes for what is free of an account. */
-  readonly askOthers?: (account: string) => void
-  /** Told within the transaction how accounts that were charged stand now. */
-  readonly onCharged?: (transaction: Transaction, charged: readonly ChargedAccount[]) => Promise<void>
-}
-
-/** An account after a charge. */
-export interface ChargedAccount {
-  readonly account: Account
-  readonly spent: number
-}
-
-/** One call in the ledger of this node. */
-export interface Entry {
-  readonly request: ReservationRequest
-  readonly holds: Hold[]
-  /** Which stretch of this node's life it began in: after a lost lease its blocks are gone. */
-  readonly life: number
-  amounts: Amounts
-  /** False until it holds what it asked for first. */
-  reserved: boolean
-  settled: Amounts | undefined
-  /** Waits for the next write. */
-  written: Waiting | undefined
-}
-
-/** Somebody who waits for a step. */
-export interface Waiting {
-  readonly promise: Promise<void>
-  resolve(): void
-  reject(error: unknown): void
-}
-
-/** A call that is not covered by what is leased. */
-export interface Caller {
-  readonly entry: Entry
-  readonly holds: readonly Hold[]
-  readonly amounts: Amounts
-  readonly waiting: Waiting
-  /** `clock.elapsed()` after which it is refused even where another node may give something back. */
-  readonly patientUntil: number
-  /** Whether it has nothing yet: nobody else would settle it. */
-  readonly first: boolean
-  /** It was told that the database does not answer. */
-  givenUp: boolean
-}
-
-/** Everything that waits for the next step. */
-export interface Desk {
-  readonly blocks: Blocks
-  readonly dirty: Set<Entry>
-  callers: Caller[]
-  /** Accounts that are in the database for certain, and when their windows close. */
-  readonly opened: Map<string, number>
-  /** Raised by one when a lease was lost. */
-  life: number
 }
 
 const usual = { leaseMs: 10_000, paceMs: 2, patienceMs: 400 }

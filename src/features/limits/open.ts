@@ -1,12 +1,14 @@
 // Opens limits and the ledger over a database and keeps them fresh: what is set on one node counts on all.
+
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Database } from '../../database/connect.ts'
 import type { Notices } from '../../database/notices.ts'
 import { actsChannel } from '../audit/acts.ts'
-import type { Amounts } from './account.ts'
+import type { Amounts, ChargedAccount } from './account.ts'
 import { type CallChange, closeEstimate, moveBalances, moveReservations } from './balances.ts'
-import { type ChargedAccount, createLedger, type Ledger, type LedgerParts } from './ledger.ts'
+import { createLedger, type Ledger } from './ledger.ts'
+import type { LedgerParts } from './ledger-steps.ts'
 import type { Transaction } from './ledger-store.ts'
 import { createPolicy, type MoneyRule, type Policy } from './policy.ts'
 import { createRates, type Rates } from './rates.ts'

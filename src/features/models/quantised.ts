@@ -3,8 +3,7 @@
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { sizeOf } from './download-disk.ts'
-import type { PulledModel } from './pull.ts'
-import { readNote } from './pull-note.ts'
+import { type PulledModel, readNote } from './pull-note.ts'
 
 /** The file of a name such as `starter:Q4_K_M`. A name holds a colon, which no file may have on every system. */
 export function quantisedFile(home: string, name: string): string {

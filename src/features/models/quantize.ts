@@ -10,8 +10,7 @@ import { quantizeFile } from '../../engine/quantize.ts'
 import { type CatalogueEntry, findInCatalogue } from './catalogue.ts'
 import { requireRoom, sizeOf } from './download-disk.ts'
 import { verify } from './download-verify.ts'
-import type { PulledModel } from './pull.ts'
-import { writeNote } from './pull-note.ts'
+import { type PulledModel, writeNote } from './pull-note.ts'
 import { quantisedFile } from './quantised.ts'
 
 /** What is wanted. */

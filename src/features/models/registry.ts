@@ -1,4 +1,5 @@
 // Every model by name. The only door to a Model: what it hands out is reserved for, metered and waits in line, so no caller can slip past.
+
 import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
@@ -8,8 +9,9 @@ import type { Limits } from '../limits/open.ts'
 import type { Policy } from '../limits/policy.ts'
 import { createCharges } from '../usage/charges.ts'
 import { countCalls } from '../usage/counts.ts'
-import { type Metering, type MeterTools, meter } from '../usage/meter.ts'
+import { meter } from '../usage/meter.ts'
 import { createReserver } from '../usage/reserve.ts'
+import type { Metering, MeterTools } from '../usage/tally.ts'
 import type { AliasBook } from './aliases.ts'
 import type { StickyFacts } from './canary.ts'
 import { directoryOf } from './directory.ts'

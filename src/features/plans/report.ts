@@ -1,9 +1,9 @@
 // The plan of a model as people and programs read it: every term in bytes with its formula, a verdict, and what would fit. Pure.
 
 import type { ModelHeader } from '../../engine/header-types.ts'
-import type { Correction } from '../../engine/plan-correct.ts'
 import { type Device, type Fit, fit, type PlacedDevice, type Verdict } from '../../engine/plan-fit.ts'
 import { kvBytesPerToken, type MemoryUse } from '../../engine/plan-memory.ts'
+import type { Correction } from '../../engine/plan-shape.ts'
 import { type Formulas, formulasOf } from './formulas.ts'
 import { type Bandwidth, costOfMillion, expectedSpeed } from './speed.ts'
 

@@ -1,16 +1,29 @@
 // What one call holds of its limits and budgets, from before it begins until it is settled.
+
+import type { Clock } from '../../base/clock.ts'
 import { newId } from '../../base/ids.ts'
 import type { LimitState, LimitWindow } from '../../wire/limits.ts'
 import type { CallContext, ModelCard, Usage } from '../../wire/model.ts'
 import { type Account, type Amounts, drawOf } from '../limits/account.ts'
-import type { Reservation } from '../limits/ledger.ts'
+import type { Ledger, Reservation } from '../limits/ledger.ts'
 import type { Shortage } from '../limits/ledger-grant.ts'
-import type { Rules } from '../limits/policy.ts'
-import type { RateState, Taken } from '../limits/rates.ts'
+import type { Policy, Rules } from '../limits/policy.ts'
+import type { RateState, Rates, Taken } from '../limits/rates.ts'
+import type { Prices } from '../prices/book.ts'
 import { costOf, type Price } from '../prices/price.ts'
+import type { Charges } from './charges.ts'
 import type { ReservedDetails } from './estimated.ts'
 import { accountRefusal, rateRefusal } from './refusals.ts'
-import type { Reserving } from './reserve.ts'
+
+/** What a reservation is made with. */
+export interface Reserving {
+  readonly clock: Clock
+  readonly policy: Policy
+  readonly rates: Rates
+  readonly ledger: Ledger
+  readonly prices: Prices
+  readonly charges: Charges
+}
 
 /** A call that wants to begin. */
 export interface Wanted {

@@ -1,4 +1,5 @@
 // Opens everything that counts: prices, each workspace's rules, the writer of rows, the reader of reports, the deletion of what is old.
+
 import type { Kysely } from 'kysely'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -12,13 +13,13 @@ import { type OpenPrices, openPrices } from '../prices/open.ts'
 import type { Currency } from '../prices/price.ts'
 import { loadVendorLists } from '../prices/vendors.ts'
 import { openUsageJournal } from './journal.ts'
-import type { Metering } from './meter.ts'
 import { redactedContents } from './redacted-contents.ts'
 import { createRedactor, type Redactor } from './redactor.ts'
 import { deleteOld } from './retention.ts'
 import type { UsageRecord } from './row.ts'
 import { isContentKept, openSettings, type SettingsBook } from './settings.ts'
 import { writeUsage } from './store.ts'
+import type { Metering } from './tally.ts'
 import { createUsageWriter } from './writer.ts'
 
 /** What counts, open. The registry takes it as its metering, the server for its routes. */

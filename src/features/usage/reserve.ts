@@ -1,5 +1,4 @@
 // Reserves tokens and money before a call begins and settles them when it ends, so that no limit and no budget is passed. Wraps a Model and is one.
-import type { Clock } from '../../base/clock.ts'
 import type {
   CallContext,
   ChatCall,
@@ -9,25 +8,10 @@ import type {
   ModelEvent,
   RankingResult,
 } from '../../wire/model.ts'
-import type { Ledger } from '../limits/ledger.ts'
-import type { Policy } from '../limits/policy.ts'
-import type { Rates } from '../limits/rates.ts'
-import type { Prices } from '../prices/book.ts'
-import type { Charges } from './charges.ts'
 import { chatCount, completionCount, inputsCount, rankingCount } from './count.ts'
 import { answerBound, tokensOf, usualAnswer } from './estimate.ts'
-import { type Held, holdFor, type Wanted } from './hold.ts'
+import { type Held, holdFor, type Reserving, type Wanted } from './hold.ts'
 import { withLimits } from './refusals.ts'
-
-/** What a reservation is made with. */
-export interface Reserving {
-  readonly clock: Clock
-  readonly policy: Policy
-  readonly rates: Rates
-  readonly ledger: Ledger
-  readonly prices: Prices
-  readonly charges: Charges
-}
 
 /**
  * Puts reservations around a meter: `reserve` before it, and `confirm` behind it, where the prompt is counted. A call that has no room is

@@ -1,14 +1,37 @@
 // What one call adds up to while its events pass: the usage row, the log line and the counters, all made when it closes.
+
+import type { Clock } from '../../base/clock.ts'
 import { Failure } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
+import type { Log } from '../../base/log.ts'
 import type { CallContext, EmbeddingResult, ModelCard, ModelEvent, Sampling, Usage } from '../../wire/model.ts'
-import { localProvider } from '../prices/book.ts'
+import { localProvider, type Prices } from '../prices/book.ts'
 import { costOf } from '../prices/price.ts'
 import { type ContentNotes, noteContent } from './content.ts'
-import { countEnd } from './counts.ts'
+import { type CallCounts, countEnd } from './counts.ts'
 import type { FinishedCall } from './finished-call.ts'
-import type { MeterTools } from './meter.ts'
-import type { UsageRow } from './row.ts'
+import type { UsageContent, UsageRow } from './row.ts'
+import type { UsageWriter } from './writer.ts'
+
+/** What a meter needs. Without `usage` a call is counted and logged and leaves no row; the product always has it. */
+export interface MeterTools {
+  readonly clock: Clock
+  readonly log: Log
+  readonly counts: CallCounts
+  readonly usage?: Metering
+  /** Told of every call that is over; must not throw or wait. */
+  readonly trace?: (call: FinishedCall) => void
+}
+
+/** Where rows go and what they cost. */
+export interface Metering {
+  readonly writer: UsageWriter
+  readonly prices: Prices
+  /** Whether what is said is kept, where the request asked so or not; throws `invalid_value` where it may not ask. */
+  keepsContent(workspace: string, asked: boolean | undefined): boolean
+  /** Takes content that its workspace wants blacked out first; false, and nothing taken, where it is kept as it is. */
+  readonly takeContent?: (row: UsageRow, content: UsageContent) => boolean
+}
 
 /** What was asked of the model. */
 export type Operation = UsageRow['operation']
