@@ -16,14 +16,14 @@ export interface LimitedWorkerOptions {
   readonly heapMegabytes?: number
   /** After this long without a message the thread is ended. */
   readonly idleMilliseconds: number
-  /** What a fresh thread is told first and how long it may take over it. */
-  readonly greeting?: { readonly message: () => Promise<unknown>; readonly milliseconds: number }
+  /** What a fresh thread is told first and how long it may take over it: starting is not part of any message's time. */
+  readonly greeting: { readonly message: () => Promise<unknown>; readonly milliseconds: number }
 }
 
 /** Starts its thread with the first message. A waiting process is not kept alive by it. */
 export class LimitedWorker<Answer> {
   readonly #options: LimitedWorkerOptions
-  #started: Promise<{ readonly worker: Worker; readonly greeting: Answer | undefined }> | undefined
+  #started: Promise<{ readonly worker: Worker; readonly greeting: Answer }> | undefined
   #last: Promise<unknown> = Promise.resolve()
   #idle: NodeJS.Timeout | undefined
 
@@ -32,7 +32,7 @@ export class LimitedWorker<Answer> {
   }
 
   /** The thread's answer to the greeting. */
-  async greeting(): Promise<Answer | undefined> {
+  async greeting(): Promise<Answer> {
     return (await this.#start()).greeting
   }
 
@@ -60,7 +60,7 @@ export class LimitedWorker<Answer> {
     return answer
   }
 
-  #start(): Promise<{ readonly worker: Worker; readonly greeting: Answer | undefined }> {
+  #start(): Promise<{ readonly worker: Worker; readonly greeting: Answer }> {
     this.#started ??= this.#startNow().catch((error: unknown) => {
       this.#started = undefined
       throw error
@@ -68,9 +68,9 @@ export class LimitedWorker<Answer> {
     return this.#started
   }
 
-  async #startNow(): Promise<{ readonly worker: Worker; readonly greeting: Answer | undefined }> {
+  async #startNow(): Promise<{ readonly worker: Worker; readonly greeting: Answer }> {
     const { script, greeting, stackMegabytes, heapMegabytes } = this.#options
-    const message = await greeting?.message()
+    const message = await greeting.message()
     const worker = new Worker(script, {
       execArgv: [],
       resourceLimits: {
@@ -81,7 +81,6 @@ export class LimitedWorker<Answer> {
     worker.unref()
     // A thread that fails between two messages is found ended by the next one; without a listener it would end the process.
     worker.on('error', () => undefined)
-    if (greeting === undefined) return { worker, greeting: undefined }
     const answer = await exchange<Answer>(worker, message, greeting.milliseconds)
     if (answer === undefined) {
       await worker.terminate()

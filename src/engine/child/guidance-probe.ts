@@ -41,7 +41,7 @@ export class GuidanceProbe {
   async image(): Promise<SharedArrayBuffer> {
     if (this.#image === undefined) {
       const answer = await this.#worker.greeting()
-      if (answer?.type !== 'ready') throw new Error('the compiling thread could not read the vocabulary')
+      if (answer.type !== 'ready') throw new Error('the compiling thread could not read the vocabulary')
       this.#image = answer.image
     }
     return this.#image

@@ -16,6 +16,8 @@ export interface PromptRenderer {
 const renderMs = 1_000
 const heapMegabytes = 64
 const idleMs = 60_000
+/** A thread that starts on a busy machine takes its time: that is not the template's. */
+const startMs = 30_000
 /** Texts longer than this are no prompts. */
 const longestText = 1_000_000
 
@@ -25,6 +27,7 @@ export function promptRenderer(): PromptRenderer {
     script: workerScript(import.meta.url, 'render-worker'),
     heapMegabytes,
     idleMilliseconds: idleMs,
+    greeting: { message: async (): Promise<RenderQuestion> => ({ content: '', variables: {} }), milliseconds: startMs },
   })
   const ask = async (question: RenderQuestion): Promise<RenderAnswer> =>
     (await worker.ask(question, renderMs)) ?? { reason: `it takes more than ${renderMs} ms or ${heapMegabytes} MiB` }

@@ -1,6 +1,6 @@
 // Blacks out what was said, in a thread with limits of time and memory. What cannot be blacked out is not kept.
 import { LimitedWorker, workerScript } from '../../base/limited-worker.ts'
-import type { Redaction } from './redaction.ts'
+import { noRedaction, type Redaction } from './redaction.ts'
 import type { RedactionAnswer, RedactionQuestion } from './redaction-worker.ts'
 
 /** Applies rules to values. */
@@ -13,6 +13,8 @@ export interface Redactor {
 const limitMs = 5_000
 const heapMegabytes = 256
 const idleMs = 60_000
+/** A thread that starts on a busy machine takes its time: that is not the rules'. */
+const startMs = 30_000
 /** Questions that may wait, each of one call or one request of spans: 64 of them are seconds. */
 const mostWaiting = 64
 
@@ -22,6 +24,10 @@ export function createRedactor(): Redactor {
     script: workerScript(import.meta.url, 'redaction-worker'),
     heapMegabytes,
     idleMilliseconds: idleMs,
+    greeting: {
+      message: async (): Promise<RedactionQuestion> => ({ rules: noRedaction, values: [] }),
+      milliseconds: startMs,
+    },
   })
   let waiting = 0
   return {
