@@ -23,8 +23,11 @@ export interface OpenConsole {
 export const attack = '<img src=x onerror="document.title=`taken`"><script>document.title="taken"</script>'
 
 /** Starts both. */
-export async function openConsole(flags: readonly string[]): Promise<OpenConsole> {
-  const product = await startProduct(flags)
+export async function openConsole(
+  flags: readonly string[],
+  environment: Record<string, string> = {},
+): Promise<OpenConsole> {
+  const product = await startProduct(flags, environment)
   const browser = await startBrowser()
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: 'light' })
   const page = await context.newPage()

@@ -60,6 +60,7 @@ function formatsOf(language: Language) {
   const number = (digits: number) => new Intl.NumberFormat(language, { maximumFractionDigits: digits })
   const whole = number(0)
   const one = number(1)
+  const percentage = new Intl.NumberFormat(language, { style: 'percent' })
   const compact = new Intl.NumberFormat(language, { notation: 'compact', maximumFractionDigits: 1 })
   const dateTime = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' })
   const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium' })
@@ -71,7 +72,8 @@ function formatsOf(language: Language) {
     one: (value: number) => one.format(value),
     /** 1.2M */
     compact: (value: number) => compact.format(value),
-    percent: (fraction: number) => new Intl.NumberFormat(language, { style: 'percent' }).format(fraction),
+    /** 12%; what is ten times too much and more is all the same. */
+    percent: (fraction: number) => `${fraction > 10 ? '> ' : ''}${percentage.format(Math.min(10, fraction))}`,
     /** Milliseconds since 1970. */
     dateTime: (at: number) => dateTime.format(at),
     day: (at: number) => day.format(at),

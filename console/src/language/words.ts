@@ -16,5 +16,12 @@ export function words<const Key extends string>(texts: {
 
 /** Fills `{name}` in. */
 export function fill(text: string, values: Readonly<Record<string, string | number>> = {}): string {
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole))
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => isolated(String(values[name] ?? whole)))
+}
+
+/** A name that is written from the right, or says that it is, between marks that end its direction with it (UAX #9, isolates). */
+function isolated(value: string): string {
+  return /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeff]/.test(value)
+    ? `\u2068${value}\u2069`
+    : value
 }

@@ -9,9 +9,20 @@ const tones = {
 }
 
 /** The word. */
-export function Badge({ tone, children }: { readonly tone: keyof typeof tones; readonly children: ReactNode }) {
+export function Badge({
+  tone,
+  long,
+  children,
+}: {
+  readonly tone: keyof typeof tones
+  /** Somebody's own word, of any length: it may break. */
+  readonly long?: boolean
+  readonly children: ReactNode
+}) {
   return (
-    <span className={`inline-block rounded-full px-2 py-0.5 text-xs font-medium whitespace-nowrap ${tones[tone]}`}>
+    <span
+      className={`inline-block max-w-full rounded-full px-2 py-0.5 text-xs font-medium ${long === true ? '' : 'whitespace-nowrap'} ${tones[tone]}`}
+    >
       {children}
     </span>
   )

@@ -20,7 +20,7 @@ export function Difference({ before, after }: { readonly before: string; readonl
     { value: after, removed: false, added: true },
   ]
   return (
-    <p className="font-mono text-xs leading-6 break-words whitespace-pre-wrap">
+    <p className="font-mono text-xs leading-6 whitespace-pre-wrap">
       {changes.map(({ value, removed, added }, index) => {
         const Tag = removed ? 'del' : added ? 'ins' : 'span'
         return (

@@ -11,7 +11,9 @@ const components: Components = {
   ),
   // A picture's address would tell its server who reads this: it is shown as the address that it is.
   img: ({ src, alt }) => <span className="text-muted">{`[${alt ?? ''}](${typeof src === 'string' ? src : ''})`}</span>,
-  pre: ({ children }) => <CodeBlock>{children}</CodeBlock>,
+  // The boxes of a list of tasks are there to be read.
+  input: ({ checked }) => (checked === true ? '☑' : '☐'),
+  pre: ({ children }) => <CodeBlock lines>{children}</CodeBlock>,
   code: ({ children }) => <code className="rounded bg-raised px-1 font-mono text-[0.9em]">{children}</code>,
   p: ({ children }) => <p className="my-2 first:mt-0 last:mb-0">{children}</p>,
   ul: ({ children }) => <ul className="my-2 list-disc pl-5">{children}</ul>,
@@ -34,10 +36,8 @@ const plugins = [remarkGfm]
 /** Renders it. */
 export function Markdown({ source }: { readonly source: string }) {
   return (
-    <div className="break-words">
-      <ReactMarkdown remarkPlugins={plugins} components={components} skipHtml={false}>
-        {source}
-      </ReactMarkdown>
-    </div>
+    <ReactMarkdown remarkPlugins={plugins} components={components} skipHtml={false}>
+      {source}
+    </ReactMarkdown>
   )
 }

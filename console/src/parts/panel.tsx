@@ -63,7 +63,7 @@ export function Figure({ name, value, note, to, search }: FigureProps) {
   return (
     <div className="rounded-xl border border-line bg-surface p-4">
       <div className="text-sm text-muted first-letter:uppercase">{name}</div>
-      <div className="mt-1 text-2xl font-semibold tracking-tight break-words tabular-nums">
+      <div className="mt-1 text-2xl font-semibold tracking-tight tabular-nums">
         {to === undefined ? (
           value
         ) : (

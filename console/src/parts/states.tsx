@@ -76,7 +76,7 @@ export function Problem({
       <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
       <div className="min-w-0">
         <Title className="font-medium">{t('failed')}</Title>
-        <p className="mt-1 break-words">{message}</p>
+        <p className="mt-1">{message}</p>
         {fromServer && error.requestId !== null && (
           <p className="mt-1 text-muted">{t('request', { id: error.requestId })}</p>
         )}

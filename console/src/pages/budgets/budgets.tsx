@@ -85,7 +85,7 @@ function One({ budget }: { readonly budget: Budget }) {
     <div className="space-y-3">
       <div className="flex flex-wrap items-start justify-between gap-2">
         <div className="min-w-0">
-          <h2 className="text-sm font-semibold break-words">{name}</h2>
+          <h2 className="text-sm font-semibold">{name}</h2>
           <p className="mt-0.5 text-xs text-muted">{facts.join(' · ')}</p>
         </div>
         <div className="flex items-center gap-1">
@@ -115,7 +115,7 @@ function One({ budget }: { readonly budget: Budget }) {
         shown={t('ofAmount', { spent: amount(budget.spent), amount: amount(budget.amount), percent: percent(used) })}
       />
       <div className="flex flex-wrap items-center justify-between gap-2 text-xs text-muted">
-        <span className="min-w-0 break-words">{alertsOf(budget, t)}</span>
+        <span className="min-w-0">{alertsOf(budget, t)}</span>
         <Go to="/usage" search={usageOf(budget)}>
           {t('behind')}
         </Go>

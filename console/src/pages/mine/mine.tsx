@@ -73,7 +73,7 @@ export function Mine() {
       />
       <div className="space-y-6">
         <Spent spend={spend} />
-        <div className="grid items-start gap-6 lg:grid-cols-2">
+        <div className="grid grid-cols-1 items-start gap-6 lg:grid-cols-2">
           <Panel title={t('budgets')}>
             <Balances rows={spend.budgets ?? []} currency={spend.this_month?.[0]?.currency} />
           </Panel>
@@ -154,12 +154,12 @@ function Rates({ rates, balances }: { readonly rates: readonly Rate[]; readonly 
       {rates.length > 0 && (
         <ul className="divide-y divide-line text-sm">
           {rates.map((rate) => (
-            <li key={JSON.stringify(rate)} className="flex justify-between gap-3 px-4 py-2.5">
-              <span className="min-w-0 break-words">
+            <li key={JSON.stringify(rate)} className="flex flex-wrap justify-between gap-x-3 px-4 py-2.5">
+              <span className="min-w-0">
                 {t(rate.scope as 'key')}
                 {rate.model !== '*' && <span className="text-muted"> · {rate.model}</span>}
               </span>
-              <span className="tabular-nums">{`${whole(rate.limit)} ${t(`unit.${rate.unit}`)} / ${per(rate.per_seconds)}`}</span>
+              <span className="whitespace-nowrap tabular-nums">{`${whole(rate.limit)} ${t(`unit.${rate.unit}`)} / ${per(rate.per_seconds)}`}</span>
             </li>
           ))}
         </ul>
@@ -219,7 +219,7 @@ function Card({ me: { api_key: key, permissions } }: { readonly me: Me }) {
         {facts.map(([name, value]) => (
           <div key={name} className="contents">
             <dt className="text-muted">{name}</dt>
-            <dd className="break-words">{value}</dd>
+            <dd>{value}</dd>
           </div>
         ))}
         <dt className="text-muted">{t('permissions')}</dt>

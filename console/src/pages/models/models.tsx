@@ -134,7 +134,7 @@ function Stored() {
   })
   if (stored.isPending) return <Loading />
   if (stored.isError) return <Problem error={stored.error} retry={() => void stored.refetch()} />
-  if (stored.data.data.length === 0) return <Empty title={t('none')} hint={t('noneHint')} />
+  if (stored.data.data.length === 0) return <Empty title={t('noneStored')} hint={t('noneStoredHint')} />
   return (
     <Table
       label={t('stored')}

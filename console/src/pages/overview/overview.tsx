@@ -89,7 +89,7 @@ function ModelRow({ model, rate }: { readonly model: Overview['models'][number];
   const t = useWords(text)
   const { whole, one, percent, compact } = useFormats()
   return (
-    <div className="grid gap-x-6 gap-y-3 p-4 sm:grid-cols-[minmax(0,1fr)_10rem_10rem_6rem]">
+    <div className="grid grid-cols-1 gap-x-6 gap-y-3 p-4 sm:grid-cols-[minmax(0,1fr)_10rem_10rem_6rem]">
       <div className="min-w-0">
         <Go to="/playground" look="plain" className="font-medium">
           {model.model}

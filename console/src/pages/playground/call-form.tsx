@@ -53,9 +53,7 @@ function Called({ call, result }: { readonly call: WantedCall; readonly result: 
     <div className="mt-2 rounded-lg border border-line bg-raised p-3">
       <p className="text-xs font-medium">{t('call', { name: call.name })}</p>
       <pre className="mt-1 overflow-x-auto font-mono text-xs">{result?.arguments ?? call.arguments}</pre>
-      {result !== undefined && (
-        <p className="mt-2 text-xs break-words whitespace-pre-wrap text-muted">{`→ ${result.result}`}</p>
-      )}
+      {result !== undefined && <p className="mt-2 text-xs whitespace-pre-wrap text-muted">{`→ ${result.result}`}</p>}
     </div>
   )
 }

@@ -35,7 +35,7 @@ export function CodeDialog({ body }: { readonly body: Readonly<Record<string, un
         </SelectField>
         <CopyButton value={code} />
       </div>
-      <CodeBlock>{code}</CodeBlock>
+      <CodeBlock lines>{code}</CodeBlock>
     </Dialog>
   )
 }

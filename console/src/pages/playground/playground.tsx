@@ -100,7 +100,7 @@ function Desk({ models, seeing, opening }: ModelsProps & { readonly opening: Ope
           </>
         }
       />
-      <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_18rem]">
+      <div className="grid grid-cols-1 gap-4 lg:grid-cols-[minmax(0,1fr)_18rem]">
         <Panel className="flex min-h-[28rem] flex-col">
           <div className={join('grid border-b border-line', columnsClass(columns.length))}>
             {columns.map((column) => (
@@ -159,7 +159,15 @@ function lastBody({ columns, turns }: Conversation, settings: Settings): Readonl
 }
 
 function columnsClass(count: number): string {
-  return ['', 'grid-cols-1', 'md:grid-cols-2', 'md:grid-cols-3', 'md:grid-cols-2 xl:grid-cols-4'][count] ?? ''
+  return (
+    [
+      '',
+      'grid-cols-1',
+      'grid-cols-1 md:grid-cols-2',
+      'grid-cols-1 md:grid-cols-3',
+      'grid-cols-1 md:grid-cols-2 xl:grid-cols-4',
+    ][count] ?? ''
+  )
 }
 
 interface TurnsProps {
@@ -183,7 +191,7 @@ function Turns({ conversation: { columns, turns }, tools, give }: TurnsProps) {
     <ol className="flex-1 space-y-4 p-4" aria-label={t('conversation')}>
       {turns.map((turn, place) => (
         <li key={turn.id}>
-          <div className="mb-3 ml-auto w-fit max-w-[85%] rounded-xl bg-accent-soft px-3 py-2 text-sm break-words whitespace-pre-wrap">
+          <div className="mb-3 ml-auto w-fit max-w-[85%] rounded-xl bg-accent-soft px-3 py-2 text-sm whitespace-pre-wrap">
             <span className="sr-only">{t('you')}: </span>
             {turn.question}
             {turn.images?.map((image, index) => (

@@ -98,7 +98,7 @@ function View({ prompt, versions, path }: ViewProps) {
           </>
         }
       />
-      <div className="grid gap-4 lg:grid-cols-[20rem_minmax(0,1fr)]">
+      <div className="grid grid-cols-1 gap-4 lg:grid-cols-[20rem_minmax(0,1fr)]">
         <Panel title={t('versions')}>
           <Versions versions={versions} shown={shown} path={path} />
         </Panel>
@@ -136,10 +136,10 @@ function Versions({ versions, shown, path }: VersionsProps) {
               {t('versionNumber', { version: version.version })}
             </Go>
             <div className="text-xs text-muted">{dateTime(Date.parse(version.createdAt))}</div>
-            {version.notes !== undefined && <p className="mt-1 text-xs break-words">{version.notes}</p>}
+            {version.notes !== undefined && <p className="mt-1 text-xs">{version.notes}</p>}
             <div className="mt-1 flex flex-wrap gap-1">
               {version.aliases.map((alias) => (
-                <Badge key={alias} tone="good">
+                <Badge key={alias} tone="good" long>
                   {alias}
                 </Badge>
               ))}

@@ -56,7 +56,7 @@ function All() {
           <Go to="/prompts/$promptId" params={{ promptId: prompt.id }} className="font-medium break-all">
             {prompt.name}
           </Go>
-          <div className="text-xs break-words text-muted">{prompt.title ?? prompt.definition.content.slice(0, 80)}</div>
+          <div className="text-xs text-muted">{prompt.title ?? prompt.definition.content.slice(0, 80)}</div>
         </div>
       ),
     },
@@ -67,7 +67,7 @@ function All() {
       show: (prompt) => (
         <div className="flex flex-wrap gap-1">
           {prompt.aliases.map((alias) => (
-            <Badge key={alias} tone="plain">
+            <Badge key={alias} tone="plain" long>
               {alias}
             </Badge>
           ))}

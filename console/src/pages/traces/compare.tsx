@@ -73,7 +73,7 @@ function View({ left, right }: Both) {
       <Back />
       <PageHead title={t('compareTitle')} hint={t('compareHint')} />
       <div className="space-y-4">
-        <div className="grid gap-4 sm:grid-cols-2">
+        <div className="grid grid-cols-1 gap-4 sm:grid-cols-2">
           <Side name={t('left')} trace={left.trace} />
           <Side name={t('right')} trace={right.trace} />
         </div>
@@ -99,10 +99,10 @@ function Side({ name, trace }: { readonly name: string; readonly trace: TraceSha
   return (
     <Panel className="p-4">
       <p className="text-xs text-muted">{name}</p>
-      <Go to="/traces/$traceId" params={{ traceId: trace.trace_id }} className="font-medium break-words">
+      <Go to="/traces/$traceId" params={{ traceId: trace.trace_id }} className="font-medium">
         {trace.root_span_name || trace.trace_id.slice(0, 8)}
       </Go>
-      <p className="mt-0.5 text-xs break-words text-muted">
+      <p className="mt-0.5 text-xs text-muted">
         {[dateTime(Date.parse(trace.start_time)), trace.models_used.join(', ')].join(' · ')}
       </p>
     </Panel>
@@ -144,8 +144,11 @@ function Times({ left, right }: Both) {
   return (
     <ul className="divide-y divide-line">
       {times.map((time) => (
-        <li key={time.name} className="grid gap-x-6 gap-y-1 px-4 py-3 sm:grid-cols-[12rem_minmax(0,1fr)_minmax(0,1fr)]">
-          <span className="text-sm break-words">{time.name}</span>
+        <li
+          key={time.name}
+          className="grid grid-cols-1 gap-x-6 gap-y-1 px-4 py-3 sm:grid-cols-[12rem_minmax(0,1fr)_minmax(0,1fr)]"
+        >
+          <span className="text-sm">{time.name}</span>
           <Meter label={t('left')} value={time.left / most} shown={duration(time.left)} calm />
           <Meter label={t('right')} value={time.right / most} shown={duration(time.right)} calm />
         </li>

@@ -31,7 +31,7 @@ function Message({ message }: { readonly message: SaidMessage }) {
         const content = part['content'] ?? part['response']
         return typeof content === 'string' ? (
           // biome-ignore lint/suspicious/noArrayIndexKey: parts of a message that is over do not change their order.
-          <p key={index} className="break-words whitespace-pre-wrap">
+          <p key={index} className="whitespace-pre-wrap">
             {content}
           </p>
         ) : (

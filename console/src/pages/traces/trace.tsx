@@ -65,7 +65,7 @@ function View({ trace, spans, feedback }: WholeTrace) {
           )
         }
       />
-      <div className="grid gap-4 lg:grid-cols-2">
+      <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
         <div className="space-y-4">
           <Panel title={t('waterfall')}>
             <ul className="p-2">
@@ -146,7 +146,7 @@ function Details({ span }: { readonly span: SpanShape }) {
         <dl className="grid grid-cols-[minmax(0,1fr)_minmax(0,1fr)] gap-x-4 gap-y-1.5 text-xs">
           {attributes.map(([name, value]) => (
             <div key={name} className="contents">
-              <dt className="break-words text-muted">{name}</dt>
+              <dt className="text-muted">{name}</dt>
               <dd className="font-mono break-all">{value}</dd>
             </div>
           ))}

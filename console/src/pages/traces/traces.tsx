@@ -60,9 +60,13 @@ function FilterBar({ filters }: { readonly filters: Filters }) {
     change({ q })
   }
   return (
-    <form onSubmit={submit} className="mb-4 grid gap-3 sm:grid-cols-[10rem_9rem_9rem_minmax(0,1fr)_auto] sm:items-end">
+    <form
+      onSubmit={submit}
+      className="mb-4 grid grid-cols-2 gap-3 lg:grid-cols-[10rem_8rem_8rem_minmax(0,1fr)_auto] lg:items-end"
+    >
       <SelectField
         label={t('model')}
+        className="max-lg:col-span-2"
         value={filters.model ?? ''}
         onChange={(event) => change({ model: event.target.value })}
       >
@@ -95,12 +99,15 @@ function FilterBar({ filters }: { readonly filters: Filters }) {
       </SelectField>
       <TextField
         label={t('search')}
+        className="max-lg:col-span-2"
         placeholder={t('searchHint')}
         spellCheck={false}
         value={q}
         onChange={(event) => setQ(event.target.value)}
       />
-      <Button type="submit">{t('apply')}</Button>
+      <Button type="submit" className="max-lg:col-span-2">
+        {t('apply')}
+      </Button>
     </form>
   )
 }
