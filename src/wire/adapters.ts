@@ -1,6 +1,7 @@
 // LoRA adapters on the wire, under our own path.
 import { type Static, Type } from 'typebox'
 import { modelField, nullable } from './fields.ts'
+import { listSchema } from './paging.ts'
 
 const named = {
   model: modelField,
@@ -25,8 +26,8 @@ export const AdapterObject = Type.Object({
 /** One adapter. */
 export type AdapterShown = Static<typeof AdapterObject>
 
-/** All adapters of this machine. */
-export const AdapterList = Type.Object({ object: Type.Literal('list'), data: Type.Array(AdapterObject) })
+/** The adapters of this machine. */
+export const AdapterList = listSchema(AdapterObject)
 
 /** What was removed. */
 export const AdapterRemoved = Type.Object({

@@ -1,6 +1,7 @@
 // Aliases of models, their canaries and shadows, their history, and what was measured of weights, on the wire under our own path.
 import { type Static, Type } from 'typebox'
 import { nullable, optional, timestamp } from './fields.ts'
+import { listSchema } from './paging.ts'
 
 const modelName = Type.String({
   minLength: 1,
@@ -142,8 +143,8 @@ export const AliasObject = Type.Object({
 /** An alias. */
 export type AliasShown = Static<typeof AliasObject>
 
-/** All aliases that were set. */
-export const AliasList = Type.Object({ object: Type.Literal('list'), data: Type.Array(AliasObject) })
+/** The aliases that were set, by name. */
+export const AliasList = listSchema(AliasObject)
 
 /** One change of an alias. */
 export const AliasChangeObject = Type.Object({
@@ -162,7 +163,7 @@ export const AliasChangeObject = Type.Object({
 export type AliasChangeShown = Static<typeof AliasChangeObject>
 
 /** The changes of an alias, the newest first. */
-export const AliasHistory = Type.Object({ object: Type.Literal('list'), data: Type.Array(AliasChangeObject) })
+export const AliasHistory = listSchema(AliasChangeObject)
 
 /** `POST /galerne/v1/model-quality`. */
 export const AddQualityRequest = Type.Object(
@@ -193,4 +194,4 @@ export const QualityObject = Type.Object({
 export type QualityShown = Static<typeof QualityObject>
 
 /** What was measured, the newest first. */
-export const QualityList = Type.Object({ object: Type.Literal('list'), data: Type.Array(QualityObject) })
+export const QualityList = listSchema(QualityObject)

@@ -1,7 +1,7 @@
 // API keys on the wire, under our own path. Shows everything of a key but its secret, which only its creation answers.
 import { type Static, Type } from 'typebox'
 import { nullable, optional, timestamp } from './fields.ts'
-import { listSchema, pagingFields } from './paging.ts'
+import { listSchema } from './paging.ts'
 import { type Role, roles } from './permissions.ts'
 import { seconds } from './times.ts'
 
@@ -76,9 +76,6 @@ export const CreatedKeyObject = Type.Object({ ...KeyObject.properties, secret: T
 
 /** Keys of the workspace, the newest first. */
 export const KeyList = listSchema(KeyObject)
-
-/** What the list may be asked for; without `limit` it is whole. */
-export const KeyQuery = Type.Object({ after: pagingFields.after, limit: pagingFields.limit })
 
 /** What `keyObject` reads. Times are milliseconds since 1970. */
 export interface KeyFacts {

@@ -1,6 +1,7 @@
 // Limits, tiers and budgets on the wire: our own shapes, Mistral's /v1/admin and OpenAI's /v1/organization.
 import { Type } from 'typebox'
 import { idField, nullable, optional, timestamp } from './fields.ts'
+import { listSchema } from './paging.ts'
 
 /** Whose limit or budget it is. */
 export const scopeField = Type.Enum(['organisation', 'workspace', 'key'], { description: 'Whose it is.' })
@@ -87,6 +88,9 @@ export const PutTiers = Type.Object(
   { additionalProperties: false },
 )
 
+/** `GET /galerne/v1/tiers`: the lowest first. */
+export const TierList = listSchema(Type.Object({ ...TierObject.properties, currency: Type.String() }))
+
 /** `PUT /galerne/v1/tiers/assignments`. */
 export const PutAssignment = Type.Object(
   {
@@ -105,17 +109,15 @@ export const AssignmentObject = Type.Object({
   subject: Type.String(),
   tier: Type.Integer(),
   automatic: Type.Boolean(),
-  spent: Type.Number({ description: 'In all, in the currency of the server.' }),
-})
-
-/** `GET /galerne/v1/limits`. */
-export const LimitOverview = Type.Object({
-  object: Type.Literal('list'),
-  data: Type.Array(LimitObject),
-  tiers: Type.Array(TierObject),
-  assignments: Type.Array(AssignmentObject),
+  spent: Type.Number({ description: 'In all.' }),
   currency: Type.String(),
 })
+
+/** `GET /galerne/v1/tiers/assignments`. */
+export const AssignmentList = listSchema(AssignmentObject)
+
+/** `GET /galerne/v1/limits`. */
+export const LimitList = listSchema(LimitObject)
 
 const amount = Type.Number({
   minimum: 0,
@@ -169,8 +171,8 @@ export const BudgetObject = Type.Object({
   closes_at: nullable(timestamp),
 })
 
-/** `GET /galerne/v1/budgets`. */
-export const BudgetList = Type.Object({ object: Type.Literal('list'), data: Type.Array(BudgetObject) })
+/** `GET /galerne/v1/budgets`: the oldest first. */
+export const BudgetList = listSchema(BudgetObject)
 
 /** `GET /v1/admin/rate-limit`, Mistral's RateLimitsOUT. */
 export const MistralRateLimits = Type.Object({

@@ -1,6 +1,7 @@
 // Where the models of this machine are in their lives, on the wire under our own path: loaded, loading, waiting for room, on disk.
 import { type Static, Type } from 'typebox'
 import { modelField, nullable, optional } from './fields.ts'
+import { listSchema } from './paging.ts'
 
 const place = {
   pinned: Type.Optional(Type.Boolean({ description: 'Never unloaded to make room for another model.' })),
@@ -86,11 +87,10 @@ export const ModelStateObject = Type.Object({
 /** One model of this machine. */
 export type ModelStateShown = Static<typeof ModelStateObject>
 
-/** All models of this machine. */
+/** The models of this machine. */
 export const ModelStateList = Type.Object({
-  object: Type.Literal('list'),
+  ...listSchema(ModelStateObject).properties,
   memory_bytes: Type.Integer({ description: 'What all models together may take.' }),
-  data: Type.Array(ModelStateObject),
 })
 
 /** Weights on this disk. */
@@ -112,8 +112,8 @@ export const StoredModelObject = Type.Object({
   served: Type.Boolean({ description: 'A model of this server uses it.' }),
 })
 
-/** All weights on this disk. */
-export const StoredModelList = Type.Object({ object: Type.Literal('list'), data: Type.Array(StoredModelObject) })
+/** The weights on this disk. */
+export const StoredModelList = listSchema(StoredModelObject)
 
 /** What was removed. */
 export const RemovedObject = Type.Object({

@@ -1,6 +1,7 @@
 // Prices, exchange rates and repricing on the wire, under our own path. Amounts per million tokens are decimals as price lists write them.
 import { type Static, Type } from 'typebox'
 import { nullable, optional } from './fields.ts'
+import { listSchema } from './paging.ts'
 import { timeText } from './times.ts'
 
 const name = Type.String({ minLength: 1, maxLength: 512 })
@@ -85,21 +86,23 @@ export const PriceObject = Type.Object({
   sourced_on: Type.String(),
 })
 
-/** `GET /galerne/v1/prices`. */
-export const PriceList = Type.Object({
-  object: Type.Literal('list'),
-  currency,
-  operator: Type.Array(PriceObject),
-  in_force: Type.Array(Type.Object({ model: Type.String(), provider: Type.String(), price: nullable(PriceObject) }), {
-    description: 'Of every model that the caller may use: what it costs now; null: nothing.',
+/** `GET /galerne/v1/prices`: those that the operator set, the oldest first. */
+export const PriceList = listSchema(PriceObject)
+
+/** `GET /galerne/v1/prices/in-force`. */
+export const PriceInForceList = listSchema(
+  Type.Object({
+    model: Type.String(),
+    provider: Type.String(),
+    price: nullable(PriceObject, { description: 'Null: it costs nothing.' }),
   }),
-})
+)
 
 /** `POST /galerne/v1/exchange-rates`. */
 export const SetRateRequest = Type.Object(
   {
     from: timeText,
-    eur_per_usd: Type.Number({ minimum: 0.01, maximum: 100, multipleOf: 0.000001 }),
+    eur_per_usd: Type.Number({ minimum: 0.01, maximum: 100, description: 'At most six digits after the point.' }),
     source: Type.String({ minLength: 1, maxLength: 500 }),
   },
   { additionalProperties: false },
@@ -114,8 +117,8 @@ export const RateObject = Type.Object({
   source: Type.String(),
 })
 
-/** All rates, the oldest first. */
-export const RateList = Type.Object({ object: Type.Literal('list'), data: Type.Array(RateObject) })
+/** Rates, the oldest first. */
+export const RateList = listSchema(RateObject)
 
 /** `POST /galerne/v1/reprice`. */
 export const RepriceRequest = Type.Object(

@@ -97,8 +97,11 @@ export const PromptPage = Type.Object({
   nextPageToken: Type.Optional(Type.String()),
 })
 
-/** All versions, the newest first. */
-export const PromptVersionPage = Type.Object({ data: Type.Array(PromptVersionObject) })
+/** Versions, the newest first. */
+export const PromptVersionPage = Type.Object({
+  data: Type.Array(PromptVersionObject),
+  nextPageToken: Type.Optional(Type.String()),
+})
 
 /** The answer to a new version: `deduplicated` where the latest says the same already. */
 export const CreatedPromptVersion = Type.Object({ version: Type.Integer(), deduplicated: Type.Boolean() })

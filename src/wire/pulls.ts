@@ -1,6 +1,7 @@
 // Pulls of weights on the wire, under our own path: what is asked for, and how far it is.
 import { type Static, Type } from 'typebox'
 import { nullable, timestamp } from './fields.ts'
+import { listSchema } from './paging.ts'
 
 /** `POST /galerne/v1/models/pull`. */
 export const PullRequest = Type.Object(
@@ -77,4 +78,4 @@ export const PullObject = Type.Object({
 export type Pull = Static<typeof PullObject>
 
 /** The pulls of this server since it started, the newest first. */
-export const PullList = Type.Object({ object: Type.Literal('list'), data: Type.Array(PullObject) })
+export const PullList = listSchema(PullObject)

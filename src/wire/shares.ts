@@ -1,7 +1,7 @@
 // What is shared by link, on the wire, under our own path: something of the console that others of the workspace may open for a while.
 import { type Static, Type } from 'typebox'
 import { optional, timestamp } from './fields.ts'
-import { listSchema, pagingFields } from './paging.ts'
+import { listSchema } from './paging.ts'
 import { seconds } from './times.ts'
 
 const title = Type.String({
@@ -45,9 +45,6 @@ export const OpenShareObject = Type.Object({
 
 /** The shares of a workspace that can still be opened, the newest first. */
 export const ShareList = listSchema(ShareObject)
-
-/** What the list may be asked for. */
-export const ShareQuery = Type.Object({ after: pagingFields.after, limit: pagingFields.limit })
 
 /** What remains of a removed share. */
 export const DeletedShare = Type.Object({

@@ -1,7 +1,7 @@
 // Usage on the wire, under our own path: sums for dashboards, single calls, what a workspace keeps. Money is exact: integer nano-units and text.
 import { type Static, Type } from 'typebox'
 import { nullable, optional } from './fields.ts'
-import { flag, listSchema, repeated } from './paging.ts'
+import { flag, ListQuery, listSchema, repeated } from './paging.ts'
 import { timeText } from './times.ts'
 
 const name = Type.String({ minLength: 1, maxLength: 512 })
@@ -21,6 +21,7 @@ export const UsageQuery = Type.Object(
     member: repeated(name),
     class: Type.Optional(callClass),
     format: Type.Optional(Type.Enum(['json', 'csv'])),
+    ...ListQuery.properties,
   },
   { additionalProperties: false },
 )
@@ -62,20 +63,30 @@ export const UsageReport = Type.Object({
   to: Type.String(),
   width: Type.String(),
   data: Type.Array(UsageObject),
+  has_more: Type.Optional(Type.Boolean({ description: 'Of pages alone.' })),
+  last_id: Type.Optional(nullable(Type.String())),
 })
 
 /** `GET /galerne/v1/usage/calls`. */
 export const CallsQuery = Type.Object(
   {
-    workspace: Type.Optional(name),
-    key: Type.Optional(name),
-    model: Type.Optional(name),
+    from: Type.Optional(timeText),
+    to: Type.Optional(timeText),
+    workspace: repeated(name),
+    key: repeated(name),
+    model: repeated(name),
+    class: Type.Optional(callClass),
     failed: Type.Optional(flag),
-    after: Type.Optional(Type.String({ maxLength: 200 })),
-    limit: Type.Optional(Type.String({ pattern: '^\\d{1,4}$' })),
+    ...ListQuery.properties,
   },
   { additionalProperties: false },
 )
+
+/** A query as read. */
+export type CallsQuery = Static<typeof CallsQuery>
+
+/** `GET /galerne/v1/usage/own-calls`. */
+export const OwnCallsQuery = Type.Omit(CallsQuery, ['workspace', 'key'], { additionalProperties: false })
 
 /** One call of a model. */
 export const CallObject = Type.Object({

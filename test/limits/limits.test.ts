@@ -161,10 +161,9 @@ describeOnServers('limits over HTTP', (get) => {
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
     }
-    const { assignments } = (await send(turn(0), '/galerne/v1/limits', { headers: admin })).json()
-    assert.equal(assignments[0].tier, 2)
-    assert.equal(assignments[0].automatic, true)
-    assert.ok(assignments[0].spent * nanoPerUnit >= 9000)
+    const [assigned] = (await send(turn(0), '/galerne/v1/tiers/assignments', { headers: admin })).json().data
+    assert.deepEqual([assigned.tier, assigned.automatic, assigned.currency], [2, true, 'USD'])
+    assert.ok(assigned.spent * nanoPerUnit >= 9000)
     await put('/galerne/v1/tiers/assignments', { scope: 'workspace', tier: 'none' })
     await put('/galerne/v1/tiers', { tiers: [] })
     await heard()

@@ -76,7 +76,7 @@ describeOnDatabases('charges that change afterwards', (get) => {
     await server.settled()
     assert.deepEqual(await rowSums(database), { money: 27_000, tokens: 18 })
     await assertBalancesMatch(database)
-    const tier = async () => (await send('GET', '/galerne/v1/limits')).body.assignments[0].tier
+    const tier = async () => (await send('GET', '/galerne/v1/tiers/assignments')).body.data[0].tier
     const becomes = async (wanted: number) => {
       for (let tries = 0; (await tier()) !== wanted; tries++) {
         assert.ok(tries < 200, `the tier stays ${await tier()}`)

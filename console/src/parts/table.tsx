@@ -1,14 +1,6 @@
-// A table that pages on the server: rows that lead somewhere, and the way on where there is more. Where it is narrow, each row is a card.
+// Items as the rows of a table. Where it is narrow, each row is a card.
 import type { ReactNode } from 'react'
-import { useWords } from '../language/language.tsx'
-import { words } from '../language/words.ts'
-import { Button } from './button.tsx'
 import { join } from './class-names.ts'
-
-const text = words({
-  en: { more: 'Show more', loading: 'Loading…' },
-  fr: { more: 'Afficher la suite', loading: 'Chargement…' },
-})
 
 /** One column. */
 export interface Column<Item> {
@@ -27,9 +19,6 @@ interface TableProps<Item> {
   readonly columns: readonly Column<Item>[]
   readonly items: readonly Item[]
   readonly id: (item: Item) => string
-  /** Asks for the next page, where there is one. */
-  readonly more?: (() => void) | undefined
-  readonly loading?: boolean
 }
 
 /** Shown as blocks, a table is none to a screen reader any more: roles say that it is. */
@@ -39,48 +28,38 @@ const roles = {
 }
 
 /** Shows items as rows. */
-export function Table<Item>({ label, columns, items, id, more, loading }: TableProps<Item>) {
-  const t = useWords(text)
+export function Table<Item>({ label, columns, items, id }: TableProps<Item>) {
   return (
-    <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard (WCAG 2.1.1). */}
-      <section className="@container relative overflow-x-auto" tabIndex={0} aria-label={label}>
-        <table {...roles.table} className="w-full text-left text-sm @max-2xl:block">
-          <thead {...roles.rowgroup} className="@max-2xl:sr-only">
-            <tr {...roles.row} className="border-b border-line text-xs text-muted">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard (WCAG 2.1.1).
+    <section className="@container relative overflow-x-auto" tabIndex={0} aria-label={label}>
+      <table {...roles.table} className="w-full text-left text-sm @max-2xl:block">
+        <thead {...roles.rowgroup} className="@max-2xl:sr-only">
+          <tr {...roles.row} className="border-b border-line text-xs text-muted">
+            {columns.map((column, index) => (
+              <th
+                key={column.name}
+                {...roles.columnheader}
+                scope="col"
+                className={join(place(column, index), 'font-medium whitespace-nowrap first-letter:uppercase')}
+              >
+                {column.actions === true ? <span className="sr-only">{column.name}</span> : column.name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody {...roles.rowgroup} className="divide-y divide-line @max-2xl:block">
+          {items.map((item) => (
+            <tr key={id(item)} {...roles.row} className="hover:bg-raised/60 @max-2xl:block @max-2xl:py-2">
               {columns.map((column, index) => (
-                <th
-                  key={column.name}
-                  {...roles.columnheader}
-                  scope="col"
-                  className={join(place(column, index), 'font-medium whitespace-nowrap first-letter:uppercase')}
-                >
-                  {column.actions === true ? <span className="sr-only">{column.name}</span> : column.name}
-                </th>
+                <Cell key={column.name} column={column} index={index}>
+                  {column.show(item)}
+                </Cell>
               ))}
             </tr>
-          </thead>
-          <tbody {...roles.rowgroup} className="divide-y divide-line @max-2xl:block">
-            {items.map((item) => (
-              <tr key={id(item)} {...roles.row} className="hover:bg-raised/60 @max-2xl:block @max-2xl:py-2">
-                {columns.map((column, index) => (
-                  <Cell key={column.name} column={column} index={index}>
-                    {column.show(item)}
-                  </Cell>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </section>
-      {more !== undefined && (
-        <div className="border-t border-line p-3 text-center">
-          <Button onClick={more} disabled={loading === true}>
-            {t(loading === true ? 'loading' : 'more')}
-          </Button>
-        </div>
-      )}
-    </>
+          ))}
+        </tbody>
+      </table>
+    </section>
   )
 }
 

@@ -1,10 +1,9 @@
 // Names for the ids that limits, budgets and usage are kept by: workspaces and keys.
-import { useQuery } from '@tanstack/react-query'
 import type { Static } from 'typebox'
-import type { KeyList, KeyObject } from '../../../src/wire/keys.ts'
+import type { KeyObject } from '../../../src/wire/keys.ts'
 import { useWords } from '../language/language.tsx'
 import { words } from '../language/words.ts'
-import { call } from './client.ts'
+import { useAll } from './pages.ts'
 import { useSession } from './session.tsx'
 
 const text = words({
@@ -15,12 +14,8 @@ const text = words({
 /** The keys that one may see, those in use first; none for those who may not see keys. */
 export function useKeys(): readonly Static<typeof KeyObject>[] {
   const { may } = useSession()
-  const keys = useQuery({
-    queryKey: ['keys'],
-    enabled: may('keys.own'),
-    queryFn: ({ signal }) => call<Static<typeof KeyList>>('/galerne/v1/keys', { signal }),
-  })
-  return (keys.data?.data ?? []).filter(({ revoked_at: revoked }) => revoked === null)
+  const keys = useAll<Static<typeof KeyObject>>(['keys'], '/galerne/v1/keys?limit=100', { enabled: may('keys.own') })
+  return (keys.data ?? []).filter(({ revoked_at: revoked }) => revoked === null)
 }
 
 /** Whose something is, in words. */

@@ -12,7 +12,7 @@ import {
   storedAdapters,
 } from '../../features/models/adapter-store.ts'
 import type { AdapterShown } from '../../wire/adapters.ts'
-import { addRemote, ask, type Options, withServer } from '../remote.ts'
+import { addRemote, ask, askAll, type Options, withServer } from '../remote.ts'
 import { configFrom } from '../settings.ts'
 import { formatBytes, printResult, table } from '../terminal.ts'
 
@@ -60,11 +60,8 @@ async function add(model: string, source: string, options: Options): Promise<voi
 async function list(options: Options): Promise<void> {
   const { config } = configFrom(options)
   const shown =
-    (await orOffline(() =>
-      withServer(options, async (server) => {
-        return (await ask<{ data: AdapterShown[] }>(server, 'GET', '/galerne/v1/adapters')).data
-      }),
-    )) ?? (await storedAdapters(config.home)).map(offline)
+    (await orOffline(() => withServer(options, (server) => askAll<AdapterShown>(server, '/galerne/v1/adapters')))) ??
+    (await storedAdapters(config.home)).map(offline)
   printResult(options['json'] === true, shown, () =>
     table([
       ['name', 'size', 'state'],

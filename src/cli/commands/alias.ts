@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { AliasChangeShown, AliasShown, QualityShown, SetAliasRequest } from '../../wire/aliases.ts'
 import type { Connection } from '../connection.ts'
-import { addRemote, ask, type Options, spanSeconds, withServer } from '../remote.ts'
+import { addRemote, ask, askAll, type Options, spanSeconds, withServer } from '../remote.ts'
 import { printResult, table } from '../terminal.ts'
 
 const root = '/galerne/v1/aliases'
@@ -25,9 +25,7 @@ function addReading(alias: Command): void {
       .command('history <name>')
       .summary('say who pointed an alias where, and when')
       .action(async (name: string, options: Options) => {
-        const { data } = await withServer(options, (server) =>
-          ask<{ data: AliasChangeShown[] }>(server, 'GET', `${pathOf(name)}/history`),
-        )
+        const data = await withServer(options, (server) => askAll<AliasChangeShown>(server, `${pathOf(name)}/history`))
         printResult(options['json'] === true, data, () => table([historyHeading, ...data.map(historyRow)]))
       }),
   )
@@ -135,9 +133,7 @@ function addQuality(alias: Command): void {
           return
         }
         const query = model === undefined ? '' : `?model=${encodeURIComponent(model)}`
-        const { data } = await withServer(options, (server) =>
-          ask<{ data: QualityShown[] }>(server, 'GET', `${path}${query}`),
-        )
+        const data = await withServer(options, (server) => askAll<QualityShown>(server, `${path}${query}`))
         printResult(options['json'] === true, data, () => table([qualityHeading, ...data.map(qualityRow)]))
       }),
   )
@@ -148,7 +144,7 @@ type Wanted = Partial<SetAliasRequest>
 /** Sets an alias to what `wanted` makes of how it stands, unless somebody changes it meanwhile. */
 async function put(options: Options, name: string, wanted: (now: Wanted) => Wanted): Promise<void> {
   const alias = await withServer(options, async (server) => {
-    const { data } = await ask<{ data: AliasShown[] }>(server, 'GET', root)
+    const data = await askAll<AliasShown>(server, root)
     const known = data.find((one) => one.name === name)
     const now =
       known === undefined ? { target: name } : { target: known.target, canary: known.canary, shadow: known.shadow }
@@ -208,7 +204,7 @@ function given(options: Options, names: readonly string[]): Record<string, never
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
 async function list(options: Options): Promise<void> {
-  const { data } = await withServer(options, (server) => ask<{ data: AliasShown[] }>(server, 'GET', root))
+  const data = await withServer(options, (server) => askAll<AliasShown>(server, root))
   printResult(options['json'] === true, data, () =>
     table([
       ['alias', 'leads to', 'weights', 'canary', 'shadow'],

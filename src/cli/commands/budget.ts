@@ -1,6 +1,6 @@
 // `galerne budget`: shows and sets budgets of the running server.
 import type { Command } from 'commander'
-import { addRemote, type Options } from '../remote.ts'
+import { addRemote, askAll, type Options, withServer } from '../remote.ts'
 import { printResult, table } from '../terminal.ts'
 import { call, partyOf, whose } from './limits.ts'
 
@@ -22,10 +22,8 @@ export function addBudgetCommand(program: Command): void {
   const budget = program.command('budget').summary('show and set budgets, and who is told on the way there')
   addRemote(budget.command('list', { isDefault: true }).description('Lists budgets and how they stand.')).action(
     async (options: Options) => {
-      const list = (await call(options, 'GET', '/galerne/v1/budgets')) as { data: Budget[] }
-      printResult(options['json'] === true, list, () =>
-        list.data.length === 0 ? 'There are no budgets.' : show(list.data),
-      )
+      const list = await withServer(options, (server) => askAll<Budget>(server, '/galerne/v1/budgets'))
+      printResult(options['json'] === true, list, () => (list.length === 0 ? 'There are no budgets.' : show(list)))
     },
   )
   const set = budget

@@ -2,8 +2,8 @@
 import type { Command } from 'commander'
 import type { Static } from 'typebox'
 import { systemClock } from '../../base/clock.ts'
-import type { CreatedKeyObject, KeyList, KeyObject } from '../../wire/keys.ts'
-import { addRemote, ask, collect, dayOf, type Options, spanSeconds, withServer } from '../remote.ts'
+import type { CreatedKeyObject, KeyObject } from '../../wire/keys.ts'
+import { addRemote, ask, askAll, collect, dayOf, type Options, spanSeconds, withServer } from '../remote.ts'
 import { printResult, table } from '../terminal.ts'
 
 type Key = Static<typeof KeyObject>
@@ -40,7 +40,7 @@ export function addKeysCommand(program: Command): void {
 }
 
 async function list(options: Options): Promise<void> {
-  const { data } = await withServer(options, (server) => ask<Static<typeof KeyList>>(server, 'GET', '/galerne/v1/keys'))
+  const data = await withServer(options, (server) => askAll<Key>(server, '/galerne/v1/keys'))
   const shown = data.filter((key) => options['all'] === true || !/^(revoked|expired)$/.test(stateOf(key)))
   printResult(options['json'] === true, shown, () =>
     table([

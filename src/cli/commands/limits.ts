@@ -1,6 +1,6 @@
 // `galerne limits`: shows and sets limits and tiers of the running server.
 import type { Command } from 'commander'
-import { addRemote, ask, type Options, withServer } from '../remote.ts'
+import { addRemote, ask, askAll, type Options, withServer } from '../remote.ts'
 import { printResult, table } from '../terminal.ts'
 
 interface Row {
@@ -23,14 +23,14 @@ export function addLimitsCommand(program: Command): void {
   addRemote(
     limits.command('list', { isDefault: true }).description('Lists limits, tiers, and who is in which.'),
   ).action(async (options: Options) => {
-    const overview = (await call(options, 'GET', '/galerne/v1/limits')) as {
-      data: Row[]
-      tiers: Row[]
-      assignments: Row[]
-    }
+    const overview = await withServer(options, async (server) => ({
+      limits: await askAll<Row>(server, '/galerne/v1/limits'),
+      tiers: await askAll<Row>(server, '/galerne/v1/tiers'),
+      assignments: await askAll<Row>(server, '/galerne/v1/tiers/assignments'),
+    }))
     printResult(options['json'] === true, overview, () =>
       [
-        overview.data.length === 0 ? 'No limits are set.' : limitTable(overview.data),
+        overview.limits.length === 0 ? 'No limits are set.' : limitTable(overview.limits),
         table([
           ['tier', 'model', 'spend above', ...numbers.slice(0, 5).map(([, title]) => title)],
           ...overview.tiers.map(tierOf),

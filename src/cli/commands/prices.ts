@@ -1,11 +1,12 @@
 // `galerne prices`: what models cost, and the operator's own prices and exchange rates.
 import type { Command } from 'commander'
 import type { Static } from 'typebox'
-import type { PriceList, PriceObject, RateObject } from '../../wire/prices.ts'
-import { addRemote, ask, type Options, withServer } from '../remote.ts'
+import type { PriceInForceList, PriceObject, RateObject } from '../../wire/prices.ts'
+import { addRemote, ask, askAll, type Options, withServer } from '../remote.ts'
 import { printResult, table } from '../terminal.ts'
 
 type Price = Static<typeof PriceObject>
+type InForce = Static<typeof PriceInForceList>['data'][number]
 
 const root = '/galerne/v1/prices'
 const from = ['--from <time>', 'Day or time in UTC from which it holds: 2026-12-01.'] as const
@@ -97,7 +98,10 @@ async function set<Answer>(
 }
 
 async function list(options: Options): Promise<void> {
-  const prices = await withServer(options, (server) => ask<Static<typeof PriceList>>(server, 'GET', root))
+  const prices = await withServer(options, async (server) => ({
+    in_force: await askAll<InForce>(server, `${root}/in-force`),
+    operator: await askAll<Price>(server, root),
+  }))
   printResult(options['json'] === true, prices, () => {
     const now = prices.in_force.map(({ model, price }) => [
       model,

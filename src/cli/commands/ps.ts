@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import type { ModelStateShown } from '../../wire/model-states.ts'
 import { connect } from '../connection.ts'
+import { askAll } from '../remote.ts'
 import { addJson, addSettings, configFrom } from '../settings.ts'
 import { formatBytes, formatSeconds, printResult, table } from '../terminal.ts'
 
@@ -22,8 +23,7 @@ export function addPsCommand(program: Command): void {
     .action(async (options: Options) => {
       const connection = await connect(configFrom({ ...options }), options.url)
       try {
-        const answer = await connection.send('/galerne/v1/models')
-        const { data } = (await answer.json()) as { data: readonly ModelStateShown[] }
+        const data = await askAll<ModelStateShown>(connection, '/galerne/v1/models')
         printResult(options.json, data, () => table([heading, ...data.map(row)]))
       } finally {
         await connection.close()

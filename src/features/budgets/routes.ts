@@ -11,6 +11,7 @@ import {
   NewSpendLimit,
   PutBudget,
 } from '../../wire/limit-objects.ts'
+import { ListQuery, pageOf, readPaging } from '../../wire/paging.ts'
 import { seconds } from '../../wire/times.ts'
 import { actorOf } from '../audit/record.ts'
 import { demandParty, partyOf, visibleParties } from '../limits/access.ts'
@@ -47,11 +48,14 @@ export function registerBudgets(server: Server, parts: BudgetRoutes): void {
   }
   server.get(
     '/galerne/v1/budgets',
-    { config: reading, schema: { tags, summary: 'Budgets and how they stand', response: { 200: BudgetList } } },
-    async ({ exchange: { caller } }) => {
-      const seen = await visibleParties(query, caller, await store.list())
-      const standings = await store.standings(seen, acts.clock.now())
-      return { object: 'list' as const, data: standings.map((standing) => budgetObject(standing, currency)) }
+    {
+      config: reading,
+      schema: { tags, summary: 'Budgets and how they stand', querystring: ListQuery, response: { 200: BudgetList } },
+    },
+    async ({ query: asked, exchange: { caller } }) => {
+      const page = pageOf(await visibleParties(query, caller, await store.list()), readPaging(asked))
+      const standings = await store.standings(page.data, acts.clock.now())
+      return { ...page, data: standings.map((standing) => budgetObject(standing, currency)) }
     },
   )
   server.post(

@@ -4,14 +4,17 @@ import { Type } from 'typebox'
 import { fail } from '../../base/errors.ts'
 import type { Server } from '../../wire/exchange.ts'
 import {
+  AssignmentList,
+  LimitList,
   LimitObject,
-  LimitOverview,
   MistralRateLimits,
   PutAssignment,
   PutLimit,
   PutTiers,
   scopeField,
+  TierList,
 } from '../../wire/limit-objects.ts'
+import { ListQuery, pageOf, readPaging } from '../../wire/paging.ts'
 import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
 import { nanoPerUnit } from '../prices/price.ts'
@@ -42,25 +45,11 @@ export function registerLimits(server: Server, parts: LimitRoutes): void {
     '/galerne/v1/limits',
     {
       config: reading,
-      schema: { tags, summary: 'Limits, tiers and who is in which', response: { 200: LimitOverview } },
+      schema: { tags, summary: 'Limits that were set', querystring: ListQuery, response: { 200: LimitList } },
     },
-    async ({ exchange: { caller } }) => {
-      const [limits, tiers, assignments] = await Promise.all([store.limits(), store.tiers(), store.assignments()])
-      const rows = await Promise.all(
-        (await visibleParties(query, caller, assignments)).map(async (assignment) => {
-          const { money } = await store.spentEver(assignment)
-          const { scope, subject, tier } = assignment
-          const automatic = tier === null
-          return { scope, subject, tier: tier ?? tierFor(tiers, money), automatic, spent: money / nanoPerUnit }
-        }),
-      )
-      return {
-        object: 'list' as const,
-        data: (await visibleParties(query, caller, limits)).map(limitObject),
-        tiers: tiers.map(tierObject),
-        assignments: rows,
-        currency: parts.currency,
-      }
+    async ({ query: asked, exchange: { caller } }) => {
+      const seen = (await visibleParties(query, caller, await store.limits())).map(limitObject)
+      return pageOf(seen, readPaging(asked), ({ scope, subject, model }) => `${scope}/${subject}/${model}`)
     },
   )
   server.put(
@@ -115,6 +104,7 @@ export function registerLimits(server: Server, parts: LimitRoutes): void {
     },
   )
   registerTiers(server, parts)
+  registerAssignments(server, parts)
   server.get(
     '/v1/admin/rate-limit',
     {
@@ -152,11 +142,22 @@ export function registerLimits(server: Server, parts: LimitRoutes): void {
   )
 }
 
-function registerTiers(server: Server, parts: LimitRoutes): void {
-  const { acts, policy } = parts
+function registerTiers(server: Server, { acts, policy, currency }: LimitRoutes): void {
+  const store = limitStore(acts.database)
   const done = {
     200: Type.Object({ object: Type.Literal('list'), tiers: Type.Array(PutTiers.properties.tiers.items) }),
   }
+  server.get(
+    '/galerne/v1/tiers',
+    {
+      config: reading,
+      schema: { tags, summary: 'What each tier allows', querystring: ListQuery, response: { 200: TierList } },
+    },
+    async ({ query: asked }) => {
+      const tiers = (await store.tiers()).map((tier) => ({ ...tierObject(tier), currency }))
+      return pageOf(tiers, readPaging(asked), ({ tier, model }) => `${tier}/${model}`)
+    },
+  )
   server.put(
     '/galerne/v1/tiers',
     {
@@ -183,7 +184,29 @@ function registerTiers(server: Server, parts: LimitRoutes): void {
         })
       })
       await policy.reload()
-      return { object: 'list' as const, tiers: (await limitStore(acts.database).tiers()).map(tierObject) }
+      return { object: 'list' as const, tiers: (await store.tiers()).map(tierObject) }
+    },
+  )
+}
+
+function registerAssignments(server: Server, { acts, policy, currency }: LimitRoutes): void {
+  const store = limitStore(acts.database)
+  server.get(
+    '/galerne/v1/tiers/assignments',
+    {
+      config: reading,
+      schema: { tags, summary: 'Who is in which tier', querystring: ListQuery, response: { 200: AssignmentList } },
+    },
+    async ({ query: asked, exchange: { caller } }) => {
+      const [tiers, assignments] = await Promise.all([store.tiers(), store.assignments()])
+      const seen = await visibleParties(acts.database.query, caller, assignments)
+      const page = pageOf(seen, readPaging(asked), ({ scope, subject }) => `${scope}/${subject}`)
+      const shown = page.data.map(async ({ scope, subject, tier }) => {
+        const { money } = await store.spentEver({ scope, subject })
+        const facts = { tier: tier ?? tierFor(tiers, money), automatic: tier === null }
+        return { scope, subject, ...facts, spent: money / nanoPerUnit, currency }
+      })
+      return { ...page, data: await Promise.all(shown) }
     },
   )
   server.put(

@@ -3,6 +3,7 @@
 
 import { AdapterList, AdapterObject, AdapterRemoved, AdapterRequest, type AdapterShown } from '../../wire/adapters.ts'
 import type { Server } from '../../wire/exchange.ts'
+import { ListQuery, pageOf, readPaging } from '../../wire/paging.ts'
 import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
 import type { AdapterState, ServedAdapters } from './served-adapters.ts'
@@ -18,9 +19,14 @@ export function registerAdapters(
     '/galerne/v1/adapters',
     {
       config: { permission: 'server.read' },
-      schema: { tags: ['models'], summary: 'LoRA adapters on this disk', response: { 200: AdapterList } },
+      schema: {
+        tags: ['models'],
+        summary: 'LoRA adapters on this disk',
+        querystring: ListQuery,
+        response: { 200: AdapterList },
+      },
     },
-    async () => ({ object: 'list' as const, data: (await adapters.list()).map(shown) }),
+    async ({ query }) => pageOf((await adapters.list()).map(shown), readPaging(query)),
   )
   server.post(
     '/galerne/v1/adapters',

@@ -70,7 +70,7 @@ export function aliasChanges(parts: AliasChangeParts): AliasChanges {
       return change
     },
     async rollBack(actor, name, { to, reason = null }) {
-      const [last] = await readHistory(query, name, 1)
+      const [last] = await readHistory(query, name, { limit: 1 })
       const change = to === undefined ? last : await readChange(query, name, to)
       if (change === undefined) {
         const id = (to ?? name).slice(0, 100)

@@ -18,6 +18,7 @@ import {
 } from '../../wire/aliases.ts'
 import type { Server } from '../../wire/exchange.ts'
 import type { ModelCard } from '../../wire/model.ts'
+import { ListQuery, listObject, pageOf, readPaging } from '../../wire/paging.ts'
 import { seconds } from '../../wire/times.ts'
 import { actorOf } from '../audit/record.ts'
 import type { Alias, AliasChange, AliasState, Canary } from './alias.ts'
@@ -38,7 +39,6 @@ const tags = ['models']
 const reading = { permission: 'models.read' } as const
 const writing = { permission: 'server.write' } as const
 const nameParams = Type.Object({ name: Type.String({ maxLength: 200, description: 'The alias.' }) })
-const mostHistory = 1000
 /** What a name may be made of; `@` and `+` would mean a version and an adapter. */
 const aliasForm = /^[A-Za-z0-9][\w.:/-]{0,199}$/
 
@@ -53,8 +53,14 @@ function addReading(server: Server, { routing, behind }: AliasRoutes): void {
   const { aliases, database } = routing
   server.get(
     '/galerne/v1/aliases',
-    { config: reading, schema: { tags, summary: 'Aliases that operators set', response: { 200: AliasList } } },
-    async () => ({ object: 'list' as const, data: aliases.all().map((alias) => aliasObject(alias, behind)) }),
+    {
+      config: reading,
+      schema: { tags, summary: 'Aliases that operators set', querystring: ListQuery, response: { 200: AliasList } },
+    },
+    async ({ query }) => {
+      const page = pageOf(aliases.all(), readPaging(query), ({ name }) => name)
+      return { ...page, data: page.data.map((alias) => aliasObject(alias, behind)) }
+    },
   )
   server.get(
     '/galerne/v1/aliases/:name',
@@ -74,13 +80,18 @@ function addReading(server: Server, { routing, behind }: AliasRoutes): void {
         summary: 'Who pointed an alias where, and when',
         description: 'The newest change first; also of an alias that was removed.',
         params: nameParams,
+        querystring: ListQuery,
         response: { 200: AliasHistory },
       },
     },
-    async ({ params: { name } }) => {
-      const changes = await readHistory(database.query, name, mostHistory)
-      if (changes.length === 0) throw fail('not_found', { what: 'alias', id: name.slice(0, 100), param: 'name' })
-      return { object: 'list' as const, data: changes.map(changeObject) }
+    async ({ params: { name }, query }) => {
+      const paging = readPaging(query)
+      const { after, limit } = paging
+      const changes = await readHistory(database.query, name, { after, limit: limit + 1 })
+      if (changes.length === 0 && after === undefined) {
+        throw fail('not_found', { what: 'alias', id: name.slice(0, 100), param: 'name' })
+      }
+      return listObject(changes.map(changeObject), paging, undefined)
     },
   )
 }
@@ -154,16 +165,18 @@ function addQualityRoutes(server: Server, { routing, behind }: AliasRoutes): voi
         tags,
         summary: 'What was measured of weights',
         querystring: Type.Object({
+          ...ListQuery.properties,
           digest: Type.Optional(Type.String({ pattern: '^(sha256:)?[0-9a-f]{64}$' })),
           model: Type.Optional(Type.String({ maxLength: 512 })),
         }),
         response: { 200: QualityList },
       },
     },
-    async ({ query: { digest, model } }) => {
+    async ({ query: { digest, model, ...asked } }) => {
       const wanted = digest === undefined && model === undefined ? undefined : digestFor({ digest, model }, behind)
-      const results = await readQuality(database.query, wanted)
-      return { object: 'list' as const, data: results.map(qualityObject) }
+      const paging = readPaging(asked)
+      const results = await readQuality(database.query, wanted, { after: paging.after, limit: paging.limit + 1 })
+      return listObject(results.map(qualityObject), paging, undefined)
     },
   )
   server.post(

@@ -11,13 +11,14 @@ export async function readAliases(query: Kysely<Tables>): Promise<readonly Alias
   return (await query.selectFrom('model_aliases').selectAll().orderBy('name').execute()).map(aliasOf)
 }
 
-/** The changes of an alias, the newest first. */
+/** The changes of an alias, the newest first; those before `after`, an id. */
 export async function readHistory(
   query: Kysely<Tables>,
   alias: string,
-  limit: number,
+  { after, limit }: { readonly after?: string | undefined; readonly limit: number },
 ): Promise<readonly AliasChange[]> {
-  const rows = query.selectFrom('model_alias_changes').selectAll().where('alias', '=', alias)
+  let rows = query.selectFrom('model_alias_changes').selectAll().where('alias', '=', alias)
+  if (after !== undefined) rows = rows.where('id', '<', after)
   return (await rows.orderBy('id', 'desc').limit(limit).execute()).map(changeOf)
 }
 

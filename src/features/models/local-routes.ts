@@ -21,6 +21,7 @@ import {
   StoredModelList,
   UnloadRequest,
 } from '../../wire/model-states.ts'
+import { ListQuery, pageOf, readPaging } from '../../wire/paging.ts'
 import { eventStream, frame } from '../../wire/sse.ts'
 import { seconds } from '../../wire/times.ts'
 import type { Acts } from '../audit/acts.ts'
@@ -59,13 +60,13 @@ function addReading(server: Server, { models, home }: Parts): void {
         tags: ['models'],
         summary: 'What the models of this machine are doing',
         description: 'Loaded or not, how far a load is, who is pinned, and what memory each takes.',
+        querystring: ListQuery,
         response: { 200: ModelStateList },
       },
     },
-    async () => ({
-      object: 'list' as const,
+    async ({ query }) => ({
+      ...pageOf(models.states().map(shown), readPaging(query), ({ model }) => model),
       memory_bytes: Math.floor(models.memoryBytes),
-      data: models.states().map(shown),
     }),
   )
   server.get(
@@ -88,18 +89,24 @@ function addReading(server: Server, { models, home }: Parts): void {
     '/galerne/v1/models/stored',
     {
       config: readable,
-      schema: { tags: ['models'], summary: 'Weights on this disk', response: { 200: StoredModelList } },
+      schema: {
+        tags: ['models'],
+        summary: 'Weights on this disk',
+        querystring: ListQuery,
+        response: { 200: StoredModelList },
+      },
     },
-    async () => ({
-      object: 'list' as const,
-      data: (await models.stored()).map(({ files, ...model }) => ({
+    async ({ query }) => {
+      const stored = (await models.stored()).map(({ files, ...model }) => ({
         object: 'model.stored' as const,
         ...{ name: model.name, reference: model.reference, source: model.source, bytes: model.bytes },
         digest: shownDigest(model.digest),
         files: files.map(({ path, bytes, sha256 }) => ({ path: shownPath(home, path), bytes, sha256 })),
         ...{ shared: files.some(({ blob }) => blob !== undefined), served: model.served },
-      })),
-    }),
+      }))
+      // Versions of one model were pulled by the same reference.
+      return pageOf(stored, readPaging(query), ({ reference, digest }) => `${reference} ${digest}`)
+    },
   )
 }
 

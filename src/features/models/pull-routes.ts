@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
 import type { Server } from '../../wire/exchange.ts'
+import { ListQuery, pageOf, readPaging } from '../../wire/paging.ts'
 import { type Pull, PullList, PullObject, PullRequest } from '../../wire/pulls.ts'
 import { eventStream, frame } from '../../wire/sse.ts'
 import type { Acts } from '../audit/acts.ts'
@@ -42,8 +43,11 @@ export function registerPulls(server: Server, { pulls, acts }: { readonly pulls:
   )
   server.get(
     '/galerne/v1/models/pulls',
-    { config, schema: { tags: ['models'], summary: 'List the pulls', response: { 200: PullList } } },
-    async () => ({ object: 'list' as const, data: [...pulls.list()] }),
+    {
+      config,
+      schema: { tags: ['models'], summary: 'List the pulls', querystring: ListQuery, response: { 200: PullList } },
+    },
+    async ({ query }) => pageOf(pulls.list(), readPaging(query)),
   )
   server.get(
     '/galerne/v1/models/pulls/:id',

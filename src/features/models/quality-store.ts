@@ -30,13 +30,14 @@ export async function addQuality(
   return row
 }
 
-/** What was measured of these weights, the newest first; of all weights without a digest. */
+/** What was measured of these weights, the newest first, of all weights without a digest; what is before `after`, an id. */
 export async function readQuality(
   query: Kysely<Tables>,
   digest: string | undefined,
-  limit = 100,
+  { after, limit }: { readonly after?: string | undefined; readonly limit: number } = { limit: 100 },
 ): Promise<readonly QualityResult[]> {
-  const all = query.selectFrom('model_quality').selectAll().orderBy('id', 'desc').limit(limit)
-  const rows = await (digest === undefined ? all : all.where('digest', '=', digest)).execute()
-  return rows.map(({ text_sha256: textSha256, ...row }) => ({ ...row, textSha256 }))
+  let rows = query.selectFrom('model_quality').selectAll().orderBy('id', 'desc').limit(limit)
+  if (digest !== undefined) rows = rows.where('digest', '=', digest)
+  if (after !== undefined) rows = rows.where('id', '<', after)
+  return (await rows.execute()).map(({ text_sha256: textSha256, ...row }) => ({ ...row, textSha256 }))
 }

@@ -67,7 +67,7 @@ export function ownFigures({ query, limits, models, clock }: FigureSources): Own
       }
     },
     async lastErrors(caller) {
-      const question = { workspaces: [caller.workspace], key: caller.id, failed: true, limit: shownErrors }
+      const question = { workspaces: [caller.workspace], keys: [caller.id], failed: true, limit: shownErrors }
       return (await listCalls(query, question)).map((call) => ({
         ...{ request_id: call.request_id, at: seconds(call.at), model: call.model, operation: call.operation },
         code: call.status,

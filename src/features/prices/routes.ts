@@ -4,8 +4,10 @@ import { fail } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
 import type { Server } from '../../wire/exchange.ts'
 import type { ModelCard } from '../../wire/model.ts'
+import { ListQuery, pageOf, readPaging } from '../../wire/paging.ts'
 import {
   MachinePriceRequest,
+  PriceInForceList,
   PriceList,
   PriceObject,
   RateList,
@@ -45,15 +47,29 @@ export function registerPrices(server: Server, parts: PriceRoutes): void {
     '/galerne/v1/prices',
     {
       config: reading,
-      schema: { tags, summary: 'Prices in force, and those that the operator set', response: { 200: PriceList } },
+      schema: { tags, summary: 'Prices that the operator set', querystring: ListQuery, response: { 200: PriceList } },
     },
-    async ({ exchange }) => {
-      const { rows } = await readOperator(query)
-      const inForce = list(exchange.caller).map(({ name }) => {
-        const price = prices.priceOf({ name }, exchange.clock.now())
+    async ({ query: asked }) => pageOf((await readOperator(query)).rows.map(priceObject), readPaging(asked)),
+  )
+  server.get(
+    '/galerne/v1/prices/in-force',
+    {
+      config: reading,
+      schema: {
+        tags,
+        summary: 'What each model costs now that the caller may use',
+        querystring: ListQuery,
+        response: { 200: PriceInForceList },
+      },
+    },
+    async ({ query: asked, exchange }) => {
+      const now = exchange.clock.now()
+      const page = pageOf(list(exchange.caller), readPaging(asked), ({ name }) => name)
+      const shown = page.data.map(({ name }) => {
+        const price = prices.priceOf({ name }, now)
         return { model: name, provider: localProvider, price: price === undefined ? null : priceObject(price) }
       })
-      return { object: 'list' as const, currency: prices.currency, operator: rows.map(priceObject), in_force: inForce }
+      return { ...page, data: shown }
     },
   )
   server.post(
@@ -192,11 +208,12 @@ const round = (value: number) => Math.round(value * 10) / 10
 function registerRates(server: Server, { prices, acts }: PriceRoutes): void {
   server.get(
     '/galerne/v1/exchange-rates',
-    { config: reading, schema: { tags, summary: 'Exchange rates', response: { 200: RateList } } },
-    async () => {
-      const { rates } = await readOperator(acts.database.query)
-      return { object: 'list' as const, data: rates.map(rateObject) }
+    {
+      config: reading,
+      schema: { tags, summary: 'Exchange rates', querystring: ListQuery, response: { 200: RateList } },
     },
+    async ({ query: asked }) =>
+      pageOf((await readOperator(acts.database.query)).rates.map(rateObject), readPaging(asked)),
   )
   server.post(
     '/galerne/v1/exchange-rates',
@@ -215,6 +232,10 @@ function registerRates(server: Server, { prices, acts }: PriceRoutes): void {
       const { body, exchange } = request
       const { clock } = exchange
       const microEurPerUsd = Math.round(body.eur_per_usd * 1_000_000)
+      // 0.9 is no multiple of 0.000001 to a machine that counts in halves.
+      if (microEurPerUsd / 1_000_000 !== body.eur_per_usd) {
+        throw fail('invalid_value', { param: 'eur_per_usd', reason: 'it may have six digits after the point' })
+      }
       const from = readTime(body.from, 'from')
       const rate = { id: newId('rate', clock), from, microEurPerUsd, source: body.source }
       await acts.run(actorOf(request), async (transaction, note) => {

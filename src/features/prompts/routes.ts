@@ -35,8 +35,17 @@ const choice = Type.Object({
   version: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,8}$' })),
   alias: Type.Optional(Type.String({ maxLength: 64 })),
 })
-const usualPage = 50
+const pageSize = Type.Optional(Type.String({ pattern: '^[0-9]{1,4}$' }))
+const usualPage = '50'
 const largestPage = 100
+/** More than any prompt has. */
+const mostVersions = 1_000_000_000
+
+function sizeOf(asked: string): number {
+  const size = Number(asked)
+  if (size >= 1 && size <= largestPage) return size
+  throw fail('invalid_value', { param: 'pageSize', reason: `it must be from 1 to ${largestPage}` })
+}
 
 /** Adds the routes. */
 export function registerPrompts(server: Server, parts: PromptParts): void {
@@ -60,7 +69,7 @@ function registerPromptList(server: Server, { store, renderer }: PromptParts): v
         summary: 'List prompts',
         description: 'Each with its latest version, or with the one that the alias points to. The newest first.',
         querystring: Type.Object({
-          pageSize: Type.Optional(Type.String({ pattern: '^[0-9]{1,4}$' })),
+          pageSize,
           pageToken: Type.Optional(Type.String({ maxLength: 100 })),
           alias: Type.Optional(Type.String({ maxLength: 64 })),
         }),
@@ -68,10 +77,7 @@ function registerPromptList(server: Server, { store, renderer }: PromptParts): v
       },
     },
     async ({ query, exchange }) => {
-      const size = Number(query.pageSize ?? usualPage)
-      if (size < 1 || size > largestPage) {
-        throw fail('invalid_value', { param: 'pageSize', reason: `it must be from 1 to ${largestPage}` })
-      }
+      const size = sizeOf(query.pageSize ?? usualPage)
       const found = await store.list(promptReader(exchange.caller), {
         limit: size + 1,
         ...(query.pageToken !== undefined && { after: query.pageToken }),
@@ -163,11 +169,24 @@ function registerVersions(server: Server, { store, renderer }: PromptParts): voi
     path,
     {
       config: read,
-      schema: { tags, summary: 'The versions of a prompt', params: byId, response: { 200: PromptVersionPage } },
+      schema: {
+        tags,
+        summary: 'The versions of a prompt',
+        description: "All of them, as Mistral's clients expect; with `pageSize` in pages.",
+        params: byId,
+        querystring: Type.Object({ pageSize, pageToken: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,8}$' })) }),
+        response: { 200: PromptVersionPage },
+      },
     },
-    async ({ params, exchange }) => ({
-      data: (await store.versions(promptReader(exchange.caller), params.prompt_id)).map(promptVersionObject),
-    }),
+    async ({ params, query, exchange }) => {
+      const reader = promptReader(exchange.caller)
+      const before = query.pageToken === undefined ? undefined : Number(query.pageToken)
+      const limit = query.pageSize === undefined ? mostVersions : sizeOf(query.pageSize)
+      const found = await store.versions(reader, params.prompt_id, { before, limit: limit + 1 })
+      const data = found.slice(0, limit).map(promptVersionObject)
+      const last = found.length > limit ? data.at(-1) : undefined
+      return { data, ...(last !== undefined && { nextPageToken: String(last.version) }) }
+    },
   )
   server.post(
     path,

@@ -58,7 +58,12 @@ export interface PromptStore {
     changes: Partial<Pick<NewPrompt, 'title' | 'description' | 'sharing'>>,
   ): Promise<PromptVersion>
   remove(reader: PromptReader, id: string): Promise<void>
-  versions(reader: PromptReader, id: string): Promise<readonly Omit<PromptVersion, 'prompt'>[]>
+  /** The newest first; those before `before`, the number of a version. */
+  versions(
+    reader: PromptReader,
+    id: string,
+    page?: { readonly before?: number | undefined; readonly limit: number },
+  ): Promise<readonly Omit<PromptVersion, 'prompt'>[]>
   /** Adds a version, unless the latest says the same. */
   addVersion(
     reader: PromptReader,
@@ -148,14 +153,16 @@ export function promptStore({ query, dialect }: Pick<Database, 'query' | 'dialec
         await within.deleteFrom('prompts').where('id', '=', found.id).execute()
       })
     },
-    async versions(reader, id) {
+    async versions(reader, id, page) {
       const found = await prompt(query, reader, id)
-      const rows = await query
+      let select = query
         .selectFrom('prompt_versions')
         .selectAll()
         .where('prompt', '=', found.id)
         .orderBy('version', 'desc')
-        .execute()
+      if (page !== undefined) select = select.limit(page.limit)
+      if (page?.before !== undefined) select = select.where('version', '<', page.before)
+      const rows = await select.execute()
       const labels = await query.selectFrom('prompt_aliases').selectAll().where('prompt', '=', found.id).execute()
       return rows.map((version) => ({
         version,

@@ -6,7 +6,7 @@ import type { Database } from '../../database/connect.ts'
 import type { Row } from '../../database/tables.ts'
 import type { Caller, Server } from '../../wire/exchange.ts'
 import { idField } from '../../wire/fields.ts'
-import { listObject, readPaging } from '../../wire/paging.ts'
+import { ListQuery, listObject, readPaging } from '../../wire/paging.ts'
 import { may } from '../../wire/permissions.ts'
 import {
   CreateShareRequest,
@@ -15,7 +15,6 @@ import {
   OpenShareObject,
   ShareList,
   ShareObject,
-  ShareQuery,
   shareObject,
 } from '../../wire/shares.ts'
 import { shareStore } from './store.ts'
@@ -67,12 +66,12 @@ export function registerShares(
       schema: {
         tags,
         summary: 'List what is shared in the workspace',
-        querystring: ShareQuery,
+        querystring: ListQuery,
         response: { 200: ShareList },
       },
     },
     async ({ query, exchange: { caller } }) => {
-      const paging = readPaging(query, { usual: 20, most: 100 })
+      const paging = readPaging(query)
       const shares = await store.list(caller.workspace, { after: paging.after, limit: paging.limit + 1 })
       return listObject(shares.map(shareObject), paging, undefined)
     },

@@ -1,34 +1,41 @@
 // Single calls, the newest first, for people who look into one; and what was said in them where that is kept.
 import type { Kysely } from 'kysely'
+import { fail } from '../../base/errors.ts'
 import type { Row, Tables } from '../../database/tables.ts'
 
 /** Which calls. */
 export interface CallsQuestion {
-  /** Absent: of all workspaces. */
+  /** Those that began from here on, and before `to`; milliseconds since 1970. */
+  readonly from?: number
+  readonly to?: number
+  /** Only these; absent: all. */
   readonly workspaces?: readonly string[]
-  readonly key?: string
-  readonly model?: string
-  /** Only those that did not end well. */
+  readonly keys?: readonly string[]
+  readonly models?: readonly string[]
+  readonly class?: 'interactive' | 'batch'
+  /** Only those that an error ended, as sums count them. */
   readonly failed?: boolean
-  /** Only calls before this one, by id. */
-  readonly after?: string
+  /** Only calls before this one, by id. Throws a 400 where there is none. */
+  readonly after?: string | undefined
   readonly limit: number
 }
 
 /** The calls, at most `limit`. */
 export async function listCalls(query: Kysely<Tables>, question: CallsQuestion): Promise<readonly Row<'usage'>[]> {
-  const { workspaces, key, model, failed, after, limit } = question
+  const { from, to, workspaces, keys, models, failed, after, limit } = question
   let selected = query.selectFrom('usage').selectAll().orderBy('at', 'desc').orderBy('id', 'desc').limit(limit)
-  if (workspaces !== undefined) {
-    if (workspaces.length === 0) return []
-    selected = selected.where('workspace', 'in', [...workspaces])
-  }
-  if (key !== undefined) selected = selected.where('key_id', '=', key)
-  if (model !== undefined) selected = selected.where('model', '=', model)
-  if (failed === true) selected = selected.where('status', '<>', 'ok')
+  if (workspaces?.length === 0) return []
+  if (workspaces !== undefined) selected = selected.where('workspace', 'in', [...workspaces])
+  if (keys !== undefined) selected = selected.where('key_id', 'in', [...keys])
+  if (models !== undefined) selected = selected.where('model', 'in', [...models])
+  if (question.class !== undefined) selected = selected.where('class', '=', question.class)
+  if (from !== undefined) selected = selected.where('at', '>=', from)
+  if (to !== undefined) selected = selected.where('at', '<', to)
+  // The first condition alone is that of the index.
+  if (failed === true) selected = selected.where('status', '<>', 'ok').where('status', '<>', 'abandoned')
   if (after !== undefined) {
     const last = await query.selectFrom('usage').select(['at', 'id']).where('id', '=', after).executeTakeFirst()
-    if (last === undefined) return []
+    if (last === undefined) throw fail('invalid_value', { param: 'after', reason: 'there is no call with this id' })
     // The first condition alone walks the index; the second tells apart what began in the same millisecond.
     selected = selected
       .where('at', '<=', last.at)

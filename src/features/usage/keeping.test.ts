@@ -105,11 +105,12 @@ describeOnServers('usage kept, changed and deleted', (get) => {
     assert.deepEqual((await send('POST', '/galerne/v1/reprice', {})).body.data[0].changed, 0)
     await assertAccountsMatch(database)
     const listed = await send('GET', '/galerne/v1/prices')
-    assert.deepEqual(listed.body.operator.length, 2)
-    assert.equal(listed.body.in_force[0].price.id, dearer.body.id)
+    assert.deepEqual(listed.body.data.length, 2)
+    const inForce = async () => (await send('GET', '/galerne/v1/prices/in-force')).body.data[0].price.id
+    assert.equal(await inForce(), dearer.body.id)
     assert.equal((await send('DELETE', `/galerne/v1/prices/${dearer.body.id}`)).status, 200)
     assert.equal((await send('DELETE', `/galerne/v1/prices/${dearer.body.id}`)).status, 404)
-    assert.equal((await send('GET', '/galerne/v1/prices')).body.in_force[0].price.id, set.body.id)
+    assert.equal(await inForce(), set.body.id)
     const acts = await database.query.selectFrom('audit_log').select('action').orderBy('sequence').execute()
     assert.deepEqual(
       acts.map(({ action }) => action),

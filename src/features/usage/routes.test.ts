@@ -219,8 +219,65 @@ describeOnDatabases('usage over HTTP', (get) => {
       failed.body.data.map(({ status, estimated }: Record<string, unknown>) => [status, estimated]),
       [['engine_failed', true]],
     )
+    const unknown = await send('GET', '/galerne/v1/usage/calls?after=none')
+    assert.deepEqual([unknown.status, unknown.body.error.param], [400, 'after'])
     const one = await send('GET', `/galerne/v1/usage/calls/${page.body.first_id}`)
     assert.deepEqual([one.body.id, one.body.content], [page.body.first_id, null])
     assert.equal((await send('GET', '/galerne/v1/usage/calls/none')).status, 404)
+  })
+
+  test('sums and calls of one question are of one count', async () => {
+    const { query } = get().database
+    await writeRows(get().database, [usageRow({ at: midnight + 3000, key: 'key_3', status: 'abandoned', cost: 7 })])
+    const questions = [
+      ...['', 'workspace=second', 'key=key_1', 'key=key_1&key=key_2', 'model=tiny', 'class=batch', 'key=key_3'],
+      ...['to=2026-11-24', 'from=2026-11-24', 'from=2026-11-24T00:01Z&to=2026-11-24T00:02Z', 'model=tiny&class=batch'],
+    ]
+    for (const question of questions) {
+      const from = question.startsWith('from=') ? '' : 'from=2026-11-01&'
+      const sums = (await send('GET', `/galerne/v1/usage?${from}width=total&${question}`)).body.data
+      const calls = (await send('GET', `/galerne/v1/usage/calls?${from}${question}`)).body.data
+      const failed = (await send('GET', `/galerne/v1/usage/calls?${from}failed=true&${question}`)).body.data
+      assert.deepEqual(
+        sums.map(({ requests, errors, cost_nano }: Record<string, number>) => [requests, errors, cost_nano]),
+        [
+          [
+            calls.length,
+            failed.length,
+            calls.reduce((sum: number, call: { cost_nano: number }) => sum + call.cost_nano, 0),
+          ],
+        ],
+        question,
+      )
+    }
+    await query.deleteFrom('usage').where('key_id', '=', 'key_3').execute()
+  })
+
+  test('a report goes on page by page, the newest first', async () => {
+    const path = '/galerne/v1/usage?from=2026-11-23&to=2026-11-25&group_by=model&group_by=workspace&group_by=class'
+    const whole = await send('GET', path)
+    const walked: unknown[] = []
+    for (let query = '&limit=2'; ; ) {
+      const { body } = await send('GET', `${path}${query}`)
+      walked.push(...body.data)
+      if (!body.has_more) break
+      query = `&limit=2&after=${encodeURIComponent(body.last_id)}`
+    }
+    assert.ok(walked.length > 2)
+    assert.deepEqual(walked, whole.body.data.toReversed())
+    for (const query of ['limit=0', 'limit=101', 'after=x', 'after=%00']) {
+      const { status, body } = await send('GET', `${path}&${query}`)
+      assert.deepEqual([status, body.error.param], [400, query.split('=')[0]], query)
+    }
+  })
+
+  test('whoever holds a key sees the calls that were made with it, and no others', async () => {
+    const id = 'key_use'
+    await writeRows(get().database, [usageRow({ key: id }), usageRow({ key: id, status: 'engine_failed' })])
+    const own = await send('GET', '/galerne/v1/usage/own-calls?limit=1', undefined, testKey)
+    assert.deepEqual([own.status, own.body.data[0].key, own.body.has_more], [200, id, true])
+    const failed = await send('GET', '/galerne/v1/usage/own-calls?failed=true', undefined, testKey)
+    assert.deepEqual([failed.body.data.length, failed.body.data[0].status], [1, 'engine_failed'])
+    assert.equal((await send('GET', '/galerne/v1/usage/own-calls?key=key_1', undefined, testKey)).status, 400)
   })
 })

@@ -4,19 +4,20 @@ import type { Static } from 'typebox'
 import { fail } from '../../base/errors.ts'
 import type { Row, Tables } from '../../database/tables.ts'
 import type { Server } from '../../wire/exchange.ts'
-import { asList, isTrue, listObject } from '../../wire/paging.ts'
+import { asList, isTrue, listObject, pageOf, readPaging } from '../../wire/paging.ts'
 import { readTime } from '../../wire/times.ts'
 import {
   CallDetail,
   CallList,
   type CallObject,
   CallsQuery,
+  OwnCallsQuery,
   type UsageObject,
   UsageQuery,
   UsageReport,
 } from '../../wire/usage-report.ts'
 import { decimal } from '../prices/price.ts'
-import { findCall, listCalls } from './calls.ts'
+import { type CallsQuestion, findCall, listCalls } from './calls.ts'
 import { csv } from './csv.ts'
 import { reachOf, reachWithin } from './reach.ts'
 import { type Dimension, sumUsage, type UsageSum } from './report.ts'
@@ -35,7 +36,7 @@ export function registerUsage(server: Server, { query: database }: { readonly qu
         tags,
         summary: 'Usage and costs, for dashboards',
         description:
-          'From sums that are written with the calls. Without from and to: the last 30 days. `format=csv` answers text/csv.',
+          'From sums that are written with the calls. Without from and to: the last 30 days. `format=csv` answers text/csv. With `limit`: the newest first, in pages.',
         querystring: UsageQuery,
         response: { 200: UsageReport },
       },
@@ -56,7 +57,11 @@ export function registerUsage(server: Server, { query: database }: { readonly qu
       const data = sums.map(usageObject)
       if (query.format === 'csv') return await sendCsv(reply, csv(data, ['start', ...groupBy, ...csvColumns]))
       const [from, to] = [iso(span.from), iso(span.to)]
-      return { object: 'usage.report' as const, from, to, width: query.width ?? 'day', data }
+      const report = { object: 'usage.report' as const, from, to, width: query.width ?? 'day' }
+      if (query.limit === undefined && query.after === undefined) return { ...report, data }
+      const idOf = (row: (typeof data)[number]) =>
+        JSON.stringify([row.start, ...groupBy.map((name) => (row as Record<string, unknown>)[name]), row.currency])
+      return { ...pageOf(data.toReversed(), readPaging(query), idOf), ...report }
     },
   )
   registerCalls(server, database)
@@ -120,8 +125,26 @@ function usageObject(sum: UsageSum): Static<typeof UsageObject> {
   }
 }
 
-const usualCalls = 50
-const mostCalls = 1000
+const largestPages = { usual: 50, most: 1000 }
+
+/** The calls that a query asks for, of those that the caller may see. */
+async function pageOfCalls(
+  database: Kysely<Tables>,
+  query: CallsQuery,
+  reach: Pick<CallsQuestion, 'workspaces' | 'keys'>,
+) {
+  const paging = readPaging(query, largestPages)
+  const models = given(query.model)
+  const rows = await listCalls(database, {
+    ...reach,
+    ...(query.from !== undefined && { from: readTime(query.from, 'from') }),
+    ...(query.to !== undefined && { to: readTime(query.to, 'to') }),
+    ...(models !== undefined && { models }),
+    ...(query.class !== undefined && { class: query.class }),
+    ...{ failed: isTrue(query.failed), after: paging.after, limit: paging.limit + 1 },
+  })
+  return listObject(rows.map(callObject), paging, undefined)
+}
 
 function registerCalls(server: Server, database: Kysely<Tables>): void {
   server.get(
@@ -136,21 +159,26 @@ function registerCalls(server: Server, database: Kysely<Tables>): void {
       },
     },
     async ({ query, exchange }) => {
-      const limit = query.limit === undefined ? usualCalls : Number(query.limit)
-      if (limit < 1 || limit > mostCalls) {
-        throw fail('invalid_value', { param: 'limit', reason: `it must be between 1 and ${mostCalls}` })
-      }
       const workspaces = reachWithin(exchange.caller, given(query.workspace))
-      const rows = await listCalls(database, {
-        limit: limit + 1,
+      const keys = given(query.key)
+      return await pageOfCalls(database, query, {
         ...(workspaces !== undefined && { workspaces }),
-        ...(query.key !== undefined && { key: query.key }),
-        ...(query.model !== undefined && { model: query.model }),
-        ...(query.after !== undefined && { after: query.after }),
-        failed: isTrue(query.failed),
+        ...(keys !== undefined && { keys }),
       })
-      return listObject(rows.map(callObject), { limit, offset: 0, after: query.after }, undefined)
     },
+  )
+  server.get(
+    '/galerne/v1/usage/own-calls',
+    {
+      config: { permission: 'self.read' },
+      schema: {
+        tags,
+        summary: 'Calls that were made with the key that asks, the newest first',
+        querystring: OwnCallsQuery,
+        response: { 200: CallList },
+      },
+    },
+    async ({ query, exchange: { caller } }) => await pageOfCalls(database, query, { keys: [caller.id] }),
   )
   server.get(
     '/galerne/v1/usage/calls/:id',

@@ -1,10 +1,9 @@
 // Makes a batch of a file that lies here.
-import { useQuery } from '@tanstack/react-query'
 import { useSearch } from '@tanstack/react-router'
 import { Layers } from 'lucide-react'
 import { useState } from 'react'
 import type { Static } from 'typebox'
-import type { FileList } from '../../../../src/wire/files.ts'
+import type { FileObject } from '../../../../src/wire/files.ts'
 import { useWords } from '../../language/language.tsx'
 import { Button } from '../../parts/button.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
@@ -13,7 +12,7 @@ import { Form } from '../../parts/form.tsx'
 import { Go } from '../../parts/link.tsx'
 import { Empty, Loading, Problem } from '../../parts/states.tsx'
 import { useAct } from '../../server/act.ts'
-import { call } from '../../server/client.ts'
+import { useAll } from '../../server/pages.ts'
 import { text } from './text.ts'
 
 const endpoints = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings', '/v1/responses', '/v1/fim/completions']
@@ -47,13 +46,10 @@ function Fields({ chosen, close }: { readonly chosen: string | undefined; close(
   const [endpoint, setEndpoint] = useState(endpoints[0])
   const [window, setWindow] = useState<(typeof windows)[number]>('24h')
   const make = useAct('batches', close)
-  const files = useQuery({
-    queryKey: ['files', 'for batches'],
-    queryFn: ({ signal }) => call<Static<typeof FileList>>('/v1/files?purpose=batch&limit=100', { signal }),
-  })
+  const files = useAll<Static<typeof FileObject>>(['files'], '/v1/files?purpose=batch&limit=100')
   if (files.isPending) return <Loading />
   if (files.isError) return <Problem error={files.error} retry={() => void files.refetch()} />
-  const [first] = files.data.data
+  const [first] = files.data
   if (first === undefined) {
     return (
       <Empty title={t('noFile')} hint={t('noFileHint')}>
@@ -67,7 +63,7 @@ function Fields({ chosen, close }: { readonly chosen: string | undefined; close(
   return (
     <Form act={t('start')} sending={make} send={() => make.mutate({ path: '/v1/batches', body })}>
       <SelectField label={t('file')} value={file ?? first.id} onChange={(event) => setFile(event.target.value)}>
-        {files.data.data.map((one) => (
+        {files.data.map((one) => (
           <option key={one.id} value={one.id}>
             {one.num_lines === null ? one.filename : t('fileLines', { name: one.filename, count: one.num_lines })}
           </option>

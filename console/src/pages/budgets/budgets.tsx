@@ -1,17 +1,16 @@
 // Budgets: what may be spent, what was, and who is told when it comes near.
-import { useQuery } from '@tanstack/react-query'
 import type { Static } from 'typebox'
-import type { BudgetList, BudgetObject } from '../../../../src/wire/limit-objects.ts'
+import type { BudgetObject } from '../../../../src/wire/limit-objects.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
 import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
 import { FormDialog } from '../../parts/form.tsx'
 import { Go } from '../../parts/link.tsx'
+import { Pages } from '../../parts/list.tsx'
 import { Meter } from '../../parts/meter.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
-import { Empty, Loading, Problem } from '../../parts/states.tsx'
-import { call } from '../../server/client.ts'
+import { Empty } from '../../parts/states.tsx'
 import { useParties } from '../../server/parties.ts'
 import { useSession } from '../../server/session.tsx'
 import { SetBudget } from './set-budget.tsx'
@@ -40,30 +39,27 @@ export function Budgets() {
         }
       />
       <Panel>
-        <List />
+        <All />
       </Panel>
     </>
   )
 }
 
-function List() {
+function All() {
   const t = useWords(text)
-  const budgets = useQuery({
-    queryKey: ['budgets'],
-    refetchInterval: 10_000,
-    queryFn: ({ signal }) => call<Static<typeof BudgetList>>('/galerne/v1/budgets', { signal }),
-  })
-  if (budgets.isPending) return <Loading />
-  if (budgets.isError) return <Problem error={budgets.error} retry={() => void budgets.refetch()} />
-  if (budgets.data.data.length === 0) return <Empty title={t('none')} hint={t('noneHint')} />
+  const empty = <Empty title={t('none')} hint={t('noneHint')} />
   return (
-    <ul aria-label={t('title')} className="divide-y divide-line">
-      {budgets.data.data.map((budget) => (
-        <li key={budget.id} className="p-4">
-          <One budget={budget} />
-        </li>
-      ))}
-    </ul>
+    <Pages<Budget> name={['budgets', 'list']} path="/galerne/v1/budgets" every={10_000} empty={empty}>
+      {(budgets) => (
+        <ul aria-label={t('title')} className="divide-y divide-line">
+          {budgets.map((budget) => (
+            <li key={budget.id} className="p-4">
+              <One budget={budget} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </Pages>
   )
 }
 

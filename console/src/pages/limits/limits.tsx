@@ -1,34 +1,26 @@
 // Limits and tiers: what the organisation, a workspace or a key may ask for in a second, a minute, a month; and which tier gives what.
-import { useQuery } from '@tanstack/react-query'
 import type { Static } from 'typebox'
-import type { LimitObject, LimitOverview } from '../../../../src/wire/limit-objects.ts'
+import type { LimitObject } from '../../../../src/wire/limit-objects.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
 import { Button } from '../../parts/button.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
 import { FormDialog } from '../../parts/form.tsx'
+import { List } from '../../parts/list.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
-import { Empty, Loading, Problem } from '../../parts/states.tsx'
-import { type Column, Table } from '../../parts/table.tsx'
-import { call } from '../../server/client.ts'
+import { Empty } from '../../parts/states.tsx'
+import type { Column } from '../../parts/table.tsx'
 import { useParties } from '../../server/parties.ts'
 import { useSession } from '../../server/session.tsx'
 import { SetLimit } from './set-limit.tsx'
 import { text } from './text.ts'
 import { Assigning, Assignments, Tiers } from './tiers.tsx'
 
-type Overview = Static<typeof LimitOverview>
 type Limit = Static<typeof LimitObject>
 
 /** The page. */
 export function Limits() {
   const t = useWords(text)
   const { may } = useSession()
-  const limits = useQuery({
-    queryKey: ['limits'],
-    queryFn: ({ signal }) => call<Overview>('/galerne/v1/limits', { signal }),
-  })
-  if (limits.isPending) return <Loading />
-  if (limits.isError) return <Problem page error={limits.error} retry={() => void limits.refetch()} />
   return (
     <>
       <PageHead
@@ -47,25 +39,24 @@ export function Limits() {
       />
       <div className="space-y-6">
         <Panel title={t('limits')}>
-          <Rows limits={limits.data.data} />
+          <Rows />
         </Panel>
-        <Panel title={t('assignments')} actions={may('limits.write') && <Assigning tiers={limits.data.tiers} />}>
-          <Assignments overview={limits.data} />
+        <Panel title={t('assignments')} actions={may('limits.write') && <Assigning />}>
+          <Assignments />
         </Panel>
         <Panel title={t('tiers')}>
-          <Tiers overview={limits.data} />
+          <Tiers />
         </Panel>
       </div>
     </>
   )
 }
 
-function Rows({ limits }: { readonly limits: readonly Limit[] }) {
+function Rows() {
   const t = useWords(text)
   const { whole } = useFormats()
   const { may } = useSession()
   const nameOf = useParties()
-  if (limits.length === 0) return <Empty title={t('none')} hint={t('noneHint')} />
   const figure = (value: number | null) => (value === null ? '–' : whole(value))
   const columns: Column<Limit>[] = [
     {
@@ -105,10 +96,12 @@ function Rows({ limits }: { readonly limits: readonly Limit[] }) {
     ),
   }
   return (
-    <Table
+    <List
       label={t('limits')}
+      name={['limits', 'set']}
+      path="/galerne/v1/limits"
       columns={may('limits.write') ? [...columns, actions] : columns}
-      items={limits}
+      empty={<Empty title={t('none')} hint={t('noneHint')} />}
       id={(limit) => `${limit.scope}/${limit.subject}/${limit.model}`}
     />
   )

@@ -1,31 +1,36 @@
 // Tiers: what each allows and from which spend on, and who is in which.
 import { useState } from 'react'
 import type { Static } from 'typebox'
-import type { LimitOverview } from '../../../../src/wire/limit-objects.ts'
+import type { AssignmentList, TierList } from '../../../../src/wire/limit-objects.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
 import { Button } from '../../parts/button.tsx'
 import { SelectField, TextField } from '../../parts/field.tsx'
 import { Form, FormDialog } from '../../parts/form.tsx'
+import { List } from '../../parts/list.tsx'
 import { PartyFields, useParty } from '../../parts/party.tsx'
 import { Empty } from '../../parts/states.tsx'
-import { type Column, Table } from '../../parts/table.tsx'
+import type { Column } from '../../parts/table.tsx'
 import { useAct } from '../../server/act.ts'
+import { useAll } from '../../server/pages.ts'
 import { useParties } from '../../server/parties.ts'
 import { useSession } from '../../server/session.tsx'
 import { NumberFields, useNumbers } from './numbers.tsx'
 import { text } from './text.ts'
 
-type Overview = Static<typeof LimitOverview>
-type Tier = Overview['tiers'][number]
-type Assignment = Overview['assignments'][number]
+type Tier = Static<typeof TierList>['data'][number]
+type Assignment = Static<typeof AssignmentList>['data'][number]
+
+const idOf = ({ tier, model }: Tier) => `${tier}/${model}`
+
+/** All of them: they are replaced together, and chosen from. */
+const useTiers = () => useAll<Tier>(['limits', 'tiers'], '/galerne/v1/tiers?limit=100')
 
 /** What each tier allows. */
-export function Tiers({ overview: { tiers, currency } }: { readonly overview: Overview }) {
+export function Tiers() {
   const t = useWords(text)
   const { whole, money } = useFormats()
   const { may } = useSession()
   const figure = (value: number | null | undefined) => (value == null ? '–' : whole(value))
-  if (tiers.length === 0) return <Empty title={t('noTiers')} hint={t('noTiersHint')} />
   const columns: Column<Tier>[] = [
     {
       name: t('tier'),
@@ -39,7 +44,7 @@ export function Tiers({ overview: { tiers, currency } }: { readonly overview: Ov
     {
       name: t('spendAbove'),
       figures: true,
-      show: (tier) => (tier.spend_above == null ? t('byHand') : money(tier.spend_above * 1e9, currency)),
+      show: (tier) => (tier.spend_above == null ? t('byHand') : money(tier.spend_above * 1e9, tier.currency)),
     },
     { name: t('requests_per_second'), figures: true, wide: true, show: (tier) => figure(tier.requests_per_second) },
     { name: t('requests_per_minute'), figures: true, wide: true, show: (tier) => figure(tier.requests_per_minute) },
@@ -53,29 +58,25 @@ export function Tiers({ overview: { tiers, currency } }: { readonly overview: Ov
       <FormDialog
         title={t('changeTier', { tier: tier.tier })}
         trigger={<Button weight="quiet">{t('change')}</Button>}
-        form={(close) => <ChangeTier tier={tier} tiers={tiers} close={close} />}
+        form={(close) => <ChangeTier tier={tier} close={close} />}
       />
     ),
   }
   return (
-    <Table
+    <List
       label={t('tiers')}
+      name={['limits', 'tiers']}
+      path="/galerne/v1/tiers"
       columns={may('server.write') ? [...columns, change] : columns}
-      items={tiers}
-      id={(tier) => `${tier.tier}/${tier.model ?? '*'}`}
+      id={idOf}
+      empty={<Empty title={t('noTiers')} hint={t('noTiersHint')} />}
     />
   )
 }
 
-interface ChangeTierProps {
-  readonly tier: Tier
-  /** All of them: they are replaced together. */
-  readonly tiers: readonly Tier[]
-  close(): void
-}
-
-function ChangeTier({ tier, tiers, close }: ChangeTierProps) {
+function ChangeTier({ tier, close }: { readonly tier: Tier; close(): void }) {
   const t = useWords(text)
+  const tiers = useTiers()
   const [above, setAbove] = useState(String(tier.spend_above ?? ''))
   const numbers = useNumbers(tier)
   const put = useAct('limits', close)
@@ -84,11 +85,15 @@ function ChangeTier({ tier, tiers, close }: ChangeTierProps) {
     put.mutate({
       path: '/galerne/v1/tiers',
       method: 'PUT',
-      body: { tiers: tiers.map((one) => (one === tier ? changed : one)) },
+      body: {
+        tiers: tiers.data
+          ?.map((one) => (idOf(one) === idOf(tier) ? changed : one))
+          .map(({ currency: _, ...one }) => one),
+      },
     })
   }
   return (
-    <Form act={t('save')} sending={put} send={send}>
+    <Form act={t('save')} sending={put} send={send} ready={tiers.isSuccess}>
       <TextField
         label={t('spendAbove')}
         hint={t('spendAboveHint')}
@@ -104,11 +109,10 @@ function ChangeTier({ tier, tiers, close }: ChangeTierProps) {
 }
 
 /** Who is in which tier. */
-export function Assignments({ overview }: { readonly overview: Overview }) {
+export function Assignments() {
   const t = useWords(text)
   const { money } = useFormats()
   const nameOf = useParties()
-  const rows = overview.assignments
   const columns: Column<Assignment>[] = [
     { name: t('whose'), show: (row) => <span className="font-medium">{nameOf(row)}</span> },
     {
@@ -116,31 +120,40 @@ export function Assignments({ overview }: { readonly overview: Overview }) {
       show: (row) =>
         `${row.tier === 0 ? t('free') : t('tierNumber', { tier: row.tier })}${row.automatic ? ` · ${t('automatic')}` : ''}`,
     },
-    { name: t('spent'), figures: true, show: (row) => money(row.spent * 1e9, overview.currency) },
+    { name: t('spent'), figures: true, show: (row) => money(row.spent * 1e9, row.currency) },
   ]
-  if (rows.length === 0) return <Empty title={t('noAssignments')} hint={t('noAssignmentsHint')} />
-  return <Table label={t('assignments')} columns={columns} items={rows} id={(row) => `${row.scope}/${row.subject}`} />
+  return (
+    <List
+      label={t('assignments')}
+      name={['limits', 'assignments']}
+      path="/galerne/v1/tiers/assignments"
+      columns={columns}
+      id={(row) => `${row.scope}/${row.subject}`}
+      empty={<Empty title={t('noAssignments')} hint={t('noAssignmentsHint')} />}
+    />
+  )
 }
 
 /** The button that puts somebody into a tier, and its dialog. */
-export function Assigning({ tiers }: { readonly tiers: readonly Tier[] }) {
+export function Assigning() {
   const t = useWords(text)
   return (
     <FormDialog
       title={t('assign')}
       hint={t('assignHint')}
       trigger={<Button>{t('assign')}</Button>}
-      form={(close) => <Assign tiers={tiers} close={close} />}
+      form={(close) => <Assign close={close} />}
     />
   )
 }
 
-function Assign({ tiers, close }: { readonly tiers: readonly Tier[]; close(): void }) {
+function Assign({ close }: { close(): void }) {
   const t = useWords(text)
+  const tiers = useTiers()
   const party = useParty(['workspace', 'organisation'])
   const [tier, setTier] = useState('auto')
   const put = useAct('limits', close)
-  const numbers = [...new Set(tiers.map((one) => one.tier))].sort((one, other) => one - other)
+  const numbers = [...new Set(tiers.data?.map((one) => one.tier))].sort((one, other) => one - other)
   const send = () =>
     put.mutate({
       path: '/galerne/v1/tiers/assignments',

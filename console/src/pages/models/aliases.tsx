@@ -1,19 +1,17 @@
 // Aliases: names that lead to a model, with a part of the calls to another first, and the way back.
-import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import type { Static } from 'typebox'
-import type { AliasList, AliasShown } from '../../../../src/wire/aliases.ts'
+import type { AliasShown } from '../../../../src/wire/aliases.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
 import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
 import { SelectField, TextField } from '../../parts/field.tsx'
 import { Form, FormDialog } from '../../parts/form.tsx'
+import { List } from '../../parts/list.tsx'
 import { Panel } from '../../parts/panel.tsx'
-import { Empty, Loading, Problem } from '../../parts/states.tsx'
-import { type Column, Table } from '../../parts/table.tsx'
+import { Empty } from '../../parts/states.tsx'
+import type { Column } from '../../parts/table.tsx'
 import { useAct } from '../../server/act.ts'
-import { call } from '../../server/client.ts'
 import { useModels } from '../../server/models.ts'
 import { useSession } from '../../server/session.tsx'
 import { text } from './text.ts'
@@ -47,14 +45,6 @@ function Rows() {
   const t = useWords(text)
   const { ago } = useFormats()
   const { may } = useSession()
-  const aliases = useQuery({
-    queryKey: ['aliases'],
-    refetchInterval: 10_000,
-    queryFn: ({ signal }) => call<Static<typeof AliasList>>('/galerne/v1/aliases', { signal }),
-  })
-  if (aliases.isPending) return <Loading />
-  if (aliases.isError) return <Problem error={aliases.error} retry={() => void aliases.refetch()} />
-  if (aliases.data.data.length === 0) return <Empty title={t('noAlias')} hint={t('noAliasHint')} />
   const columns: Column<AliasShown>[] = [
     { name: t('alias'), show: (alias) => <span className="font-medium">{alias.name}</span> },
     { name: t('leadsTo'), show: (alias) => <Target alias={alias} /> },
@@ -94,11 +84,14 @@ function Rows() {
     ),
   }
   return (
-    <Table
+    <List
       label={t('aliases')}
+      name={['aliases']}
+      path="/galerne/v1/aliases"
+      every={10_000}
       columns={may('server.write') ? [...columns, actions] : columns}
-      items={aliases.data.data}
       id={(alias) => alias.name}
+      empty={<Empty title={t('noAlias')} hint={t('noAliasHint')} />}
     />
   )
 }

@@ -1,12 +1,13 @@
 // The models of this machine: served ones with their memory, weights on the disk, and pulls with their progress.
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
 import type { Static } from 'typebox'
-import type { ModelStateList, ModelStateShown, StoredModelList } from '../../../../src/wire/model-states.ts'
+import type { ModelStateList, ModelStateShown, StoredModelObject } from '../../../../src/wire/model-states.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
 import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
+import { List, Pages } from '../../parts/list.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
-import { Empty, Loading, Problem } from '../../parts/states.tsx'
+import { Empty } from '../../parts/states.tsx'
 import { type Column, Table } from '../../parts/table.tsx'
 import { call } from '../../server/client.ts'
 import { useSession } from '../../server/session.tsx'
@@ -43,14 +44,6 @@ function Served() {
   const t = useWords(text)
   const { bytes, whole, percent } = useFormats()
   const { may } = useSession()
-  const models = useQuery({
-    queryKey: ['model-states'],
-    refetchInterval: 2_000,
-    queryFn: ({ signal }) => call<Static<typeof ModelStateList>>('/galerne/v1/models', { signal }),
-  })
-  if (models.isPending) return <Loading />
-  if (models.isError) return <Problem error={models.error} retry={() => void models.refetch()} />
-  if (models.data.data.length === 0) return <Empty title={t('none')} hint={t('noneHint')} />
   const columns: Column<ModelStateShown>[] = [
     {
       name: t('model'),
@@ -80,17 +73,24 @@ function Served() {
     show: (model) => <Actions model={model} />,
   }
   return (
-    <>
-      <Table
-        label={t('served')}
-        columns={may('server.write') ? [...columns, actions] : columns}
-        items={models.data.data}
-        id={(model) => model.model}
-      />
-      <p className="border-t border-line px-4 py-2 text-xs text-muted">
-        {t('memory', { size: bytes(models.data.memory_bytes) })}
-      </p>
-    </>
+    <Pages<ModelStateShown, Static<typeof ModelStateList>>
+      name={['model-states']}
+      path="/galerne/v1/models"
+      every={2_000}
+      empty={<Empty title={t('none')} hint={t('noneHint')} />}
+    >
+      {(models, { memory_bytes: most }) => (
+        <>
+          <Table
+            label={t('served')}
+            columns={may('server.write') ? [...columns, actions] : columns}
+            items={models}
+            id={(model) => model.model}
+          />
+          <p className="border-t border-line px-4 py-2 text-xs text-muted">{t('memory', { size: bytes(most) })}</p>
+        </>
+      )}
+    </Pages>
   )
 }
 
@@ -128,18 +128,13 @@ function Actions({ model }: { readonly model: ModelStateShown }) {
 function Stored() {
   const t = useWords(text)
   const { bytes } = useFormats()
-  const stored = useQuery({
-    queryKey: ['stored-models'],
-    queryFn: ({ signal }) => call<Static<typeof StoredModelList>>('/galerne/v1/models/stored', { signal }),
-  })
-  if (stored.isPending) return <Loading />
-  if (stored.isError) return <Problem error={stored.error} retry={() => void stored.refetch()} />
-  if (stored.data.data.length === 0) return <Empty title={t('noneStored')} hint={t('noneStoredHint')} />
   return (
-    <Table
+    <List<Static<typeof StoredModelObject>>
       label={t('stored')}
-      items={stored.data.data}
-      id={(model) => model.reference}
+      name={['stored-models']}
+      path="/galerne/v1/models/stored"
+      id={(model) => `${model.reference} ${model.digest}`}
+      empty={<Empty title={t('noneStored')} hint={t('noneStoredHint')} />}
       columns={[
         {
           name: t('model'),

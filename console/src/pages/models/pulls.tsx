@@ -1,12 +1,12 @@
 // Pulls: one is begun here, and all show how far they are, at which rate, and how long they still take.
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import type { Static } from 'typebox'
-import type { Pull, PullList } from '../../../../src/wire/pulls.ts'
+import type { Pull } from '../../../../src/wire/pulls.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
 import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
 import { TextField } from '../../parts/field.tsx'
+import { Pages } from '../../parts/list.tsx'
 import { Meter } from '../../parts/meter.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import { Problem } from '../../parts/states.tsx'
@@ -22,7 +22,7 @@ export function Pulls() {
   return (
     <Panel title={t('pull')}>
       <Begin />
-      <List />
+      <All />
     </Panel>
   )
 }
@@ -62,23 +62,20 @@ function Begin() {
   )
 }
 
-function List() {
+function All() {
   const t = useWords(text)
-  const pulls = useQuery({
-    queryKey: ['pulls'],
-    refetchInterval: 1_000,
-    queryFn: ({ signal }) => call<Static<typeof PullList>>('/galerne/v1/models/pulls', { signal }),
-  })
-  const items = pulls.data?.data ?? []
-  if (items.length === 0) return null
   return (
-    <ul aria-label={t('pulls')} className="divide-y divide-line border-t border-line">
-      {items.map((pull) => (
-        <li key={pull.id} className="px-4 py-3">
-          <OnePull pull={pull} />
-        </li>
-      ))}
-    </ul>
+    <Pages<Pull> name={['pulls']} path="/galerne/v1/models/pulls?limit=10" every={1_000} empty={null}>
+      {(pulls) => (
+        <ul aria-label={t('pulls')} className="divide-y divide-line border-t border-line">
+          {pulls.map((pull) => (
+            <li key={pull.id} className="px-4 py-3">
+              <OnePull pull={pull} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </Pages>
   )
 }
 

@@ -1,11 +1,12 @@
 // The overview's second row: what was asked today, what failed, what it cost, and the budget that is nearest its end.
 import { useQuery } from '@tanstack/react-query'
 import type { Static } from 'typebox'
-import type { BudgetList, BudgetObject } from '../../../../src/wire/limit-objects.ts'
+import type { BudgetObject } from '../../../../src/wire/limit-objects.ts'
 import type { UsageReport } from '../../../../src/wire/usage-report.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
 import { Figure } from '../../parts/panel.tsx'
 import { call } from '../../server/client.ts'
+import { useAll } from '../../server/pages.ts'
 import { useParties } from '../../server/parties.ts'
 import { useSession } from '../../server/session.tsx'
 import { text } from './text.ts'
@@ -67,12 +68,8 @@ function Budget() {
   const t = useWords(text)
   const { money, percent } = useFormats()
   const nameOf = useParties()
-  const budgets = useQuery({
-    queryKey: ['budgets'],
-    refetchInterval: every,
-    queryFn: ({ signal }) => call<Static<typeof BudgetList>>('/galerne/v1/budgets', { signal }),
-  })
-  const [tightest] = [...(budgets.data?.data ?? [])].sort((one, other) => use(other) - use(one))
+  const budgets = useAll<OneBudget>(['budgets'], '/galerne/v1/budgets?limit=100', { every })
+  const [tightest] = [...(budgets.data ?? [])].sort((one, other) => use(other) - use(one))
   if (tightest === undefined) {
     return <Figure name={t('budget')} value={t('noBudget')} note={t('noBudgetNote')} to="/budgets" />
   }

@@ -1,12 +1,11 @@
 // What an answer costs by the server's own prices, to show before its row is read. The same sum as the server's. Pure.
-import { useQuery } from '@tanstack/react-query'
 import type { Static } from 'typebox'
-import type { PriceList } from '../../../../src/wire/prices.ts'
-import { call } from '../../server/client.ts'
+import type { PriceInForceList } from '../../../../src/wire/prices.ts'
+import { useAll } from '../../server/pages.ts'
 import { useSession } from '../../server/session.tsx'
 import type { Answer } from './stream.ts'
 
-type Prices = Static<typeof PriceList>
+type InForce = Static<typeof PriceInForceList>['data'][number]
 
 /** What an answer of a model costs in nano-units; undefined where nobody says. */
 export type CostOf = (model: string, answer: Answer) => { readonly nano: number; readonly currency: string } | undefined
@@ -14,21 +13,16 @@ export type CostOf = (model: string, answer: Answer) => { readonly nano: number;
 /** Prices as they are in force, for those who may see them. */
 export function useCosts(): CostOf {
   const { may } = useSession()
-  const prices = useQuery({
-    queryKey: ['prices'],
-    enabled: may('usage.read'),
-    staleTime: 300_000,
-    queryFn: ({ signal }) => call<Prices>('/galerne/v1/prices', { signal }),
-  })
+  const prices = useAll<InForce>(['prices'], '/galerne/v1/prices/in-force?limit=100', { enabled: may('usage.read') })
   return (model, answer) => {
-    const found = prices.data?.in_force.find((one) => one.model === model)
-    if (prices.data === undefined || found === undefined || answer.promptTokens === undefined) return undefined
-    const { currency } = prices.data
-    return { nano: found.price === null ? 0 : costOf(found.price, answer), currency: found.price?.currency ?? currency }
+    const found = prices.data?.find((one) => one.model === model)
+    if (found === undefined || answer.promptTokens === undefined) return undefined
+    if (found.price === null) return { nano: 0, currency: 'USD' }
+    return { nano: costOf(found.price, answer), currency: found.price.currency }
   }
 }
 
-type Price = NonNullable<Prices['in_force'][number]['price']>
+type Price = NonNullable<InForce['price']>
 
 /** Integers alone: an amount per million tokens has at most nine digits after the point. */
 function costOf(price: Price, { promptTokens = 0, cachedTokens = 0, completionTokens = 0 }: Answer): number {

@@ -2,14 +2,15 @@
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import type { Static } from 'typebox'
-import type { CreatedPromptVersion, PromptVersionObject } from '../../../../src/wire/prompts.ts'
+import type { CreatedPromptVersion, PromptObject, PromptVersionObject } from '../../../../src/wire/prompts.ts'
 import { useWords } from '../../language/language.tsx'
 import { TextArea, TextField } from '../../parts/field.tsx'
 import { Form } from '../../parts/form.tsx'
 import { useAct } from '../../server/act.ts'
 import { text } from './text.ts'
 
-type Version = Static<typeof PromptVersionObject>
+/** A version, alone or with its prompt. */
+type Version = Static<typeof PromptVersionObject> | Static<typeof PromptObject>
 
 /** Labels as they are typed. */
 const labelsOf = (typed: string) => typed.split(/[\s,]+/).filter((word) => word !== '')

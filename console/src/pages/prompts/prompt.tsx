@@ -1,9 +1,9 @@
 // One prompt: its versions with their labels, the text of one, what differs from another, and the next version.
-import { useQuery } from '@tanstack/react-query'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { ArrowLeft } from 'lucide-react'
 import type { Static } from 'typebox'
-import type { PromptObject, PromptVersionObject, PromptVersionPage } from '../../../../src/wire/prompts.ts'
+import type { PromptObject, PromptVersionObject } from '../../../../src/wire/prompts.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
 import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
@@ -14,6 +14,7 @@ import { Difference } from '../../parts/difference.tsx'
 import { SelectField } from '../../parts/field.tsx'
 import { FormDialog } from '../../parts/form.tsx'
 import { Go } from '../../parts/link.tsx'
+import { Pages } from '../../parts/list.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
 import { Loading, Problem } from '../../parts/states.tsx'
 import { call } from '../../server/client.ts'
@@ -30,38 +31,40 @@ interface Choice {
   readonly with?: number
 }
 
+/** The prompt with one of its versions, the latest without a number. */
+function usePrompt(path: string, version: number | undefined, enabled = true) {
+  return useQuery({
+    queryKey: ['prompts', path, version ?? 'latest'],
+    enabled,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => call<Prompt>(version === undefined ? path : `${path}?version=${version}`, { signal }),
+  })
+}
+
 /** The page. */
 export function PromptPage() {
   const { promptId = '' } = useParams({ strict: false }) as { readonly promptId?: string }
+  const { version, with: other } = useSearch({ strict: false }) as Choice
   const path = `/v2/prompts/${encodeURIComponent(promptId)}`
-  const prompt = useQuery({
-    queryKey: ['prompts', promptId],
-    queryFn: ({ signal }) => call<Prompt>(path, { signal }),
-  })
-  const versions = useQuery({
-    queryKey: ['prompts', promptId, 'versions'],
-    queryFn: ({ signal }) => call<Static<typeof PromptVersionPage>>(`${path}/versions`, { signal }),
-  })
-  if (prompt.isError) return <Problem page error={prompt.error} retry={() => void prompt.refetch()} />
-  if (versions.isError) return <Problem page error={versions.error} retry={() => void versions.refetch()} />
-  if (prompt.data === undefined || versions.data === undefined) return <Loading />
-  return <View prompt={prompt.data} versions={versions.data.data} path={path} />
+  const shown = usePrompt(path, version)
+  const compared = usePrompt(path, other, other !== undefined)
+  const failed = shown.isError ? shown : compared
+  if (failed.isError) return <Problem page error={failed.error} retry={() => void failed.refetch()} />
+  if (shown.data === undefined) return <Loading />
+  return <View shown={shown.data} compared={other === undefined ? undefined : compared.data} path={path} />
 }
 
 interface ViewProps {
-  readonly prompt: Prompt
-  /** The newest first. */
-  readonly versions: readonly Version[]
+  readonly shown: Prompt
+  /** The version that it is compared with. */
+  readonly compared: Prompt | undefined
   readonly path: string
 }
 
-function View({ prompt, versions, path }: ViewProps) {
+function View({ shown, compared, path }: ViewProps) {
   const t = useWords(text)
   const navigate = useNavigate()
   const { may } = useSession()
-  const choice = useSearch({ strict: false }) as Choice
-  const shown = versions.find(({ version }) => version === choice.version) ?? versions[0]
-  if (shown === undefined) return null
   const writing = may('prompts.write')
   return (
     <>
@@ -70,11 +73,11 @@ function View({ prompt, versions, path }: ViewProps) {
         {t('back')}
       </Go>
       <PageHead
-        title={prompt.name}
-        hint={prompt.title ?? t('useIt')}
+        title={shown.name}
+        hint={shown.title ?? t('useIt')}
         actions={
           <>
-            <Go to="/playground" search={{ prompt: prompt.name, version: shown.version }} look="button">
+            <Go to="/playground" search={{ prompt: shown.name, version: shown.version }} look="button">
               {t('try')}
             </Go>
             {writing && (
@@ -87,7 +90,7 @@ function View({ prompt, versions, path }: ViewProps) {
                 />
                 <Confirm
                   act={t('remove')}
-                  title={t('removeTitle', { name: prompt.name })}
+                  title={t('removeTitle', { name: shown.name })}
                   hint={t('removeHint')}
                   path={path}
                   stale="prompts"
@@ -100,87 +103,89 @@ function View({ prompt, versions, path }: ViewProps) {
       />
       <div className="grid grid-cols-1 gap-4 lg:grid-cols-[20rem_minmax(0,1fr)]">
         <Panel title={t('versions')}>
-          <Versions versions={versions} shown={shown} path={path} />
+          <Versions shown={shown.version} path={path} />
         </Panel>
-        <Shown shown={shown} versions={versions} compared={choice.with} />
+        <Shown shown={shown} compared={compared} />
       </div>
     </>
   )
 }
 
 interface VersionsProps {
-  readonly versions: readonly Version[]
-  readonly shown: Version
+  /** Number of the version that is shown. */
+  readonly shown: number
   readonly path: string
 }
 
-function Versions({ versions, shown, path }: VersionsProps) {
+function Versions({ shown, path }: VersionsProps) {
+  return (
+    <Pages<Version> name={['prompts', 'versions']} path={`${path}/versions?pageSize=20`} empty={null}>
+      {(versions) => (
+        <ul className="divide-y divide-line">
+          {versions.map((version) => (
+            <OneVersion key={version.version} version={version} isShown={version.version === shown} path={path} />
+          ))}
+        </ul>
+      )}
+    </Pages>
+  )
+}
+
+interface OneVersionProps {
+  readonly version: Version
+  readonly isShown: boolean
+  readonly path: string
+}
+
+function OneVersion({ version, isShown, path }: OneVersionProps) {
   const t = useWords(text)
   const { dateTime } = useFormats()
   const { may } = useSession()
   return (
-    <ul className="divide-y divide-line">
-      {versions.map((version) => (
-        <li
-          key={version.version}
-          className={join('flex items-start justify-between gap-2 p-3', version === shown && 'bg-accent-soft')}
-        >
-          <div className="min-w-0">
-            <Go
-              to="."
-              search={{ version: version.version }}
-              look="plain"
-              current={version === shown}
-              className="text-sm font-medium"
-            >
-              {t('versionNumber', { version: version.version })}
-            </Go>
-            <div className="text-xs text-muted">{dateTime(Date.parse(version.createdAt))}</div>
-            {version.notes !== undefined && <p className="mt-1 text-xs">{version.notes}</p>}
-            <div className="mt-1 flex flex-wrap gap-1">
-              {version.aliases.map((alias) => (
-                <Badge key={alias} tone="good" long>
-                  {alias}
-                </Badge>
-              ))}
-            </div>
-          </div>
-          {may('prompts.write') && (
-            <FormDialog
-              title={t('label')}
-              hint={t('labelHint')}
-              trigger={
-                <Button weight="quiet" aria-label={t('labelOf', { version: version.version })}>
-                  {t('labels')}
-                </Button>
-              }
-              form={(close) => <LabelVersion path={path} version={version} close={close} />}
-            />
-          )}
-        </li>
-      ))}
-    </ul>
+    <li className={join('flex items-start justify-between gap-2 p-3', isShown && 'bg-accent-soft')}>
+      <div className="min-w-0">
+        <Go to="." search={{ version: version.version }} look="plain" current={isShown} className="text-sm font-medium">
+          {t('versionNumber', { version: version.version })}
+        </Go>
+        <div className="text-xs text-muted">{dateTime(Date.parse(version.createdAt))}</div>
+        {version.notes !== undefined && <p className="mt-1 text-xs">{version.notes}</p>}
+        <div className="mt-1 flex flex-wrap gap-1">
+          {version.aliases.map((alias) => (
+            <Badge key={alias} tone="good" long>
+              {alias}
+            </Badge>
+          ))}
+        </div>
+      </div>
+      {may('prompts.write') && (
+        <FormDialog
+          title={t('label')}
+          hint={t('labelHint')}
+          trigger={
+            <Button weight="quiet" aria-label={t('labelOf', { version: version.version })}>
+              {t('labels')}
+            </Button>
+          }
+          form={(close) => <LabelVersion path={path} version={version} close={close} />}
+        />
+      )}
+    </li>
   )
 }
 
-interface ShownProps {
-  readonly shown: Version
-  readonly versions: readonly Version[]
-  /** Number of the version that it is compared with. */
-  readonly compared: number | undefined
-}
-
-function Shown({ shown, versions, compared }: ShownProps) {
+function Shown({ shown, compared }: Omit<ViewProps, 'path'>) {
   const t = useWords(text)
   const navigate = useNavigate()
-  const other = versions.find(({ version }) => version === compared && version !== shown.version)
+  const other = compared?.version === shown.version ? undefined : compared
+  // Versions are numbered from 1 on, and none ever goes alone.
+  const numbers = Array.from({ length: shown.latestVersion }, (_, past) => shown.latestVersion - past)
   const choose = (value: string) =>
     void navigate({
       to: '.' as never,
       search: (({ with: _, ...before }: Choice) =>
         value === '' ? before : { ...before, with: Number(value) }) as never,
     })
-  const picker = versions.length > 1 && (
+  const picker = numbers.length > 1 && (
     <SelectField
       label={t('compare')}
       bare
@@ -189,9 +194,9 @@ function Shown({ shown, versions, compared }: ShownProps) {
       onChange={(event) => choose(event.target.value)}
     >
       <option value="">{t('alone')}</option>
-      {versions
-        .filter((version) => version !== shown)
-        .map(({ version }) => (
+      {numbers
+        .filter((version) => version !== shown.version)
+        .map((version) => (
           <option key={version} value={version}>
             {t('comparedWith', { version })}
           </option>

@@ -9,6 +9,7 @@ import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
 import { CheckField, SelectField, TextField } from '../../parts/field.tsx'
 import { Go } from '../../parts/link.tsx'
+import { More } from '../../parts/more.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty, Loading, Problem } from '../../parts/states.tsx'
 import { type Column, Table } from '../../parts/table.tsx'
@@ -137,14 +138,8 @@ function List({ filters }: { readonly filters: Filters }) {
   return (
     <>
       {chosen.length > 0 && <Compare chosen={chosen} />}
-      <Table
-        label={t('title')}
-        columns={columns}
-        items={items}
-        id={(trace) => trace.trace_id}
-        more={traces.hasNextPage ? () => void traces.fetchNextPage() : undefined}
-        loading={traces.isFetchingNextPage}
-      />
+      <Table label={t('title')} columns={columns} items={items} id={(trace) => trace.trace_id} />
+      <More list={traces} />
     </>
   )
 }
