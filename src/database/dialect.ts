@@ -125,3 +125,14 @@ export function monthStart(dialect: Dialect, at: Expression<number>): RawBuilder
     ? sql`(strftime('%s', ${at} / 1000000, 'unixepoch', 'start of month') * 1000000)`
     : sql`(extract(epoch from date_trunc('month', to_timestamp(${at} / 1000000.0) at time zone 'UTC'))::bigint * 1000000)`
 }
+
+/**
+ * Whether a statement failed for what it says, so that it fails again however often it is tried: data that a column cannot hold, or a
+ * constraint (SQLSTATE classes 22 and 23; SQLite's result codes for too big, constraint and mismatch).
+ */
+export function isRefusedForGood(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const [code, result] = [Reflect.get(error, 'code') as unknown, Reflect.get(error, 'errcode') as unknown]
+  if (typeof result === 'number') return [18, 19, 20].includes(result & 0xff)
+  return error instanceof RangeError || (typeof code === 'string' && /^2[23][0-9A-Z]{3}$/.test(code))
+}

@@ -52,6 +52,7 @@ import { addDrain } from './drain.ts'
 import { openExchanges, setIdentity } from './exchanges.ts'
 import { handleFailures, readError, refuseBrokenHttp, sendFailure } from './failures.ts'
 import { collectSchemas, registerOpenapi } from './openapi.ts'
+import { refuseNullCharacters } from './text.ts'
 import { throttle } from './throttle.ts'
 
 /** What a server is made of. */
@@ -117,6 +118,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const sessions = parts.acts && { ...sessionVerifier(parts.acts.database, clock), checkHost }
   authenticate(server, keys, sessions)
   throttle(server, { clock })
+  refuseNullCharacters(server)
   await collectSchemas(server, parts.version)
 
   const { prompts } = parts

@@ -28,6 +28,7 @@ export function tagged<const Branches extends readonly TObject<TProperties>[]>(t
 export const modelField = Type.String({
   minLength: 1,
   maxLength: 512,
+  pattern: '^[^\\u0000]*$',
   description: 'Name or alias of a model that GET /v1/models lists.',
 })
 
@@ -39,6 +40,9 @@ export const searchText = (maxLength: number) => Type.String({ maxLength, patter
 
 /** Seconds since 1970. */
 export const timestamp = Type.Integer({ description: 'Seconds since 1970.' })
+
+/** Seconds since 1970 that a caller gives: up to the year 9999, so that its milliseconds are exact in every table. */
+export const givenTime = Type.Integer({ minimum: 0, maximum: 253_402_300_799, description: 'Seconds since 1970.' })
 
 /**
  * The top-level fields of a body that have no effect here: those its schema does not know, and those it takes but does not use.

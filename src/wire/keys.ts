@@ -1,6 +1,6 @@
 // API keys on the wire, under our own path. Shows everything of a key but its secret, which only its creation answers.
 import { type Static, Type } from 'typebox'
-import { nullable, optional, timestamp } from './fields.ts'
+import { givenTime, nullable, optional, timestamp } from './fields.ts'
 import { listSchema } from './paging.ts'
 import { type Role, roles } from './permissions.ts'
 import { seconds } from './times.ts'
@@ -27,7 +27,7 @@ export const CreateKeyRequest = Type.Object(
     models: optional(models),
     endpoints: optional(endpoints),
     ip_ranges: optional(ipRanges),
-    expires_at: optional(timestamp),
+    expires_at: optional(givenTime),
     secret: optional(
       Type.String({
         minLength: 32,

@@ -109,9 +109,12 @@ export const CreatedPromptVersion = Type.Object({ version: Type.Integer(), dedup
 /** A prompt named in a chat request: its text becomes the system message. OpenAI's Responses API has the same three fields. */
 export const PromptReference = Type.Object(
   {
-    id: Type.String({ minLength: 1, maxLength: 200, description: 'Name or id of a prompt of this workspace.' }),
+    id: Type.String({
+      ...{ minLength: 1, maxLength: 200, pattern: '^[^\\u0000]*$' },
+      description: 'Name or id of a prompt of this workspace.',
+    }),
     version: optional(
-      Type.Union([Type.Integer({ minimum: 1 }), Type.String({ minLength: 1, maxLength: 64 })], {
+      Type.Union([Type.Integer({ minimum: 1 }), Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000]*$' })], {
         description: 'A version or an alias; without it the latest.',
       }),
     ),

@@ -69,3 +69,24 @@ test('a database that fails for a while loses nothing that was taken', async () 
   await buffer.close()
   assert.equal(written.length, 8)
 })
+
+test('spans that the database refuses for good are counted and told, and the others are written', async () => {
+  const written: SpanRows[] = []
+  const store = {
+    append: async (rows: readonly SpanRows[]) => {
+      if (rows.some(({ span }) => span.name === 'poison')) throw Object.assign(new Error('data'), { code: '22021' })
+      written.push(...rows)
+      return rows.length
+    },
+  }
+  const buffer = traceBuffer(store, { clock: systemClock, log, limits })
+  const poison = spans(1).map((one) => ({ ...one, span: { ...one.span, name: 'poison' } }))
+  buffer.offer(spans(1))
+  const refused = assert.rejects(buffer.take(poison), { code: 'invalid_value', param: 'resourceSpans' })
+  const taken = buffer.take(spans(2))
+  await refused
+  await taken
+  buffer.offer(spans(3))
+  await buffer.close()
+  assert.deepEqual([written.length, buffer.counts().shed, buffer.counts().waiting], [6, 1, 0])
+})

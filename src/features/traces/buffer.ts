@@ -3,6 +3,7 @@ import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
+import { isRefusedForGood } from '../../database/dialect.ts'
 import { type OwnedSpan, rowsOf } from './rows.ts'
 import type { TraceStore } from './store.ts'
 
@@ -10,7 +11,10 @@ import type { TraceStore } from './store.ts'
 export interface TraceBuffer {
   /** Takes what this server recorded; where there is no room the span is shed and counted. Never waits, never throws. */
   offer(spans: readonly OwnedSpan[]): void
-  /** Takes what an application sent, and resolves when it is written. Throws `traces_busy` where there is no room for all of it. */
+  /**
+   * Takes what an application sent, and resolves when it is written. Throws `traces_busy` where there is no room for all of it, and
+   * `invalid_value` where the database refuses it for good.
+   */
   take(spans: readonly OwnedSpan[]): Promise<void>
   /** Resolves when what was taken until now is written. */
   settled(): Promise<void>
@@ -50,6 +54,7 @@ const pauses = [250, 500, 1_000, 2_000, 5_000]
 interface Waiting {
   readonly spans: readonly OwnedSpan[]
   written(): void
+  refused(): void
 }
 
 /** A buffer before the store. */
@@ -67,12 +72,17 @@ export function traceBuffer(
 
   let gathering: Gathering | undefined
 
-  const push = (spans: readonly OwnedSpan[], written: () => void) => {
-    queue.push({ spans, written })
+  const push = (spans: readonly OwnedSpan[], written: () => void, refused: () => void = nobody) => {
+    queue.push({ spans, written, refused })
     waiting += spans.length
     if (written !== nobody) gathering?.hurry(limits.awaitedMs)
+    start()
+  }
+  const start = () => {
     working ??= work().finally(() => {
       working = undefined
+      // What came between the last look at the queue and now.
+      if (queue.length > 0) start()
     })
   }
   const work = async () => {
@@ -81,20 +91,32 @@ export function traceBuffer(
       await gathering.over
       gathering = undefined
     }
+    // One that the database refuses must not stop the others: after such a failure they go in one by one.
+    let size = limits.batch
     for (let failures = 0; queue.length > 0; ) {
       if (open && failures > 0) await delay(pauses[Math.min(failures, pauses.length) - 1])
       // SQLite's writes never wait: others must get a turn.
       await turn()
-      const batch = nextBatch(queue, limits.batch)
+      const batch = nextBatch(queue, size)
       const spans = batch.flatMap((entry) => entry.spans)
       try {
         await store.append(spans.map(rowsOf))
         failures = 0
+        size = limits.batch
       } catch (error) {
+        const [first, ...others] = batch
+        if (first !== undefined && isRefusedForGood(error)) {
+          queue.unshift(...others)
+          if (others.length > 0) queue.unshift(first)
+          else refuse(first, error)
+          size = 1
+          continue
+        }
         failures += 1
         if (failures === 1) log.warn({ err: error, spans: spans.length }, 'spans could not be written: tried again')
         if (!open && failures > 3) {
           shed += waiting
+          queue.length = 0
           return
         }
         queue.unshift(...batch)
@@ -103,6 +125,13 @@ export function traceBuffer(
       waiting -= spans.length
       for (const entry of batch) entry.written()
     }
+  }
+  const refuse = ({ spans, refused }: Waiting, error: unknown) => {
+    log.error({ err: error, spans: spans.length }, 'spans that the database refuses are not kept')
+    waiting -= spans.length
+    shed += spans.length
+    shedAt = clock.now()
+    refused()
   }
   return {
     offer(spans) {
@@ -115,14 +144,16 @@ export function traceBuffer(
     take(spans) {
       if (spans.length === 0) return Promise.resolve()
       if (!open || waiting + spans.length > limits.spans) throw fail('traces_busy')
-      return new Promise((resolve) => push(spans, resolve))
+      return new Promise((resolve, reject) =>
+        push(spans, resolve, () => reject(fail('invalid_value', { param: 'resourceSpans', reason: 'it holds what no database keeps' }))),
+      )
     },
     settled: () => (waiting === 0 ? Promise.resolve() : new Promise((resolve) => push([], resolve))),
     counts: () => ({ shed, shedAt, waiting, room: limits.spans }),
     async close() {
       open = false
       gathering?.hurry(0)
-      await working
+      while (working !== undefined) await working
     },
   }
 }

@@ -65,7 +65,13 @@ export function rowsOf({ span, workspace, key, source, keepsContent, cost }: Own
     scope_version: span.scope.version.slice(0, 100),
   }
   const said = keepsContent && Object.keys(content).length > 0
-  return { span: row, content: said ? { ...ids, content: json(content) } : undefined }
+  return { span: storable(row), content: said ? { ...ids, content: json(content) } : undefined }
+}
+
+/** The row as PostgreSQL can hold it, whatever an application, or a request that was refused, put into its texts. */
+function storable(row: Row<'spans'>): Row<'spans'> {
+  const columns = Object.entries(row).map(([name, value]) => [name, typeof value === 'string' ? clean(value) : value])
+  return Object.fromEntries(columns) as Row<'spans'>
 }
 
 function withoutContent(event: SpanEvent): SpanEvent {
@@ -82,7 +88,11 @@ function json(value: unknown): string {
 }
 
 function bounded(value: string): string {
-  const clean = value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value
-  if (clean.length <= longestText) return clean
-  return `${clean.slice(0, longestText)}… (${clean.length - longestText} more characters were not kept)`
+  const text = clean(value)
+  if (text.length <= longestText) return text
+  return `${text.slice(0, longestText)}… (${text.length - longestText} more characters were not kept)`
+}
+
+function clean(text: string): string {
+  return text.includes('\0') ? text.replaceAll('\0', '\ufffd') : text
 }
