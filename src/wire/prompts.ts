@@ -114,9 +114,12 @@ export const PromptReference = Type.Object(
       description: 'Name or id of a prompt of this workspace.',
     }),
     version: optional(
-      Type.Union([Type.Integer({ minimum: 1 }), Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000]*$' })], {
-        description: 'A version or an alias; without it the latest.',
-      }),
+      Type.Union(
+        [Type.Integer({ minimum: 1 }), Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000]*$' })],
+        {
+          description: 'A version or an alias; without it the latest.',
+        },
+      ),
     ),
     variables: optional(
       Type.Record(Type.String({ maxLength: 100 }), Type.Union([Type.String(), Type.Number(), Type.Boolean()])),

@@ -35,7 +35,7 @@ interface Route extends Operation {
 }
 
 /** Texts with a character that PostgreSQL has not, and numbers beyond its integers and JavaScript's exact ones. */
-const hostile = ['a\0b', 9_007_199_254_740_993, 9.3e18, 1e300, -1]
+const hostile = ['a\0b', 2 ** 53 + 2, 9.3e18, 1e300, -1]
 
 /** Routes that ask others: registries of models, and who vouches for people. */
 const apart = /models\/(pull|load|unload|remove|prune)|\/oidc\//

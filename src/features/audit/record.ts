@@ -103,5 +103,12 @@ export async function forgetPerson(transaction: Kysely<Tables>, user: string): P
   const pseudonym = await pseudonymOf(transaction, user)
   await transaction.deleteFrom('audit_people').where('user_id', '=', user).execute()
   await transaction.deleteFrom('audit_origins').where('pseudonym', '=', pseudonym).execute()
+  // Attempts to sign in as them: nobody acted yet, and where from is known all the same.
+  const attempts = transaction.selectFrom('audit_log').select('sequence').where('target', '=', pseudonym)
+  await transaction
+    .deleteFrom('audit_origins')
+    .where('pseudonym', 'is', null)
+    .where('sequence', 'in', attempts.where('actor_kind', '=', 'system'))
+    .execute()
   return pseudonym
 }

@@ -17,7 +17,8 @@ const piece = 100
 /** How many rows named them. */
 export async function forgetMentions({ database, search }: Places, names: readonly string[]): Promise<number> {
   const { query, dialect } = database
-  const pattern = new RegExp(names.map(escaped).join('|'), 'gi')
+  const addresses = await addressesOf(query)
+  const pattern = new RegExp(names.map((name) => whole(name, addresses)).join('|'), 'giu')
   let mentions = 0
   for (const { name: table, key, texts } of await listTables(dialect, query)) {
     if (table === chain || texts.length === 0) continue
@@ -35,7 +36,26 @@ export async function forgetMentions({ database, search }: Places, names: readon
   return mentions
 }
 
-const escaped = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+/** Addresses of who is here or invited. */
+async function addressesOf(query: Kysely<Tables>): Promise<readonly string[]> {
+  const people = await query.selectFrom('users').select('email').execute()
+  const invited = await query.selectFrom('invites').select('email').execute()
+  return [...people, ...invited].map(({ email }) => email)
+}
+
+const escaped = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
+
+/**
+ * The name as a pattern that does not find it inside a longer one: ann@example.org is not in joann@example.org, nor in the address
+ * ann@example.org.uk of somebody else; but it is in the file's name ann@example.org.csv.
+ */
+function whole(name: string, addresses: readonly string[]): string {
+  if (!name.includes('@')) return `(?<![\\p{L}\\p{N}_])${escaped(name)}(?![\\p{L}\\p{N}_])`
+  const longer = addresses.filter((address) => address.startsWith(`${name.toLowerCase()}.`))
+  const endings = longer.map((address) => `|${escaped(address.slice(name.length))}`).join('')
+  return `(?<![\\p{L}\\p{N}._%+'-])${escaped(name)}(?![\\p{L}\\p{N}_-]${endings})`
+}
+
 const columns = (names: readonly string[]) => sql.join(names.map((name) => sql.ref(name)))
 
 /** One row without the names; one that is named by them goes. 1 where it was there. */
@@ -62,7 +82,7 @@ async function rewrite(
     const changed = typeof text === 'string' ? text.replaceAll(pattern, nobody) : text
     return changed === text ? [] : [sql`${sql.ref(column)} = ${changed}`]
   })
-  // The database's search takes more for equal than ours: `_` stands for any character.
+  // The database's search takes more for equal than ours: `_` stands for any character, and a longer name holds a shorter one.
   if (changes.length === 0) return 0
   await sql`update ${sql.table(table)} set ${sql.join(changes)} where ${here}`.execute(transaction)
   return 1

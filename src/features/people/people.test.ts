@@ -181,6 +181,29 @@ describeOnDatabases('one person’s data', (get) => {
     assert.deepEqual(await mentionsOf(database, annas), [])
   })
 
+  test('whose address is the end of another one’s leaves the other alone, and no place from where somebody tried to be them', async (context) => {
+    if (needsSessions(context, get())) return
+    const { query } = get().database
+    await enter('ann@example.org', 'Ann Oak')
+    await enter('joann@example.org', 'Joann Elm')
+    await enter('ann@example.org.uk', 'Another Ann')
+    const origins = () =>
+      query
+        .selectFrom('audit_origins')
+        .innerJoin('audit_log', 'audit_log.sequence', 'audit_origins.sequence')
+        .select('audit_log.sequence')
+        .where('audit_log.action', '=', 'login.failed')
+        .execute()
+    const before = (await origins()).length
+    await done(owner, 'DELETE', '/galerne/v1/people/ann@example.org')
+    const emails = (await query.selectFrom('users').select('email').execute()).map(({ email }) => email)
+    assert.deepEqual(emails.sort(), ['ann@example.org.uk', 'bob@example.org', 'joann@example.org'])
+    assert.equal((await origins()).length, before - 1)
+    const signIn = { email: 'joann@example.org', password }
+    assert.equal((await call(undefined, 'POST', '/galerne/v1/session', signIn)).status, 200)
+    assert.equal((await done(owner, 'GET', '/galerne/v1/audit/verify')).valid, true)
+  })
+
   test('an end user is forgotten by the id that clients gave them, and nothing else that looks like it', async (context) => {
     if (needsSessions(context, get())) return
     const { database } = get()

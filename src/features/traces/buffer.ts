@@ -145,7 +145,9 @@ export function traceBuffer(
       if (spans.length === 0) return Promise.resolve()
       if (!open || waiting + spans.length > limits.spans) throw fail('traces_busy')
       return new Promise((resolve, reject) =>
-        push(spans, resolve, () => reject(fail('invalid_value', { param: 'resourceSpans', reason: 'it holds what no database keeps' }))),
+        push(spans, resolve, () =>
+          reject(fail('invalid_value', { param: 'resourceSpans', reason: 'it holds what no database keeps' })),
+        ),
       )
     },
     settled: () => (waiting === 0 ? Promise.resolve() : new Promise((resolve) => push([], resolve))),
