@@ -64,6 +64,17 @@ export function isWithin(address: string, ranges: readonly string[]): boolean {
   return known.check(judged, isIPv4(judged) ? 'ipv4' : 'ipv6')
 }
 
+/** Whether all of an address or network lies in one of these. */
+export function isRangeWithin(range: string, ranges: readonly string[]): boolean {
+  const [network = '', prefix] = range.split('/')
+  const bits = (text: string | undefined, address: string) => Number(text ?? (isIPv4(address) ? 32 : 128))
+  return ranges.some((other) => {
+    const [outer = '', outerPrefix] = other.split('/')
+    const isLarger = isIPv4(outer) === isIPv4(network) && bits(outerPrefix, outer) <= bits(prefix, network)
+    return isLarger && list([other]).check(network, isIPv4(network) ? 'ipv4' : 'ipv6')
+  })
+}
+
 const lists = new WeakMap<readonly string[], BlockList>()
 
 /** The IPv4 address inside a mapped (::ffff:0:0/96), compatible (::/96), NAT64 (64:ff9b::/96) or 6to4 (2002::/16) address. */

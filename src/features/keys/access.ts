@@ -29,7 +29,15 @@ function isOwn(caller: Caller, key: KeyCard): boolean {
 export async function manageable(query: Kysely<Tables>, caller: Caller, id: string): Promise<KeyCard> {
   const key = await keyById(query, id)
   if (key === undefined || !mayManage(caller, key)) throw unknownKey(id)
+  if (!isOwn(caller, key)) demandOwner(caller, key)
   return key
+}
+
+/** Throws where somebody who is no owner would change an owner's key. */
+export function demandOwner(caller: Caller, { reach, role }: KeyCard): void {
+  if (reach === 'organisation' && role === 'owner' && !may(caller, 'owners.write', '')) {
+    throw fail('forbidden', { permission: 'owners.write' })
+  }
 }
 
 /** There is no such key, or none that the caller may know of. */

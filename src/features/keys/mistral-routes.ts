@@ -8,6 +8,7 @@ import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
 import { checkHolder, checkWanted, manageable, mayManage, maySee, unknownKey } from './access.ts'
 import { createKey, revokeKey } from './create.ts'
+import { heldAsMaker } from './held.ts'
 import { type KeyCard, listKeys } from './store.ts'
 
 const tags = ['admin']
@@ -70,11 +71,11 @@ export function registerAdminKeys(server: Server, { acts }: { readonly acts: Act
         typeof body.expiration === 'string' ? endOfDay(body.expiration, exchange.clock.now()) : undefined
       const own = may(caller, 'keys.write', body.workspace_uuid) ? undefined : caller.user
       const user = body.user_id ?? own
-      const wanted = {
+      const wanted = heldAsMaker(caller, {
         ...{ name: body.name ?? 'API key', role: 'member' as const, workspace: body.workspace_uuid },
         ...(user !== undefined && { user }),
         ...(expiresAt !== undefined && { expiresAt }),
-      }
+      })
       checkWanted(caller, wanted)
       await checkHolder(query, wanted)
       const { key, secret } = await createKey(acts, actorOf(request), wanted)

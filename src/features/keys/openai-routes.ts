@@ -1,6 +1,5 @@
 // OpenAI's /v1/organization/projects/{p}/api_keys and /admin_api_keys: a project's keys, and those that administer the organisation.
 import { type Static, Type } from 'typebox'
-import { fail } from '../../base/errors.ts'
 import type { Server } from '../../wire/exchange.ts'
 import {
   AdminKey,
@@ -14,12 +13,12 @@ import {
   redacted,
 } from '../../wire/organization.ts'
 import { listSchema, pageOf, pagingFields, readPaging } from '../../wire/paging.ts'
-import { may } from '../../wire/permissions.ts'
 import { seconds, secondsOrNull } from '../../wire/times.ts'
 import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
-import { unknownKey } from './access.ts'
+import { demandOwner, unknownKey } from './access.ts'
 import { createKey, defaultWorkspace, revokeKey, setKeyExpiry } from './create.ts'
+import { heldAsMaker } from './held.ts'
 import { type KeyCard, type KeyHolders, keyById, keyHolders, listKeys } from './store.ts'
 
 const tags = ['organization']
@@ -150,10 +149,11 @@ function registerAdminKeys(server: Server, acts: Acts): void {
     },
     async (request) => {
       const { name, expires_in_seconds: life } = request.body
-      const { key, secret } = await createKey(acts, actorOf(request), {
-        ...{ name, role: 'admin', reach: 'organisation', workspace: defaultWorkspace },
+      const wanted = heldAsMaker(request.exchange.caller, {
+        ...({ name, role: 'admin', reach: 'organisation', workspace: defaultWorkspace } as const),
         ...(typeof life === 'number' && { expiresAt: acts.clock.now() + life * 1000 }),
       })
+      const { key, secret } = await createKey(acts, actorOf(request), wanted)
       return { ...adminKey(key, await keyHolders(query)), value: secret }
     },
   )
@@ -172,11 +172,10 @@ function registerAdminKeys(server: Server, acts: Acts): void {
       schema: { tags, summary: 'Revoke an admin key', params: keyParams, response: { 200: AdminKeyDeleted } },
     },
     async (request) => {
-      const { id, role } = await one(request.params.key_id)
-      if (role === 'owner' && !may(request.exchange.caller, 'owners.write', ''))
-        throw fail('forbidden', { permission: 'owners.write' })
-      await revokeKey(acts, actorOf(request), id)
-      return deletedObject('organization.admin_api_key.deleted', id)
+      const key = await one(request.params.key_id)
+      demandOwner(request.exchange.caller, key)
+      await revokeKey(acts, actorOf(request), key.id)
+      return deletedObject('organization.admin_api_key.deleted', key.id)
     },
   )
 }

@@ -131,6 +131,65 @@ describeOnDatabases('the keys routes', (get) => {
     await server.close()
   })
 
+  test('a key that is held to something makes and replaces only keys that are held to the same or to less', async () => {
+    const { server, admin } = await open()
+    const make = (secret: string, payload: object) =>
+      call(server, secret, 'POST', '/galerne/v1/keys', { name: 'x', ...payload })
+    const held = {
+      models: ['a', 'b'],
+      ip_ranges: ['127.0.0.0/8'],
+      endpoints: ['/v1/*', '/galerne/v1/keys/*', '/galerne/v1/keys'],
+    }
+    const { body: lead } = await make(admin, { role: 'admin', reach: 'organisation', ...held })
+    const { body: same } = await make(lead.secret, {})
+    assert.deepEqual([same.models, same.ip_ranges, same.endpoints], [held.models, held.ip_ranges, held.endpoints])
+    const less = { models: ['b'], ip_ranges: ['127.0.0.1', '127.0.0.0/16'], endpoints: ['/v1/models', '/v1/chat/*'] }
+    const { body: fewer } = await make(lead.secret, less)
+    assert.deepEqual([fewer.models, fewer.ip_ranges, fewer.endpoints], [less.models, less.ip_ranges, less.endpoints])
+    for (const [payload, param] of [
+      [{ models: ['a', 'c'] }, 'models[1]'],
+      [{ ip_ranges: ['127.0.0.1', '0.0.0.0/0'] }, 'ip_ranges[1]'],
+      [{ ip_ranges: ['::1'] }, 'ip_ranges[0]'],
+      [{ endpoints: ['/*'] }, 'endpoints[0]'],
+    ] as const) {
+      const { status, body } = await make(lead.secret, payload)
+      assert.deepEqual([status, body.error.param], [400, param])
+    }
+    const { body: free } = await make(admin, {})
+    const replaced = await call(server, lead.secret, 'POST', `/galerne/v1/keys/${free.id}/rotate`, {})
+    assert.deepEqual([replaced.status, replaced.body.error.code], [403, 'key_restricted'])
+    assert.equal((await call(server, lead.secret, 'POST', `/galerne/v1/keys/${fewer.id}/rotate`, {})).status, 200)
+    const mistral = await call(server, lead.secret, 'POST', '/v1/admin/api-keys', { workspace_uuid: 'default' })
+    const project = '/v1/organization/projects/default/service_accounts'
+    const account = await call(server, lead.secret, 'POST', project, { name: 'robot' })
+    const openai = await call(server, lead.secret, 'POST', '/v1/organization/admin_api_keys', { name: 'admin' })
+    for (const secret of [mistral.body.key, account.body.api_key.value, openai.body.value]) {
+      const { body } = await call(server, secret, 'GET', '/v1/whoami')
+      const { models, ip_ranges, endpoints } = body.api_key
+      assert.deepEqual({ models, ip_ranges, endpoints }, held)
+    }
+    await server.close()
+  })
+
+  test('an owner’s key is an owner’s matter, whichever door one comes through', async () => {
+    const { server, admin, adminId } = await open()
+    await call(server, admin, 'POST', '/galerne/v1/keys', { name: 'other', role: 'owner', reach: 'organisation' })
+    const wanted = { name: 'lead', role: 'admin', reach: 'organisation' }
+    const { body: lead } = await call(server, admin, 'POST', '/galerne/v1/keys', wanted)
+    for (const [method, path] of [
+      ['DELETE', `/galerne/v1/keys/${adminId}`],
+      ['POST', `/galerne/v1/keys/${adminId}/rotate`],
+      ['DELETE', `/v1/admin/api-keys/${adminId}`],
+      ['DELETE', `/v1/organization/admin_api_keys/${adminId}`],
+    ] as const) {
+      const payload = method === 'POST' ? {} : undefined
+      const { status, body } = await call(server, lead.secret, method, path, payload)
+      assert.deepEqual([status, body.error?.code], [403, 'forbidden'], `${method} ${path}`)
+    }
+    assert.equal((await call(server, admin, 'GET', '/v1/models')).status, 200)
+    await server.close()
+  })
+
   test('what is wrong is named: the field, the unknown id, the last admin key', async () => {
     const { server, admin, adminId } = await open()
     const wrong: [object, string][] = [

@@ -9,6 +9,7 @@ import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
 import { checkHolder, checkWanted, manageable, maySee, unknownKey } from './access.ts'
 import { createKey, type NewKey, revokeKey, rotateKey } from './create.ts'
+import { demandHeld, heldAsMaker } from './held.ts'
 import { listKeys } from './store.ts'
 
 const config = { permission: 'keys.own' } as const
@@ -32,7 +33,7 @@ export function registerKeys(server: Server, { acts }: { readonly acts: Acts }):
     },
     async (request) => {
       const { body, exchange } = request
-      const wanted = readWanted(body, exchange.caller, exchange.clock.now())
+      const wanted = heldAsMaker(exchange.caller, readWanted(body, exchange.caller, exchange.clock.now()))
       checkWanted(exchange.caller, wanted)
       await checkHolder(query, wanted)
       const { key, secret } = await createKey(acts, actorOf(request), wanted)
@@ -98,6 +99,7 @@ function addRotation(server: Server, acts: Acts): void {
       if (!mayGrant(exchange.caller, old.role, old.reach === 'organisation' ? undefined : old.workspace)) {
         throw fail('forbidden', { permission: 'owners.write', workspace: old.workspace })
       }
+      demandHeld(exchange.caller, old)
       const overlapMs = typeof body.overlap_seconds === 'number' ? body.overlap_seconds * 1000 : dayMs
       const created = await rotateKey(acts, actorOf(request), old.id, overlapMs)
       if (created === undefined)

@@ -20,6 +20,7 @@ import { seconds, secondsOrNull } from '../../wire/times.ts'
 import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
 import { createKey } from '../keys/create.ts'
+import { heldAsMaker } from '../keys/held.ts'
 import { workspaceById } from '../workspaces/store.ts'
 import {
   changeServiceAccount,
@@ -155,10 +156,11 @@ async function makeKey(
   { id, workspace, role }: ServiceAccount,
   { name, life }: { readonly name: string; readonly life: number | null | undefined },
 ): Promise<Static<typeof ServiceAccountKey>> {
-  const { key, secret } = await createKey(acts, actorOf(request), {
+  const wanted = heldAsMaker(request.exchange.caller, {
     ...{ name, role, workspace, serviceAccount: id },
     ...(typeof life === 'number' && { expiresAt: acts.clock.now() + life * 1000 }),
   })
+  const { key, secret } = await createKey(acts, actorOf(request), wanted)
   return {
     ...{ id: key.id, object: 'organization.project.service_account.api_key', name, value: secret },
     ...{ created_at: seconds(key.createdAt), expires_at: secondsOrNull(key.expiresAt) },
