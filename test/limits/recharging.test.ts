@@ -179,3 +179,36 @@ describeOnDatabases('charges that change afterwards', (get) => {
     assert.equal((await send('POST', '/galerne/v1/usage/reconcile', {}, testKey)).status, 403)
   })
 })
+
+describeOnDatabases('a price that changes while a call runs', (get) => {
+  let server: AccountingServer
+  before(async () => {
+    server = await startAccounting(get().database, 'USD', 40)
+  })
+  after(() => server.stop())
+
+  test('is for the calls after it: row, budget and sums are the price that was reserved by', async () => {
+    const { database } = get()
+    const price = (input: number, output: number) =>
+      server.send('POST', '/galerne/v1/prices', { model: 'echo', input, output, source: 'a test' })
+    assert.equal((await price(1, 2)).status, 200)
+    assert.equal((await server.send('POST', '/galerne/v1/budgets', { scope: 'workspace', amount: 1 })).status, 200)
+    const answer = await fetch(`${server.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${testKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        ...{ model: 'echo', max_tokens: 8, stream: true },
+        messages: [{ role: 'user', content: 'one two three four five six seven eight' }],
+      }),
+    })
+    const reader = answer.body?.getReader()
+    await reader?.read()
+    // The operator's new price holds for all times, so also for when the call began.
+    assert.equal((await price(10, 20)).status, 200)
+    while ((await reader?.read())?.done === false) {}
+    await server.settled()
+    const row = await database.query.selectFrom('usage').selectAll().executeTakeFirstOrThrow()
+    assert.equal(row.cost, row.prompt_tokens * 1000 + row.completion_tokens * 2000)
+    await assertBalancesMatch(database)
+  })
+})

@@ -34,8 +34,12 @@ export interface AccountingServer {
   stop(): Promise<void>
 }
 
-/** Starts it with the model `echo`. */
-export async function startAccounting(database: Database, currency: 'USD' | 'EUR' = 'USD'): Promise<AccountingServer> {
+/** Starts it with the model `echo`, which takes `tokenMs` for each token. */
+export async function startAccounting(
+  database: Database,
+  currency: 'USD' | 'EUR' = 'USD',
+  tokenMs = 0,
+): Promise<AccountingServer> {
   const notices = await createNotices(database)
   const reader = openReader(database)
   const log = createLog({ level: 'silent' })
@@ -47,7 +51,7 @@ export async function startAccounting(database: Database, currency: 'USD' | 'EUR
     onEstimated: (calls) => usage.writer.write(calls.map(estimatedRecord)),
   })
   const { limits } = money
-  const server = await startServer([createEchoModel()], {
+  const server = await startServer([createEchoModel({ tokenMs })], {
     ...{ usage, limits },
     parts: { acts, money, accounting: { ...usage, limits } },
   })

@@ -206,7 +206,7 @@ function wrappers(options: RegistryOptions): (waiting: Model) => Destination {
     }
   }
   const charges = createCharges()
-  const watched = { ...tools, usage: { ...usage, writer: charges.watch(usage.writer) } }
+  const watched = { ...tools, usage: { ...usage, writer: charges.watch(usage.writer), agreed: charges.agreed } }
   const policy = policyOfFamilies(limits.policy)
   const { reserve, confirm } = createReserver({ clock, ...limits, policy, prices: usage.prices, charges })
   return (waiting) => ({ model: reserve(meter(confirm(waiting), watched)), metered: meter(waiting, tools) })

@@ -72,8 +72,12 @@ export async function holdFor(wanted: Wanted, tools: Reserving): Promise<Held> {
   const refuse = (shortage: Shortage) =>
     accountRefusal(shortage, { clock, currency: tools.prices.currency, state: statesOf(call, tools) })
   const amounts = amountsOf(call)
+  const agree = () => tools.charges.agree(callId, { at, price: price ?? null })
   // Nothing to count and nothing to pay: nothing to write down.
-  if (rules.accounts.length === 0 && amounts.money === 0) return heldBy(call, undefined, tools)
+  if (rules.accounts.length === 0 && amounts.money === 0) {
+    agree()
+    return heldBy(call, undefined, tools)
+  }
   try {
     const details = JSON.stringify(detailsOf(call, tools))
     const reservation = await tools.ledger.reserve({
@@ -85,6 +89,7 @@ export async function holdFor(wanted: Wanted, tools: Reserving): Promise<Held> {
       details,
       refuse,
     })
+    agree()
     return heldBy(call, reservation, tools)
   } catch (error) {
     taken.giveBack()

@@ -7,6 +7,7 @@ import type { Log } from '../../base/log.ts'
 import type { CallContext, EmbeddingResult, ModelCard, ModelEvent, Sampling, Usage } from '../../wire/model.ts'
 import { localProvider, type Prices } from '../prices/book.ts'
 import { costOf } from '../prices/price.ts'
+import type { Agreed, Charges } from './charges.ts'
 import { type ContentNotes, noteContent } from './content.ts'
 import { type CallCounts, countEnd } from './counts.ts'
 import type { FinishedCall } from './finished-call.ts'
@@ -27,6 +28,8 @@ export interface MeterTools {
 export interface Metering {
   readonly writer: UsageWriter
   readonly prices: Prices
+  /** What a call is charged by that somebody reserved for; without it the price that holds when it begins. */
+  readonly agreed?: Charges['agreed']
   /** Whether what is said is kept, where the request asked so or not; throws `invalid_value` where it may not ask. */
   keepsContent(workspace: string, asked: boolean | undefined): boolean
   /** Takes content that its workspace wants blacked out first; false, and nothing taken, where it is kept as it is. */
@@ -73,7 +76,8 @@ export function openTally(
   const { workspace, keepContent } = call.context
   const content = usage?.keepsContent(workspace, keepContent) === true ? noteContent(operation, call) : undefined
   const place = usage?.writer.admit()
-  const [at, since] = [clock.now(), clock.elapsed()]
+  const since = clock.elapsed()
+  const charged = chargedBy(card, call.context, tools)
   const labels = { model_name: card.name }
   const facts: Facts = { seenTokens: 0, reasons: [], status: 'abandoned' }
   let closed = false
@@ -96,7 +100,7 @@ export function openTally(
       if (closed) return
       closed = true
       const durationMs = clock.elapsed() - since
-      const row = rowOf({ card, operation, context: call.context, facts, at, durationMs }, tools)
+      const row = rowOf({ card, operation, context: call.context, facts, charged, durationMs }, tools)
       place?.record({ row, ...contentOf(row, content, usage) })
       tools.trace?.(finished(card, row, call, facts))
       count(row, facts, tools)
@@ -145,11 +149,21 @@ interface Closing {
   readonly operation: Operation
   readonly context: CallContext
   readonly facts: Facts
-  readonly at: number
+  readonly charged: Agreed
   readonly durationMs: number
 }
 
-function rowOf({ card, operation, context, facts, at, durationMs }: Closing, { clock, usage }: MeterTools): UsageRow {
+/** Fixed when the call begins: a price that changes meanwhile is for the calls after it. */
+function chargedBy({ name }: ModelCard, { callId }: CallContext, { clock, usage }: MeterTools): Agreed {
+  const at = clock.now()
+  const agreed = callId === undefined ? undefined : usage?.agreed?.(callId)
+  return agreed ?? { at, price: usage?.prices.priceOf({ name }, at) ?? null }
+}
+
+function rowOf(
+  { card, operation, context, facts, charged, durationMs }: Closing,
+  { clock, usage }: MeterTools,
+): UsageRow {
   const { started, end } = facts
   const counted: Usage = end?.usage ?? {
     promptTokens: facts.answer?.promptTokens ?? started?.promptTokens ?? 0,
@@ -157,7 +171,7 @@ function rowOf({ card, operation, context, facts, at, durationMs }: Closing, { c
     completionTokens: facts.seenTokens,
     reasoningTokens: 0,
   }
-  const price = usage?.prices.priceOf({ name: card.name }, at) ?? null
+  const { at, price } = charged
   return {
     id: context.callId ?? newId('call', clock),
     requestId: context.requestId,
