@@ -14,6 +14,7 @@ import { registerWhoami } from '../features/organisation/routes.ts'
 import { type Forgetting, forgetPerson } from '../features/people/forget.ts'
 import { registerPeople } from '../features/people/routes.ts'
 import { registerServiceAccounts } from '../features/service-accounts/openai-routes.ts'
+import { createAttempts } from '../features/sessions/attempts.ts'
 import type { HostCheck } from '../features/sessions/hosts.ts'
 import { type OidcRoutes, oidcStart, registerOidc } from '../features/sessions/oidc-routes.ts'
 import { registerSessions } from '../features/sessions/routes.ts'
@@ -33,7 +34,7 @@ interface Administration {
   readonly keys: Keys
   /** Mails invitations; absent: whoever invites hands them on. */
   readonly mailInvite?: MailInvite
-  readonly oidc?: Omit<OidcRoutes, 'acts' | 'checkHost'>
+  readonly oidc?: Omit<OidcRoutes, 'acts' | 'checkHost' | 'attempts'>
 }
 
 const noFigures: OwnFigures = { limits: async () => ({}), spend: async () => ({}), lastErrors: async () => [] }
@@ -41,6 +42,8 @@ const noFigures: OwnFigures = { limits: async () => ({}), spend: async () => ({}
 /** Adds the routes of both vendors and our own. */
 export function registerAdministration(server: Server, parts: Administration): void {
   const { acts, figures = noFigures, checkHost, keys, oidc, mailInvite: mail } = parts
+  // One count for all doors.
+  const attempts = createAttempts(acts.database)
   const forgetting = { ...parts.forgetting, acts }
   const members = { acts, forget: (actor: Actor, id: string) => forgetPerson(forgetting, actor, id) }
   registerKeys(server, { acts })
@@ -55,9 +58,9 @@ export function registerAdministration(server: Server, parts: Administration): v
   registerInvites(server, { acts, ...(mail !== undefined && { mail }) })
   registerServiceAccounts(server, { acts })
   registerSessions(server, {
-    ...{ acts, checkHost, verifyKey: (secret) => keys.verify(secret) },
+    ...{ acts, checkHost, attempts, verifyKey: (secret) => keys.verify(secret) },
     ...(oidc !== undefined && { oidc: { start: oidcStart, issuer: oidc.oidc.issuer } }),
   })
-  if (oidc !== undefined) registerOidc(server, { ...oidc, acts, checkHost })
+  if (oidc !== undefined) registerOidc(server, { ...oidc, acts, checkHost, attempts })
   registerWhoami(server, { database: acts.database, figures })
 }

@@ -80,7 +80,7 @@ export interface ServerParts {
   /** Where weights are pulled; without it there are no routes for that. */
   readonly pulls?: Pulls
   /** How people sign in by OpenID Connect; absent: by password alone. */
-  readonly oidc?: Omit<OidcRoutes, 'acts' | 'checkHost'>
+  readonly oidc?: Omit<OidcRoutes, 'acts' | 'checkHost' | 'attempts'>
   /** Mails invitations; absent: whoever invites hands them on. */
   readonly mailInvite?: MailInvite
   /** Limits and budgets. */

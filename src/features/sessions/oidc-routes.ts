@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { Failure } from '../../base/errors.ts'
 import type { Server } from '../../wire/exchange.ts'
 import type { Acts } from '../audit/acts.ts'
+import type { Attempts } from './attempts.ts'
 import type { HostCheck } from './hosts.ts'
 import type { Oidc, OidcFlow } from './oidc.ts'
 import { personOfIdentity } from './provision.ts'
@@ -13,6 +14,7 @@ import { signIn } from './routes.ts'
 export interface OidcRoutes {
   readonly acts: Acts
   readonly checkHost: HostCheck
+  readonly attempts: Attempts
   readonly oidc: Oidc
   readonly domains: readonly string[]
   /** Where people reach the server; absent: as the request did. */
@@ -42,7 +44,11 @@ export function registerOidc(server: Server, parts: OidcRoutes): void {
     },
     async (request, reply) => {
       checkHost(request)
-      const { url, flow } = await oidc.begin(here(request) + callback)
+      const begun = await told(request, () => oidc.begin(here(request) + callback))
+      if (typeof begun === 'string') {
+        return reply.code(303).header('cache-control', 'no-store').header('location', begun).send(null)
+      }
+      const { url, flow } = begun
       // Lax: the way back begins on the provider's site.
       void reply.setCookie(flowCookie, Buffer.from(JSON.stringify(flow)).toString('base64url'), {
         ...{ path: callback, httpOnly: true, sameSite: 'lax', secure: request.protocol === 'https', maxAge: 600 },
@@ -80,11 +86,21 @@ async function comeBack(
 ): Promise<string> {
   const flow = readFlow(request.cookies[flowCookie])
   if (flow === undefined) return '/sign-in?error=oidc_failed'
-  try {
+  return await told(request, async () => {
+    // Each way back asks the provider, and its cookie could be anybody's making.
+    const attempt = await parts.attempts.begin(request.ip)
     const identity = await parts.oidc.finish(new URL(request.url, here), flow)
     const user = await personOfIdentity(parts.acts, identity, parts.domains)
     await signIn(parts.acts, request, reply, user, 'oidc')
+    await attempt.succeeded()
     return '/'
+  })
+}
+
+/** The work's result, or the page that says what went wrong. */
+async function told<Result>(request: FastifyRequest, work: () => Promise<Result>): Promise<Result | string> {
+  try {
+    return await work()
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     request.log.warn({ requestId: request.id, code: error.code }, error.message)

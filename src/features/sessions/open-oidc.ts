@@ -21,7 +21,7 @@ export async function openOidc(
     readonly clock: Clock
     readonly environment: Readonly<Record<string, string | undefined>>
   },
-): Promise<Omit<OidcRoutes, 'acts' | 'checkHost'> | undefined> {
+): Promise<Omit<OidcRoutes, 'acts' | 'checkHost' | 'attempts'> | undefined> {
   const { oidcIssuer: issuer, oidcClientId: clientId, oidcClientSecret: reference, publicUrl } = settings
   if (issuer === undefined) return undefined
   if (clientId === undefined) throw fail('invalid_value', { param: 'oidc-client-id', reason: 'oidc-issuer needs it' })

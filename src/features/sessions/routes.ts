@@ -19,7 +19,7 @@ import { seconds } from '../../wire/times.ts'
 import type { Acts } from '../audit/acts.ts'
 import { acceptInvite, openInvite } from '../members/invite.ts'
 import { listWorkspaces } from '../workspaces/store.ts'
-import { type Attempts, createAttempts } from './attempts.ts'
+import type { Attempts } from './attempts.ts'
 import { clearSessionCookie, sessionCookie, setSessionCookie } from './cookie.ts'
 import type { HostCheck } from './hosts.ts'
 import { clearKeyCookie, csrfOfKey, keyCookie } from './key-cookie.ts'
@@ -31,6 +31,7 @@ import { beginSession, endSession, sessionByToken } from './store.ts'
 export interface SessionRoutes {
   readonly acts: Acts
   readonly checkHost: HostCheck
+  readonly attempts: Attempts
   /** Who holds this key; undefined when nobody does, or no longer. */
   verifyKey(secret: string): Promise<Caller | undefined>
   /** Where to go to sign in by OIDC, and who vouches there; absent: passwords alone. */
@@ -45,8 +46,7 @@ const own = { permission: 'self.read' } as const
 /** Adds the routes. */
 export function registerSessions(server: Server, parts: SessionRoutes): void {
   const passwords = createPasswords()
-  const attempts = createAttempts(parts.acts.database)
-  const doors = { ...parts, passwords, attempts }
+  const doors = { ...parts, passwords }
   server.get(
     '/galerne/v1/sign-in',
     { config: open, schema: { tags, summary: 'How one may sign in', response: { 200: SignInWays } } },
@@ -60,7 +60,6 @@ export function registerSessions(server: Server, parts: SessionRoutes): void {
 
 interface Doors extends SessionRoutes {
   readonly passwords: ReturnType<typeof createPasswords>
-  readonly attempts: Attempts
 }
 
 function registerSignIn(server: Server, { acts, checkHost, passwords, attempts }: Doors): void {
@@ -82,7 +81,7 @@ function registerSignIn(server: Server, { acts, checkHost, passwords, attempts }
         .where('disabled_at', 'is', null)
         .executeTakeFirst()
       if (!(await passwords.matches(password, person?.password ?? null)) || person === undefined) {
-        if (person !== undefined) await noteFailure(acts, person.id, request.ip)
+        if (person !== undefined) noteFailure(acts, person.id, request, reply)
         throw fail('sign_in_refused')
       }
       await attempt.succeeded()
@@ -91,11 +90,18 @@ function registerSignIn(server: Server, { acts, checkHost, passwords, attempts }
   )
 }
 
-/** Bounded by the attempts that are borne. Of an address that is nobody's nothing is written. */
-async function noteFailure(acts: Acts, user: string, address: string): Promise<void> {
-  await acts.run({ kind: 'system', id: 'sign-in', address }, async (_transaction, note) =>
-    note({ action: 'login.failed', target: { kind: 'user', id: user } }),
-  )
+/**
+ * Bounded by the attempts that are borne. Of an address that is nobody's nothing is written, so it waits until the answer is gone: how long
+ * that took must not tell whether somebody is here.
+ */
+function noteFailure(acts: Acts, user: string, request: FastifyRequest, reply: FastifyReply): void {
+  reply.raw.once('close', () => {
+    acts
+      .run({ kind: 'system', id: 'sign-in', address: request.ip }, async (_transaction, note) =>
+        note({ action: 'login.failed', target: { kind: 'user', id: user } }),
+      )
+      .catch((error: unknown) => request.log.warn({ err: error }, 'a failed sign-in could not be noted'))
+  })
 }
 
 /** Begins a session and gives the browser its cookie. */
@@ -111,7 +117,7 @@ export async function signIn(
   return { object: 'session', expires_at: seconds(session.expiresAt) }
 }
 
-function registerOwn(server: Server, { acts, passwords }: Doors): void {
+function registerOwn(server: Server, { acts, passwords, attempts }: Doors): void {
   const { query } = acts.database
   server.get(
     path,
@@ -170,9 +176,15 @@ function registerOwn(server: Server, { acts, passwords }: Doors): void {
     },
     async (request, reply) => {
       const { id, user } = await mustHave(request, acts)
-      const person = await query.selectFrom('users').select('password').where('id', '=', user).executeTakeFirstOrThrow()
-      if (person.password !== null && !(await passwords.matches(request.body.current ?? '', person.password))) {
-        throw fail('invalid_value', { param: 'current', reason: 'it is not the password' })
+      const people = query.selectFrom('users').select(['email', 'password'])
+      const person = await people.where('id', '=', user).executeTakeFirstOrThrow()
+      if (person.password !== null) {
+        // Whoever sits at a session that is not theirs guesses no faster here than at the door.
+        const attempt = await attempts.begin(request.ip, person.email)
+        if (!(await passwords.matches(request.body.current ?? '', person.password))) {
+          throw fail('invalid_value', { param: 'current', reason: 'it is not the password' })
+        }
+        await attempt.succeeded()
       }
       const password = await passwords.hash(request.body.password)
       await acts.run({ kind: 'session', id, user, address: request.ip }, async (transaction, note) => {

@@ -138,6 +138,38 @@ describeOnDatabases('sessions', (get) => {
     assert.equal((await open('GET', '/v1/whoami', undefined, { cookie })).status, 200)
   })
 
+  test('at a session the password is guessed no faster than at the door', async (context) => {
+    if (needsSessions(context, get())) return
+    const { cookie } = await invited('frida@example.org')
+    const token = await tokenOf(cookie)
+    // From an address of its own: the tests before have used up what one address may get wrong.
+    const behind = await startOrganisation(get().database, { config: { trustProxy: ['127.0.0.1'] } })
+    const headers = { cookie, 'galerne-csrf': token, 'x-forwarded-for': '198.51.100.7' }
+    const change = (current: string) =>
+      behind.call(undefined, 'PUT', '/galerne/v1/session/password', { current, password: 'a new long one' }, headers)
+    try {
+      for (let guess = 0; guess < 5; guess++) assert.equal((await change('wrong')).body.error.param, 'current')
+      const limited = await change(password)
+      assert.deepEqual([limited.status, limited.body.error.code], [429, 'sign_in_limited'])
+    } finally {
+      await behind.stop()
+    }
+  })
+
+  test('a failed sign-in is in the log by the person’s pseudonym; one of nobody is not', async () => {
+    await invited('gerd@example.org')
+    const failures = async () =>
+      (await running.call(running.owner, 'GET', '/v1/organization/audit_logs?event_types=login.failed&limit=100')).body
+        .data.length as number
+    const before = await failures()
+    for (const email of ['nobody-at-all@example.org', 'gerd@example.org']) {
+      assert.equal((await open('POST', '/galerne/v1/session', { email, password: 'wrong' })).status, 401)
+    }
+    // Written when the answer is gone, so that its time tells nothing.
+    while ((await failures()) === before) await new Promise((resolve) => setTimeout(resolve, 5))
+    assert.equal(await failures(), before + 1)
+  })
+
   test('no password, cookie, token, key or link lies in the database, in the log or in an error', async () => {
     const { cookie, secret } = await invited('eva@example.org')
     const token = cookie.split('=')[1] ?? ''
@@ -233,6 +265,21 @@ describeOnDatabases('OpenID Connect', (get) => {
     assert.equal(await come(''), '/sign-in?error=oidc_failed', 'without the cookie')
     const other = cookiesOf(await running.call(undefined, 'GET', '/galerne/v1/oidc/start'))
     assert.equal(await come(other), '/sign-in?error=oidc_failed', 'with another browser’s')
+  })
+
+  test('whoever makes up ways back is stopped before the provider is asked again and again', async () => {
+    const made = { state: 'a'.repeat(43), nonce: 'b'.repeat(43), verifier: 'c'.repeat(43) }
+    const cookie = `galerne_oidc=${Buffer.from(JSON.stringify(made)).toString('base64url')}`
+    const path = `/galerne/v1/oidc/callback?code=guess&state=${made.state}&iss=${encodeURIComponent(provider.issuer)}`
+    const asked = () => ledger.length
+    const before = asked()
+    const ends: (string | null)[] = []
+    for (let guess = 0; guess < 40; guess++) {
+      ends.push((await running.call(undefined, 'GET', path, undefined, { cookie })).headers.get('location'))
+    }
+    assert.equal(ends[0], '/sign-in?error=oidc_failed')
+    assert.equal(ends.at(-1), '/sign-in?error=sign_in_limited')
+    assert.ok(asked() - before <= 30, `${asked() - before} requests`)
   })
 
   test('everything went out through egress, to the provider alone', () => {
