@@ -322,3 +322,23 @@ test('files, batches, prompts, traces, calls and budgets of another workspace ar
     assert.equal(status, 200, `${named(operation)}: ${text}`)
   }
 })
+
+test('who sees what a call cost and reads no traces does not see what was said', async () => {
+  const acts = createActs(complete.database, systemClock)
+  const words = JSON.stringify({ messages: [{ role: 'user', content: 'what was said' }] })
+  const content = { id: 'call_red', workspace: red, at: systemClock.now(), input: words, output: null }
+  await complete.database.query.insertInto('usage_contents').values(content).execute()
+  for (const role of ['admin', 'member', 'viewer', 'billing'] as const) {
+    for (const reach of ['workspace', 'organisation'] as const) {
+      const { secret } = await createKey(
+        acts,
+        { kind: 'system', id: 'test' },
+        { name: 'k', role, reach, workspace: red },
+      )
+      const calls = { method: 'GET', path: '/galerne/v1/usage/calls/call_red', permission: 'usage.read' } as const
+      const { status, text } = await call(secret, calls, () => '')
+      assert.equal(status, 200, text)
+      assert.equal(text.includes('what was said'), role !== 'billing', `${role} (${reach}): ${text}`)
+    }
+  }
+})

@@ -54,6 +54,7 @@ import { handleFailures, readError, refuseBrokenHttp, sendFailure } from './fail
 import { collectSchemas, registerOpenapi } from './openapi.ts'
 import { refuseNullCharacters } from './text.ts'
 import { throttle } from './throttle.ts'
+import { demandWorkspace } from './workspace.ts'
 
 /** What a server is made of. */
 export interface ServerParts {
@@ -119,6 +120,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   authenticate(server, keys, sessions)
   throttle(server, { clock })
   refuseNullCharacters(server)
+  if (parts.acts !== undefined) demandWorkspace(server, parts.acts.database)
   await collectSchemas(server, parts.version)
 
   const { prompts } = parts

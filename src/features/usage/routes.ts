@@ -5,6 +5,7 @@ import { fail } from '../../base/errors.ts'
 import type { Row, Tables } from '../../database/tables.ts'
 import type { Server } from '../../wire/exchange.ts'
 import { asList, isTrue, listObject, pageOf, readPaging } from '../../wire/paging.ts'
+import { may } from '../../wire/permissions.ts'
 import { readTime } from '../../wire/times.ts'
 import {
   CallDetail,
@@ -184,7 +185,11 @@ function registerCalls(server: Server, database: Kysely<Tables>): void {
     '/galerne/v1/usage/calls/:id',
     {
       config,
-      schema: { tags, summary: 'One call, with what was said where that is kept', response: { 200: CallDetail } },
+      schema: {
+        tags,
+        summary: 'One call, with what was said where that is kept and the caller may read traces',
+        response: { 200: CallDetail },
+      },
     },
     async ({ params, exchange }) => {
       const { id } = params as { id: string }
@@ -192,8 +197,10 @@ function registerCalls(server: Server, database: Kysely<Tables>): void {
       if (found === undefined) throw fail('not_found', { what: 'call', id: id.slice(0, 100), param: 'id' })
       const { call, content } = found
       const parsed = (text: string | null): unknown => (text === null ? null : JSON.parse(text))
-      const said = content && { input: parsed(content.input), output: parsed(content.output) }
-      return { ...callObject(call), content: said ?? null }
+      // Who sees what calls cost need not see what was said.
+      const reads = may(exchange.caller, 'traces.read', call.workspace)
+      const said = reads && content ? { input: parsed(content.input), output: parsed(content.output) } : null
+      return { ...callObject(call), content: said }
     },
   )
 }
