@@ -1,11 +1,13 @@
 // What the command line asks of a server's batches: uploads a file in parts, makes a batch of it, follows it, fetches what came of it.
 import { createWriteStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { access, constants, open, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Static } from 'typebox'
+import { Failure, fail } from '../base/errors.ts'
 import type { BatchObject } from '../wire/batches.ts'
-import type { Connection } from './connection.ts'
+import { type Connection, Refusal } from './connection.ts'
 
 /** A batch as the server tells it. */
 export type Batch = Static<typeof BatchObject>
@@ -71,10 +73,38 @@ export function hasEnded({ status }: Batch): boolean {
   return status === 'completed' || status === 'failed' || status === 'expired' || status === 'cancelled'
 }
 
-/** Writes what a file holds to `path`. */
+/** Whether a batch can be asked for again: the server restarts, or its database is away. */
+export function isAway(error: unknown): boolean {
+  if (error instanceof Refusal) return error.status >= 500 || error.status === 429
+  return error instanceof Failure && (error.code === 'server_not_running' || error.code === 'egress_failed')
+}
+
+/** Throws `invalid_value` for `param` where no file could be written: better now than when all is done. */
+export async function checkWritable(path: string, param: string): Promise<void> {
+  const wrong = (reason: string) => fail('invalid_value', { param, reason })
+  const facts = await stat(path).catch(() => undefined)
+  if (facts?.isDirectory() === true) throw wrong(`${path} is a folder`)
+  const target = facts === undefined ? dirname(path) : path
+  await access(target, constants.W_OK).catch((error: NodeJS.ErrnoException) => {
+    throw wrong(error.code === 'ENOENT' ? `there is no folder ${target}` : `${target} cannot be written to`)
+  })
+}
+
+/** Writes what a file holds to `path`, which has its name when all of it is there. */
 export async function download(connection: Connection, fileId: string, path: string): Promise<void> {
-  const { body } = await connection.send(`/v1/files/${encodeURIComponent(fileId)}/content`)
-  await pipeline(Readable.from(body), createWriteStream(path))
+  const request = { maxBytes: Number.MAX_SAFE_INTEGER }
+  const { body } = await connection.send(`/v1/files/${encodeURIComponent(fileId)}/content`, request)
+  const there = await stat(path).catch(() => undefined)
+  // A pipe or a device is written to as it is.
+  const isPlain = there === undefined || there.isFile()
+  const partial = isPlain ? `${path}.partial` : path
+  try {
+    await pipeline(Readable.from(body), createWriteStream(partial))
+    if (isPlain) await rename(partial, path)
+  } catch (error) {
+    if (isPlain) await rm(partial, { force: true })
+    throw error
+  }
 }
 
 async function post<Answer>(connection: Connection, path: string, body?: object): Promise<Answer> {

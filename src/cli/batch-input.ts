@@ -1,9 +1,12 @@
 // Makes the lines of a batch of what a user has: JSONL as it is or nearly so, or a table whose rows fill a prompt. Knows no server.
+import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
 import { parse } from 'csv-parse'
 import { fail } from '../base/errors.ts'
+import { linesOf, readObject } from '../features/files/lines.ts'
 
 /** How lines are made. */
 export interface BatchInput {
@@ -21,6 +24,10 @@ export interface BatchInput {
 
 /** The lines, as text. Throws `invalid_value` that names the flag or `invalid_file` that names the line. */
 export async function* batchLines(input: BatchInput): AsyncGenerator<string> {
+  const facts = await stat(input.path).catch(() => undefined)
+  if (facts === undefined || facts.isDirectory()) {
+    throw fail('invalid_value', { param: 'input', reason: `there is no file ${input.path}` })
+  }
   const isTable = /^\.(csv|tsv)$/i.test(extname(input.path))
   if (!isTable && input.prompt !== undefined) {
     throw fail('invalid_value', { param: 'prompt', reason: 'it goes with a table: a file that ends in .csv or .tsv' })
@@ -28,29 +35,32 @@ export async function* batchLines(input: BatchInput): AsyncGenerator<string> {
   yield* isTable ? tableLines(input) : jsonLines(input)
 }
 
+/** No server takes a line that is longer. */
+const longestLine = 256 * 2 ** 20
+
 async function* jsonLines({ path, model, endpoint }: BatchInput): AsyncGenerator<string> {
-  let number = 0
-  for await (const text of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
-    number += 1
-    if (text.trim() === '') continue
-    const line = parseLine(text, number)
+  for await (const { number, bytes } of linesOf(createReadStream(path) as AsyncIterable<Buffer>, longestLine)) {
+    const line = parseLine(bytes, number)
+    if (line === undefined) continue
     // A bare request is a line too: what people have in their files is often just that.
-    const body = 'body' in line ? (line['body'] as Record<string, unknown>) : line
-    const named = model === undefined || body['model'] !== undefined ? body : { model, ...body }
+    const body = 'body' in line ? line['body'] : line
     const { custom_id = `${number}`, method = 'POST', url = endpoint } = 'body' in line ? line : {}
-    yield JSON.stringify({ custom_id, method, url, body: named })
+    yield JSON.stringify({ custom_id, method, url, body: named(body, model) })
   }
 }
 
-function parseLine(text: string, line: number): Record<string, unknown> {
-  let value: unknown
+/** A request with the model where it names none; what is no request stays as it is, for the server to say so. */
+function named(body: unknown, model: string | undefined): unknown {
+  const isRequest = typeof body === 'object' && body !== null && !Array.isArray(body)
+  return !isRequest || model === undefined || 'model' in body ? body : { model, ...body }
+}
+
+function parseLine(bytes: Buffer, line: number): Record<string, unknown> | undefined {
   try {
-    value = JSON.parse(text.replace(/^\uFEFF/, ''))
-  } catch {
-    throw fail('invalid_file', { line, reason: 'it is not JSON' })
+    return readObject(bytes)
+  } catch (error) {
+    throw fail('invalid_file', { line, reason: (error as Error).message })
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  throw fail('invalid_file', { line, reason: 'it must be a JSON object, {…}' })
 }
 
 async function* tableLines(input: BatchInput): AsyncGenerator<string> {
@@ -62,10 +72,8 @@ async function* tableLines(input: BatchInput): AsyncGenerator<string> {
   if (endpoint !== '/v1/chat/completions') {
     throw fail('invalid_value', { param: 'endpoint', reason: 'rows of a table become chat completions' })
   }
-  const delimiter = path.toLowerCase().endsWith('.tsv') ? '\t' : ','
-  const rows = createReadStream(path).pipe(parse({ bom: true, columns: true, delimiter, skip_empty_lines: true }))
   let number = 0
-  for await (const row of rows as AsyncIterable<Record<string, string>>) {
+  for await (const row of rowsOf(path)) {
     number += 1
     const messages = [
       ...(system === undefined ? [] : [{ role: 'system', content: fill(system, row) }]),
@@ -75,6 +83,38 @@ async function* tableLines(input: BatchInput): AsyncGenerator<string> {
     const id = idColumn === undefined ? `${number}` : cell(row, idColumn, 'id')
     yield JSON.stringify({ custom_id: id, method: 'POST', url: endpoint, body })
   }
+}
+
+async function* rowsOf(path: string): AsyncGenerator<Record<string, string>> {
+  const isTabbed = path.toLowerCase().endsWith('.tsv')
+  // Between tabs a quote inside a cell is a quote; between commas it is a mistake.
+  const form = { delimiter: isTabbed ? '\t' : ',', relax_quotes: isTabbed }
+  const rows = parse({ bom: true, columns: true, skip_empty_lines: true, ...form })
+  const bytes = Readable.from(checked(createReadStream(path) as AsyncIterable<Buffer>))
+  bytes.on('error', (error) => rows.destroy(error))
+  yield* bytes.pipe(rows) as AsyncIterable<Record<string, string>>
+}
+
+/** The bytes as they are; text of another encoding would become other words. Throws `invalid_file` that names the line. */
+async function* checked(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let held: Buffer = Buffer.alloc(0)
+  let before = 0
+  const check = (text: Buffer): Buffer => {
+    const lines = isUtf8(text) ? [] : text.toString('latin1').split('\n')
+    const wrong = lines.findIndex((line) => !isUtf8(Buffer.from(line, 'latin1')))
+    if (wrong >= 0)
+      throw fail('invalid_file', { reason: `line ${before + wrong + 1} is not UTF-8 text: save it as UTF-8` })
+    return text
+  }
+  for await (const chunk of source) {
+    const all = Buffer.concat([held, chunk])
+    const end = all.lastIndexOf(10) + 1
+    held = all.subarray(end)
+    const whole = check(all.subarray(0, end))
+    for (let at = whole.indexOf(10); at >= 0; at = whole.indexOf(10, at + 1)) before += 1
+    yield whole
+  }
+  yield check(held)
 }
 
 /** `{{` and `}}` are the braces themselves. */

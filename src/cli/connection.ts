@@ -6,12 +6,28 @@ import { fail } from '../base/errors.ts'
 import { addressFile, keyFile } from '../base/home.ts'
 import { serverAddress } from '../base/server-address.ts'
 
+/** What is asked of a server. */
+export interface ServerRequest extends Pick<EgressRequest, 'method' | 'body' | 'signal' | 'headers'> {
+  /** Longest answer that is read; 256 MiB without it. */
+  readonly maxBytes?: number
+}
+
+/** The server's own message for what it refused or could not do. */
+export class Refusal extends Error {
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
 /** A server and a key for it. */
 export interface Connection {
   /** `http://127.0.0.1:6420`, without a path. */
   readonly url: string
   /** Sends with the key. Throws `server_not_running` where nobody listens, and the server's own message for an error answer. */
-  send(path: string, request?: Pick<EgressRequest, 'method' | 'body' | 'signal' | 'headers'>): Promise<EgressResponse>
+  send(path: string, request?: ServerRequest): Promise<EgressResponse>
   close(): Promise<void>
 }
 
@@ -25,17 +41,17 @@ export async function connect(loaded: LoadedConfig, url?: string): Promise<Conne
   const key = loaded.config.apiKey ?? (await readFile(keyFile(loaded.config.home), 'utf8').catch(() => '')).trim()
   const egress = createEgress()
   const headers = { 'content-type': 'application/json', ...(key !== '' && { authorization: `Bearer ${key}` }) }
-  const policy = { allowPrivate: true, idleTimeoutMs, maxBytes: largestAnswer }
   return {
     url: address,
-    async send(path, request = {}) {
+    async send(path, { maxBytes = largestAnswer, ...request } = {}) {
       const purpose = 'cli'
+      const policy = { allowPrivate: true, idleTimeoutMs, maxBytes }
       const answer = await egress
         .request({ url: `${address}${path}`, purpose, policy, ...request, headers: { ...headers, ...request.headers } })
         .catch((error: unknown) => {
           throw isRefused(error) ? fail('server_not_running', { url: address }) : error
         })
-      if (answer.status >= 400) throw new Error(await errorMessage(answer))
+      if (answer.status >= 400) throw new Refusal(answer.status, await errorMessage(answer))
       return answer
     },
     close: () => egress.close(),

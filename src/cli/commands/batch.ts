@@ -8,24 +8,25 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { systemClock } from '../../base/clock.ts'
+import { fail } from '../../base/errors.ts'
 import {
   type Batch,
   cancelBatch,
+  checkWritable,
   createBatch,
   download,
   hasEnded,
+  isAway,
   listBatches,
   readBatch,
   uploadInput,
 } from '../batch-client.ts'
 import { type BatchInput, batchLines } from '../batch-input.ts'
 import { batchDisplay, describeProgress, formatCost } from '../batch-progress.ts'
-import { type Connection, connect } from '../connection.ts'
+import type { Connection } from '../connection.ts'
 import { parseCount } from '../numbers.ts'
-import { addJson, addSettings, configFrom } from '../settings.ts'
+import { addRemote, type Options, withServer } from '../remote.ts'
 import { printResult, remark, table } from '../terminal.ts'
-
-type Options = Readonly<Record<string, unknown>>
 
 /** Adds the command and its four. */
 export function addBatchCommand(program: Command): void {
@@ -40,20 +41,21 @@ export function addBatchCommand(program: Command): void {
     .command('list')
     .summary('the newest batches')
     .option('--limit <number>', 'How many; 20 without it.')
-  withServer(list, async (connection, options) => {
+  addRemote(list).action(async (options: Options) => {
     const limit = parseCount(String(options['limit'] ?? '20'), 'limit', 1, 100)
-    const batches = await listBatches(connection, limit)
+    const batches = await withServer(options, (connection) => listBatches(connection, limit))
     printResult(options['json'] === true, batches, () => batchTable(batches))
   })
   const watch = batch.command('watch <id>').summary('follow a batch until it has ended')
   watch.option('-o, --output <file>', 'Where its results go.')
   watch.option('--errors <file>', 'Where the results of lines that failed go; beside the output without it.')
-  withServer(watch, async (connection, options, id) =>
-    finish(connection, await follow(connection, id, options), options),
-  )
+  addRemote(watch).action(async (id: string, options: Options) => {
+    await checkOutputs(options)
+    await withServer(options, async (connection) => finish(connection, await follow(connection, id, options), options))
+  })
   const cancel = batch.command('cancel <id>').summary('end a batch early; what was answered is kept')
-  withServer(cancel, async (connection, options, id) => {
-    const cancelled = await cancelBatch(connection, id)
+  addRemote(cancel).action(async (id: string, options: Options) => {
+    const cancelled = await withServer(options, (connection) => cancelBatch(connection, id))
     printResult(options['json'] === true, cancelled, () => `${cancelled.id} is ${cancelled.status}.`)
   })
 }
@@ -66,7 +68,7 @@ function addRun(batch: Command): void {
       'Takes JSONL: lines of OpenAI or Mistral, or bare requests. Or a table (.csv, .tsv) with --prompt, where {column} is a cell:\n' +
         'galerne batch run mails.csv -o out.jsonl --use starter --prompt "Summarise: {text}"',
     )
-    .requiredOption('-o, --output <file>', 'Where the results go.')
+    .option('-o, --output <file>', 'Where the results go; needed unless --detach is given.')
     .option('--errors <file>', 'Where the results of lines that failed go; beside the output without it.')
     .option('--use <model>', 'Model for lines that name none.')
     .option('--endpoint <path>', 'What the lines ask for.', '/v1/chat/completions')
@@ -76,32 +78,33 @@ function addRun(batch: Command): void {
     .option('--id <column>', "For tables: the column with each row's id; its number without it.")
     .option('--max-tokens <number>', 'For tables: tokens per answer at most.')
     .option('--detach', 'Do not wait: print the batch and end.')
-  withServer(run, async (connection, options, path) => {
-    const created = await submit(connection, path, options)
-    if (options['detach'] === true) return printResult(options['json'] === true, created, () => created.id)
-    remark(`${created.id}: goes on without this terminal too; "galerne batch watch ${created.id}" follows it again.`)
-    await finish(connection, await follow(connection, created.id, options), options)
+  addRemote(run).action(async (path: string, options: Options) => {
+    if (options['output'] === undefined && options['detach'] !== true) {
+      throw fail('invalid_value', { param: 'output', reason: 'say where the results go, or --detach' })
+    }
+    await checkOutputs(options)
+    await withServer(options, async (connection) => {
+      const created = await submit(connection, path, options)
+      if (options['detach'] === true) return printResult(options['json'] === true, created, () => created.id)
+      remark(`${created.id}: goes on without this terminal too; "galerne batch watch ${created.id}" follows it again.`)
+      await finish(connection, await follow(connection, created.id, options), options)
+    })
   })
 }
 
-/** Adds what every one of them has: where the server is, JSON, and a connection that is closed. */
-function withServer(
-  command: Command,
-  action: (connection: Connection, options: Options, argument: string) => Promise<void>,
-): void {
-  command.option('--url <address>', 'Address of the server; found by itself when it runs on this machine.')
-  addJson(addSettings(command, ['home', 'host', 'port', 'api-key']))
-  command.action(async (...given: unknown[]) => {
-    const [options, argument] = given.length > 2 ? [given[1], given[0]] : [given[0], '']
-    const flags = options as Options
-    const url = flags['url']
-    const connection = await connect(configFrom(flags), typeof url === 'string' ? url : undefined)
-    try {
-      await action(connection, flags, String(argument))
-    } finally {
-      await connection.close()
-    }
-  })
+/** Where the results go, and those of lines that failed. */
+function outputsOf(options: Options): { readonly output: string; readonly errors: string } | undefined {
+  const { output, errors } = options
+  if (typeof output !== 'string') return undefined
+  return { output, errors: typeof errors === 'string' ? errors : `${output}.errors.jsonl` }
+}
+
+async function checkOutputs(options: Options): Promise<void> {
+  const outputs = outputsOf(options)
+  if (outputs === undefined) return
+  await checkWritable(outputs.output, 'output')
+  // Beside a device there is nothing to write to, until a line fails.
+  if (typeof options['errors'] === 'string') await checkWritable(outputs.errors, 'errors')
 }
 
 async function submit(connection: Connection, path: string, options: Options): Promise<Batch> {
@@ -134,17 +137,31 @@ async function submit(connection: Connection, path: string, options: Options): P
 }
 
 const pollMs = 500
+/** A server that restarts is back sooner. */
+const awayMs = 600_000
 
 /** Shows a batch until it has ended. */
 async function follow(connection: Connection, id: string, options: Options): Promise<Batch> {
   const display = batchDisplay(systemClock)
+  let batch = await readBatch(connection, id)
+  let seenAt = systemClock.elapsed()
+  let isToldAway = false
   try {
-    for (;;) {
-      const batch = await readBatch(connection, id)
+    while (!hasEnded(batch)) {
       if (options['json'] !== true) display.show(batch)
-      if (hasEnded(batch)) return batch
       await delay(pollMs)
+      try {
+        batch = await readBatch(connection, id)
+        seenAt = systemClock.elapsed()
+        isToldAway = false
+      } catch (error) {
+        if (!isAway(error) || systemClock.elapsed() - seenAt > awayMs) throw error
+        if (!isToldAway) remark(`${(error as Error).message} The batch is asked for again.`)
+        isToldAway = true
+      }
     }
+    if (options['json'] !== true) display.show(batch)
+    return batch
   } finally {
     display.end()
   }
@@ -152,16 +169,21 @@ async function follow(connection: Connection, id: string, options: Options): Pro
 
 /** Fetches the results and tells what came of it; anything but a batch whose lines all succeeded is an exit code of 1. */
 async function finish(connection: Connection, batch: Batch, options: Options): Promise<void> {
-  const output = typeof options['output'] === 'string' ? options['output'] : undefined
-  const errors = typeof options['errors'] === 'string' ? options['errors'] : `${output}.errors.jsonl`
-  if (output !== undefined && batch.output_file_id !== null) await download(connection, batch.output_file_id, output)
-  if (output !== undefined && batch.error_file_id !== null) await download(connection, batch.error_file_id, errors)
+  const outputs = outputsOf(options)
+  const told: string[] = []
+  for (const [what, file, path] of [
+    ['results', batch.output_file_id, outputs?.output],
+    ['lines that failed', batch.error_file_id, outputs?.errors],
+  ] as const) {
+    if (file === null || path === undefined) continue
+    await download(connection, file, path)
+    told.push(`${what}: ${path}`)
+  }
   printResult(options['json'] === true, batch, () =>
     [
       describeProgress(batch, { tokensPerSecond: 0, linesPerSecond: 0 }),
       ...(batch.errors?.data ?? []).map(({ line, message }) => (line === null ? message : `line ${line}: ${message}`)),
-      ...(output !== undefined && batch.output_file_id !== null ? [`results: ${output}`] : []),
-      ...(output !== undefined && batch.error_file_id !== null ? [`lines that failed: ${errors}`] : []),
+      ...told,
     ].join('\n'),
   )
   if (batch.status !== 'completed' || batch.request_counts.failed > 0) process.exitCode = 1
