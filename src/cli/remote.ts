@@ -1,15 +1,16 @@
 // What commands share that speak with a running server: where it is, one connection, and answers as JSON. Knows no noun of the product.
 import type { Command } from 'commander'
+import type { SettingName } from '../base/config-schema.ts'
 import { type Connection, connect } from './connection.ts'
 import { addJson, addSettings, configFrom } from './settings.ts'
 
 /** A command's parsed options. */
 export type Options = Readonly<Record<string, unknown>>
 
-/** Adds the flags that say where the server is, and `--json`. */
-export function addRemote(command: Command): Command {
+/** Adds the flags that say where the server is, and `--json`; `more` are settings that the command reads besides. */
+export function addRemote(command: Command, more: readonly SettingName[] = []): Command {
   command.option('--url <address>', 'Address of the server; found by itself when it runs on this machine.')
-  return addJson(addSettings(command, ['home', 'host', 'port', 'api-key']))
+  return addJson(addSettings(command, ['home', 'host', 'port', 'api-key', ...more]))
 }
 
 /** Runs `work` with a connection to the server and closes it. */

@@ -88,7 +88,7 @@ test('models are listed with their parents', async () => {
 test('a measurement is handed to the server, whose gates look at it', async () => {
   const text = join(folder, 'text.txt')
   await writeFile(text, 'The quick brown fox jumps over the lazy dog. '.repeat(24))
-  const made = await galerne('models', 'measure', weights.slice(5), '--text', text, '--publish', '--json')
+  const made = await galerne('models', 'measure', weights.slice(5), '--text', text, '--publish', '--json', '--url', product.url)
   assert.equal(made.code, 0, made.errors)
   const record = JSON.parse(made.output) as QualityRecord
   const answer = await fetch(`${product.url}/galerne/v1/model-quality?digest=${record.digest}`, {

@@ -180,7 +180,7 @@ test('a server that dies and comes back does not end the command that follows it
   await delay(1_000)
   const port = new URL(url).port
   server = await startProduct([...(await flags()), '--port', port, '--home', home])
- const { status, stderr } = await running
+  const { status, stderr } = await running
   assert.equal(status, 0, stderr)
   assert.match(stderr, /The batch is asked for again\./)
   assert.equal((await resultsOf(output)).length, 24)

@@ -4,13 +4,13 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { systemClock } from '../../base/clock.ts'
 import { historyFile, makeHome } from '../../base/home.ts'
 import { runTerminal } from '../chat-terminal.ts'
-import { type Connection, connect } from '../connection.ts'
+import type { Connection } from '../connection.ts'
 import { type Answer, type AnswerOptions, askModel, type Turn } from '../conversation.ts'
-import { addJson, addSettings, configFrom } from '../settings.ts'
+import { addRemote, withServer } from '../remote.ts'
+import { configFrom } from '../settings.ts'
 import { dim, printResult, remark } from '../terminal.ts'
 
 interface ChatOptions {
-  readonly url?: string
   readonly use?: string
   readonly system?: string
   readonly temperature?: number
@@ -28,20 +28,16 @@ export function addChatCommand(program: Command): void {
       'Talks with a model of the running server. In a terminal it keeps a conversation; /help lists its commands.\n' +
         'With a message, or with text on standard input, it answers once: cat notes.txt | galerne chat "Summarise this."',
     )
-    .option('--url <address>', 'Address of the server; found by itself when it runs on this machine.')
     .option('--use <model>', "Name of the model to talk with; the server's first chat model without it.")
     .option('--system <text>', 'System message.')
     .option('--temperature <number>', 'How freely words are chosen: 0 is always the likeliest.', decimal)
     .option('--max-tokens <number>', 'Longest answer, in tokens.', decimal)
     .option('--no-history', 'Do not keep the typed lines in home for the next time.')
-    .action(runChat)
-  addJson(addSettings(command, ['home', 'host', 'port', 'api-key']))
+  addRemote(command).action(runChat)
 }
 
 async function runChat(words: readonly string[], options: ChatOptions): Promise<void> {
-  const loaded = configFrom({ ...options })
-  const connection = await connect(loaded, options.url)
-  try {
+  await withServer({ ...options }, async (connection) => {
     const model = options.use ?? (await firstChatModel(connection))
     const answerOptions: AnswerOptions = {
       model,
@@ -52,11 +48,14 @@ async function runChat(words: readonly string[], options: ChatOptions): Promise<
     if (words.length > 0 || process.stdin.isTTY !== true || options.json === true) {
       await answerOnce(connection, answerOptions, system, words.join(' '), options.json === true)
     } else {
-      await converse(connection, answerOptions, system, options.history ? loaded.config.home : undefined)
+      await converse(
+        connection,
+        answerOptions,
+        system,
+        options.history ? configFrom({ ...options }).config.home : undefined,
+      )
     }
-  } finally {
-    await connection.close()
-  }
+  })
 }
 
 async function firstChatModel(connection: Connection): Promise<string> {

@@ -2,15 +2,9 @@
 import type { Command } from 'commander'
 import { loadCatalogue } from '../../features/models/catalogue-own.ts'
 import { viewModel } from '../../features/plans/catalogue-view.ts'
-import { connect } from '../connection.ts'
-import { addJson, addSettings, configFrom } from '../settings.ts'
+import { addRemote, ask, type Options, withServer } from '../remote.ts'
+import { configFrom } from '../settings.ts'
 import { formatBytes, printResult, table } from '../terminal.ts'
-
-interface ListOptions {
-  readonly catalogue?: boolean
-  readonly url?: string
-  readonly json?: boolean
-}
 
 /** What the list shows of a model card. */
 interface ListedModel {
@@ -31,17 +25,15 @@ export function addListCommand(program: Command): void {
         'size of their usual quantisation and their licence, and needs no server.',
     )
     .option('--catalogue', 'List what can be fetched by name.')
-    .option('--url <address>', 'Address of the server; found by itself when it runs on this machine.')
-    .action(async (options: ListOptions) => {
-      if (options.catalogue === true) await listCatalogue(options)
-      else await listServed(options)
-    })
-  addJson(addSettings(command, ['home', 'host', 'port', 'api-key']))
+  addRemote(command).action(async (options: Options) => {
+    if (options['catalogue'] === true) await listCatalogue(options)
+    else await listServed(options)
+  })
 }
 
-async function listCatalogue(options: ListOptions): Promise<void> {
-  const models = (await loadCatalogue(configFrom({ ...options }).config.home)).map(viewModel)
-  printResult(options.json, models, () =>
+async function listCatalogue(options: Options): Promise<void> {
+  const models = (await loadCatalogue(configFrom(options).config.home)).map(viewModel)
+  printResult(options['json'] === true, models, () =>
     table([
       ['name', 'what it is', 'parameters', 'context', 'usual size', 'licence'],
       ...models.map(({ name, title, parameters, contextLength, files, licence }) => [
@@ -62,25 +54,22 @@ function billions({ total, active }: { readonly total: number; readonly active: 
   return active === total ? shown(total) : `${shown(total)}, ${shown(active)} active`
 }
 
-async function listServed(options: ListOptions): Promise<void> {
-  const connection = await connect(configFrom({ ...options }), options.url)
-  try {
-    const { data } = (await (await connection.send('/v1/models')).json()) as { data: readonly ListedModel[] }
-    printResult(options.json, data, () =>
-      table([
-        ['name', 'weights', 'context', 'can', 'also called'],
-        ...data.map(({ id, digest, max_context_length: context, capabilities, aliases }) => [
-          id,
-          digest?.slice(7, 19) ?? '–',
-          context.toLocaleString('en-US'),
-          Object.keys(capabilities)
-            .filter((name) => capabilities[name] === true)
-            .join(', '),
-          aliases.join(', '),
-        ]),
+async function listServed(options: Options): Promise<void> {
+  const { data } = await withServer(options, (server) =>
+    ask<{ data: readonly ListedModel[] }>(server, 'GET', '/v1/models'),
+  )
+  printResult(options['json'] === true, data, () =>
+    table([
+      ['name', 'weights', 'context', 'can', 'also called'],
+      ...data.map(({ id, digest, max_context_length: context, capabilities, aliases }) => [
+        id,
+        digest?.slice(7, 19) ?? '–',
+        context.toLocaleString('en-US'),
+        Object.keys(capabilities)
+          .filter((name) => capabilities[name] === true)
+          .join(', '),
+        aliases.join(', '),
       ]),
-    )
-  } finally {
-    await connection.close()
-  }
+    ]),
+  )
 }

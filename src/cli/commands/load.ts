@@ -5,12 +5,11 @@ import { settingSchema } from '../../base/config-schema.ts'
 import { parseSetting } from '../../base/config-values.ts'
 import { fail } from '../../base/errors.ts'
 import type { ModelStateShown } from '../../wire/model-states.ts'
-import { type Connection, connect } from '../connection.ts'
-import { addJson, addSettings, configFrom } from '../settings.ts'
+import type { Connection } from '../connection.ts'
+import { addRemote, ask, withServer } from '../remote.ts'
 import { formatBytes, formatSeconds, printResult, remark } from '../terminal.ts'
 
 interface Options {
-  readonly url?: string
   readonly json?: boolean
   readonly pin?: boolean
   readonly off?: boolean
@@ -62,23 +61,13 @@ function addServer(
   command: Command,
   run: (connection: Connection, model: string, options: Options) => Promise<void>,
 ): void {
-  command
-    .option('--url <address>', 'Address of the server; found by itself when it runs on this machine.')
-    .action(async (model: string, options: Options) => {
-      const connection = await connect(configFrom({ ...options }), options.url)
-      try {
-        await run(connection, model, options)
-      } finally {
-        await connection.close()
-      }
-    })
-  addJson(addSettings(command, ['home', 'host', 'port', 'api-key']))
+  addRemote(command).action(async (model: string, options: Options) => {
+    await withServer({ ...options }, async (connection) => await run(connection, model, options))
+  })
 }
 
-async function post(connection: Connection, path: string, body: object): Promise<ModelStateShown> {
-  const answer = await connection.send(`/galerne/v1/models/${path}`, { method: 'POST', body: JSON.stringify(body) })
-  return (await answer.json()) as ModelStateShown
-}
+const post = (connection: Connection, path: string, body: object) =>
+  ask<ModelStateShown>(connection, 'POST', `/galerne/v1/models/${path}`, body)
 
 async function loadOne(connection: Connection, model: string, options: Options): Promise<void> {
   const body = { model, ...placeOf(options), ...(options.pin === true && { pinned: true }), stream: true }

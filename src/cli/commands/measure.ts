@@ -11,8 +11,8 @@ import {
   measurer,
   weightSettings,
 } from '../measuring.ts'
-import { ask, type Options, withServer } from '../remote.ts'
-import { addJson, addSettings, configFrom } from '../settings.ts'
+import { addRemote, ask, type Options, withServer } from '../remote.ts'
+import { configFrom } from '../settings.ts'
 import { printResult } from '../terminal.ts'
 
 /** Adds the command below `models`. */
@@ -26,7 +26,8 @@ export function addMeasureCommand(models: Command): void {
     )
     .option('--publish', 'Hand the figures to the running server: the gates of canaries look at them.')
     .action(async (model: string, flags: MeasureFlags & Options) => await measureOne(model, flags))
-  addJson(addSettings(addMeasuring(measuring), [...weightSettings, 'host', 'port', 'api-key']))
+  const weights = weightSettings.filter((name) => name !== 'home')
+  addRemote(addMeasuring(measuring), weights)
 }
 
 async function measureOne(reference: string, flags: MeasureFlags & Options): Promise<void> {

@@ -1,15 +1,8 @@
 // `galerne ps`: what the models of the running server are doing.
 import type { Command } from 'commander'
 import type { ModelStateShown } from '../../wire/model-states.ts'
-import { connect } from '../connection.ts'
-import { askAll } from '../remote.ts'
-import { addJson, addSettings, configFrom } from '../settings.ts'
+import { addRemote, askAll, type Options, withServer } from '../remote.ts'
 import { formatBytes, formatSeconds, printResult, table } from '../terminal.ts'
-
-interface Options {
-  readonly url?: string
-  readonly json?: boolean
-}
 
 /** Adds the command. */
 export function addPsCommand(program: Command): void {
@@ -19,17 +12,10 @@ export function addPsCommand(program: Command): void {
     .description(
       'Lists the models of the running server: loaded or not, how far a load is, memory, who is pinned, who waits.',
     )
-    .option('--url <address>', 'Address of the server; found by itself when it runs on this machine.')
-    .action(async (options: Options) => {
-      const connection = await connect(configFrom({ ...options }), options.url)
-      try {
-        const data = await askAll<ModelStateShown>(connection, '/galerne/v1/models')
-        printResult(options.json, data, () => table([heading, ...data.map(row)]))
-      } finally {
-        await connection.close()
-      }
-    })
-  addJson(addSettings(command, ['home', 'host', 'port', 'api-key']))
+  addRemote(command).action(async (options: Options) => {
+    const data = await withServer(options, (server) => askAll<ModelStateShown>(server, '/galerne/v1/models'))
+    printResult(options['json'] === true, data, () => table([heading, ...data.map(row)]))
+  })
 }
 
 const heading = ['model', 'state', 'memory', 'streams', 'context', 'running', 'waiting', 'idle', 'kept']

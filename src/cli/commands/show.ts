@@ -8,8 +8,9 @@ import { shownPath } from '../../features/models/local-models.ts'
 import { shownDigest, versionName } from '../../features/models/name.ts'
 import { type StoredModel, storedModels } from '../../features/models/stored.ts'
 import { type ViewedFile, type ViewedModel, viewModel } from '../../features/plans/catalogue-view.ts'
-import { connect } from '../connection.ts'
-import { addJson, addSettings, configFrom } from '../settings.ts'
+import { Refusal } from '../connection.ts'
+import { addRemote, ask, type Options, withServer } from '../remote.ts'
+import { configFrom } from '../settings.ts'
 import { formatBytes, printResult, table } from '../terminal.ts'
 
 /** Adds the command. */
@@ -22,38 +23,31 @@ export function addShowCommand(program: Command): void {
         'scores, and where each comes from; the versions of its weights on this disk, by digest; and what a running server\n' +
         'serves by that name. Needs no server.',
     )
-    .option('--url <address>', 'Address of the server; found by itself when it runs on this machine.')
-    .action(async (name: string, options: ShowOptions) => {
-      const { home } = configFrom({ ...options }).config
-      const catalogue = await loadCatalogue(home)
-      const found = findModel(name, catalogue)
-      const isIt = ({ name: stored, reference }: StoredModel) =>
-        [stored, reference].includes(name) ||
-        (found !== undefined && findModel(reference, catalogue)?.model.name === found.model.name)
-      const stored = (await storedModels(home)).filter(isIt)
-      const served = await servedAs(name, options)
-      if (found === undefined && stored.length === 0 && served === null)
-        throw fail('invalid_value', {
-          param: 'model',
-          reason: `"${name.slice(0, 200)}" is no name of the catalogue, of weights on this disk, or of a model that a server here has; "galerne list --catalogue" shows those there are`,
-        })
-      const model = found && viewModel(found.model)
-      const here = stored.map((one) => shownStored(one, home))
-      printResult(options.json, { ...(model ?? { name }), stored: here, served }, () => {
-        const parts = [
-          model === undefined ? [] : [describe(model)],
-          here.length === 0 ? [] : [storedTable(here)],
-          served === null ? [] : [servedTable(served)],
-        ]
-        return parts.flat().join('\n\n')
+  addRemote(command).action(async (name: string, options: Options) => {
+    const { home } = configFrom(options).config
+    const catalogue = await loadCatalogue(home)
+    const found = findModel(name, catalogue)
+    const isIt = ({ name: stored, reference }: StoredModel) =>
+      [stored, reference].includes(name) ||
+      (found !== undefined && findModel(reference, catalogue)?.model.name === found.model.name)
+    const stored = (await storedModels(home)).filter(isIt)
+    const served = await servedAs(name, options)
+    if (found === undefined && stored.length === 0 && served === null)
+      throw fail('invalid_value', {
+        param: 'model',
+        reason: `"${name.slice(0, 200)}" is no name of the catalogue, of weights on this disk, or of a model that a server here has; "galerne list --catalogue" shows those there are`,
       })
+    const model = found && viewModel(found.model)
+    const here = stored.map((one) => shownStored(one, home))
+    printResult(options['json'] === true, { ...(model ?? { name }), stored: here, served }, () => {
+      const parts = [
+        model === undefined ? [] : [describe(model)],
+        here.length === 0 ? [] : [storedTable(here)],
+        served === null ? [] : [servedTable(served)],
+      ]
+      return parts.flat().join('\n\n')
     })
-  addJson(addSettings(command, ['home', 'host', 'port', 'api-key']))
-}
-
-interface ShowOptions {
-  readonly json?: boolean
-  readonly url?: string
+  })
 }
 
 /** What a server says of a model. */
@@ -65,16 +59,14 @@ interface ServedCard {
   readonly max_context_length: number
 }
 
-/** What the running server serves by that name; null where none runs, or it has no such model. */
-async function servedAs(name: string, options: ShowOptions): Promise<ServedCard | null> {
-  const connection = await connect(configFrom({ ...options }), options.url)
+/** What the running server serves by that name; null where it has no such model, or none runs and no address was given. */
+async function servedAs(name: string, options: Options): Promise<ServedCard | null> {
   try {
-    const answer = await connection.send(`/v1/models/${encodeURIComponent(name)}`)
-    return (await answer.json()) as ServedCard
-  } catch {
-    return null
-  } finally {
-    await connection.close()
+    return await withServer(options, (server) => ask(server, 'GET', `/v1/models/${encodeURIComponent(name)}`))
+  } catch (error) {
+    const isAbsent = error instanceof Refusal && error.status === 404
+    if (isAbsent || options['url'] === undefined) return null
+    throw error
   }
 }
 

@@ -102,6 +102,9 @@ describeOnServers('files', (get) => {
     assert.equal((await list('page=0&page_size=2&include_total=false')).total, undefined)
     assert.deepEqual(idsOf(await list('search=thr')), [ids[2]])
     assert.deepEqual(idsOf(await list('search=%25')), [ids[0]])
+    const { body: accented } = await upload(server, { purpose: 'ocr', file: ['Été.txt', 'x'] })
+    assert.deepEqual(idsOf(await list(`search=${encodeURIComponent('Ét')}`)), [accented.id])
+    assert.equal((await send(server, `/v1/files/${accented.id}`, { method: 'DELETE' })).status, 200)
     assert.deepEqual(idsOf(await list('mimetypes=application/pdf&mimetypes=x/y&sample_type=ocr_input&source=upload')), [
       ids[1],
     ])

@@ -154,8 +154,9 @@ function filtered(files: Visible, asked: FileQuery): Visible {
   if (sources.length > 0) result = result.where('source', 'in', sources)
   if (types.length > 0) result = result.where('mimetype', 'in', types)
   if (asked.search !== undefined) {
-    const pattern = `%${asked.search.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`
-    result = result.where(sql<boolean>`lower(filename) like ${pattern} escape '\\'`)
+    const pattern = `%${asked.search.replace(/[\\%_]/g, '\\$&')}%`
+    // Both sides in the database's own small letters: SQLite's leave all but ASCII as it is.
+    result = result.where(sql<boolean>`lower(filename) like lower(${pattern}) escape '\\'`)
   }
   return result
 }

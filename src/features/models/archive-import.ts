@@ -10,7 +10,7 @@ import { entriesOf } from './archive-entries.ts'
 import { type ArchiveManifest, manifestName, manifestSchema, type OnBytes, refused } from './archive-manifest.ts'
 import { catalogue } from './catalogue.ts'
 import { requireRoom, sizeOf, writeAt } from './download-disk.ts'
-import { startsAsWeights } from './download-verify.ts'
+import { startsAsWeights, verify } from './download-verify.ts'
 import { digestOf } from './pull.ts'
 import { readNote, writeNote } from './pull-note.ts'
 
@@ -83,16 +83,30 @@ async function readManifest(entry: ReadEntry, home: string): Promise<ArchiveMani
   const value = parse(Buffer.concat(chunks).toString('utf8'))
   if (!Value.Check(manifestSchema, value)) throw refused('the manifest of the archive is not valid')
   if (digestOf(value.files) !== value.digest) throw refused("the manifest's digest is not that of its files")
-  for (const { file, sha256 } of value.files) {
+  const names = new Set<string>()
+  for (const { file, bytes, sha256 } of value.files) {
+    // Some file systems take capitals for small letters.
+    if (names.has(file.toLowerCase())) throw refused(`the manifest of the archive names ${file.toLowerCase()} twice`)
+    names.add(file.toLowerCase())
     const known = catalogue.find((one) => one.file === file)
     if (known?.sha256 !== undefined && known.sha256 !== sha256) {
       throw refused(`${file} is ${known.name} of the catalogue, and the archive holds another file under that name`)
     }
     const path = join(home, 'models', file)
-    const note = (await sizeOf(path)) > 0 ? await readNote(path) : undefined
-    if (note !== undefined && note.sha256 !== sha256) throw refused(`${path} is there already and is another file`)
+    if ((await sizeOf(path)) > 0 && !(await holds(path, { bytes, sha256 })))
+      throw refused(`${path} is there already and is another file`)
   }
   return value
+}
+
+/** Whether a file is what the archive brings: by its note, or by its bytes where somebody put it there. */
+async function holds(path: string, expected: { readonly bytes: number; readonly sha256: string }): Promise<boolean> {
+  const note = await readNote(path)
+  if (note !== undefined) return note.sha256 === expected.sha256
+  return await verify(path, expected).then(
+    () => true,
+    () => false,
+  )
 }
 
 async function readWeights(

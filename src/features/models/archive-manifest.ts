@@ -5,11 +5,14 @@ import { fail } from '../../base/errors.ts'
 
 /** The first member of every archive. */
 export const manifestName = 'galerne-model.json'
+/** A name that a file may have on every system. */
+const segment = '[^./\\\\:*?"<>|\\x00-\\x1f\\x7f][^/\\\\:*?"<>|\\x00-\\x1f\\x7f]*'
+
 /** What an archive says of itself. */
 export const manifestSchema = Type.Object(
   {
     format: Type.Literal('galerne-model-1'),
-    name: Type.String({ pattern: '^[\\w][\\w.:-]{0,199}$' }),
+    name: Type.String({ pattern: '^[^=\\x00-\\x1f\\x7f]{1,200}$' }),
     /** As it was pulled: what to serve it by. */
     reference: Type.String({ minLength: 1, maxLength: 1000 }),
     /** `digestOf` its files. */
@@ -18,7 +21,7 @@ export const manifestSchema = Type.Object(
       Type.Object(
         {
           /** Path below the folder of models, with slashes. */
-          file: Type.String({ pattern: '^([\\w][\\w .+@-]*/)*[\\w][\\w .+@-]*\\.gguf$', maxLength: 500 }),
+          file: Type.String({ pattern: `^(${segment}/)*${segment}\\.[gG][gG][uU][fF]$`, maxLength: 500 }),
           bytes: Type.Integer({ minimum: 1 }),
           sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
         },

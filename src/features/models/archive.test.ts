@@ -2,50 +2,31 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, mkdtemp, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, afterEach, before, beforeEach, test } from 'node:test'
+import { test } from 'node:test'
 import { create } from 'tar'
-import { sha256, startHub, type TestHub, weightsLike } from '../../../test/support/hub.ts'
-import { createEgress } from '../../base/egress.ts'
+import { sha256, weightsLike } from '../../../test/support/hub.ts'
+import { pullFromHub } from '../../../test/support/pulls.ts'
 import { exportModel } from './archive-export.ts'
 import { importModel } from './archive-import.ts'
 import type { ArchiveManifest } from './archive-manifest.ts'
-import { digestOf, type PullOptions, pull } from './pull.ts'
+import { digestOf, pull } from './pull.ts'
 
-const egress = createEgress()
 const parts = [1, 2].map((part) => weightsLike(part * 1_300_000, `part ${part}`))
 const reference = 'hf:team/Big-GGUF:big-00001-of-00002.gguf'
-let hub: TestHub
-let folder = ''
-
-before(async () => {
-  hub = await startHub()
+const pulling = pullFromHub((hub) => {
   for (const [index, content] of parts.entries()) {
     hub.put('team/Big-GGUF', `big-0000${index + 1}-of-00002.gguf`, { content })
   }
 })
-after(async () => {
-  await hub.close()
-  await egress.close()
-})
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'galerne-archive-'))
-})
-afterEach(() => rm(folder, { recursive: true, force: true }))
-
-const options = (home: string): PullOptions => ({
-  home: join(folder, home),
-  hubCache: join(folder, 'cache'),
-  egress,
-  hubUrl: hub.url,
-})
+const options = (home: string) => pulling.options(home)
+const place = (...names: readonly string[]) => join(pulling.folder, ...names)
 
 async function exported(): Promise<{ archive: string; manifest: ArchiveManifest }> {
   const model = await pull(reference, options('one'))
-  const archive = join(folder, 'big.galerne.tar')
-  return { archive, manifest: await exportModel(model, { archive, home: join(folder, 'one'), reference }) }
+  const archive = place('big.galerne.tar')
+  return { archive, manifest: await exportModel(model, { archive, home: place('one'), reference }) }
 }
 
 test('what was exported is imported where a pull puts it, and needs no network', async () => {
@@ -58,18 +39,39 @@ test('what was exported is imported where a pull puts it, and needs no network',
   const listed = execFileSync('tar', ['-tf', archive], { encoding: 'utf8' }).trim().split('\n')
   assert.deepEqual(listed, ['galerne-model.json', ...manifest.files.map(({ file }) => file)])
   const seen: number[] = []
-  const imported = await importModel(archive, join(folder, 'two'), (done) => seen.push(done))
+  const imported = await importModel(archive, place('two'), (done) => seen.push(done))
   assert.ok((seen.at(-1) ?? 0) > 3_900_000)
-  hub.requests.length = 0
+  pulling.hub.requests.length = 0
   const model = await pull(reference, options('two'))
   assert.deepEqual([model.fetched, model.path, model.sha256], [false, imported.path, manifest.digest])
-  assert.equal(hub.requests.length, 0)
+  assert.equal(pulling.hub.requests.length, 0)
   for (const [index, file] of model.files.entries()) {
     assert.deepEqual(await readFile(file.path), Buffer.from(parts[index] ?? []))
   }
   // Again is not wrong.
-  await importModel(archive, join(folder, 'two'))
-  await assert.rejects(exportModel(model, { archive, home: join(folder, 'two'), reference }), /is there already/)
+  await importModel(archive, place('two'))
+  await assert.rejects(exportModel(model, { archive, home: place('two'), reference }), /is there already/)
+})
+
+test('a file of any name that systems know is carried', async () => {
+  const path = place('Modèle [v2] (é).GGUF')
+  await writeFile(path, weightsLike(2000))
+  const [archive, model] = [place('own.tar'), await pull(path, options('one'))]
+  await exportModel(model, { archive, home: place('one'), reference: path })
+  const imported = await importModel(archive, place('two'))
+  assert.equal(imported.path, place('two/models/imported/Modèle [v2] (é).GGUF'))
+  assert.deepEqual(await readFile(imported.path), Buffer.from(weightsLike(2000)))
+})
+
+test('a file that is there and is another one stays, also where no pull brought it', async () => {
+  const archive = await forged(describe('imported/mine.gguf', weights), { 'imported/mine.gguf': weights })
+  const mine = place('two/models/imported/mine.gguf')
+  await mkdir(place('two/models/imported'), { recursive: true })
+  await writeFile(mine, weightsLike(3000))
+  await assert.rejects(importModel(archive, place('two')), /is there already and is another file/)
+  assert.deepEqual(await readFile(mine), Buffer.from(weightsLike(3000)))
+  await writeFile(mine, weights)
+  await importModel(archive, place('two'))
 })
 
 test('damaged weights are not exported', async () => {
@@ -78,17 +80,17 @@ test('damaged weights are not exported', async () => {
   const bytes = await readFile(first?.path ?? '')
   bytes[700_000] = (bytes[700_000] ?? 0) ^ 1
   await writeFile(first?.path ?? '', bytes)
-  const archive = join(folder, 'big.tar')
-  await assert.rejects(exportModel(model, { archive, home: join(folder, 'one'), reference }), /is damaged/)
+  const archive = place('big.tar')
+  await assert.rejects(exportModel(model, { archive, home: place('one'), reference }), /is damaged/)
   assert.deepEqual(
-    (await readdir(folder)).filter((name) => name.includes('export') || name.endsWith('.tar')),
+    (await readdir(place())).filter((name) => name.includes('export') || name.endsWith('.tar')),
     [],
   )
 })
 
 /** An archive made by hand, of a manifest and of files. */
 async function forged(manifest: unknown, files: Record<string, Uint8Array | { link: string }>): Promise<string> {
-  const staging = await mkdtemp(join(folder, 'staging-'))
+  const staging = await mkdtemp(place('staging-'))
   await writeFile(
     join(staging, 'galerne-model.json'),
     typeof manifest === 'string' ? manifest : JSON.stringify(manifest),
@@ -113,10 +115,12 @@ test('an archive that is not what it says leaves nothing behind', async () => {
   const { archive } = await exported()
   await truncate(archive, 2_000_000)
   const other = weightsLike(2000, 'other')
+  const files = [...describe('a/b.gguf', weights).files, ...describe('A/b.gguf', weights).files]
+  const twice = describe('', weights, { files, digest: digestOf(files) })
   const page = Buffer.from('<!DOCTYPE html>'.padEnd(2000))
   const cases: [string, RegExp][] = [
     [archive, /cannot be read|not whole/],
-    [join(folder, 'absent.tar'), /there is no file/],
+    [place('absent.tar'), /there is no file/],
     [await forged('no json', {}), /manifest of the archive is not valid/],
     [await forged(describe('../outside.gguf', weights), {}), /not valid/],
     [await forged(describe('a/../../outside.gguf', weights), {}), /not valid/],
@@ -125,26 +129,29 @@ test('an archive that is not what it says leaves nothing behind', async () => {
     [await forged(describe('a/b.gguf', weights, { digest: sha256(other) }), {}), /digest is not that of its files/],
     [await forged(describe('a/b.gguf', weights), { 'a/b.gguf': { link: '/etc/passwd' } }), /does not name|should have/],
     [await forged(describe('a/b.gguf', weights), { 'a/b.gguf': weights, 'c.gguf': weights }), /holds "c\.gguf"/],
+    [await forged(twice, { 'a/b.gguf': weights }), /names a\/b\.gguf twice/],
+    [await forged(describe('.a/b.gguf', weights), {}), /not valid/],
+    [await forged(describe('C:\\\\b.gguf', weights), {}), /not valid/],
     [await forged(describe('a/b.gguf', page), { 'a/b.gguf': page }), /is not a GGUF file/],
     [
       await forged(describe('SmolLM2-135M-Instruct.Q4_1.gguf', weights), {}),
       /is smollm2-135m-instruct of the catalogue/,
     ],
   ]
-  const noise = join(folder, 'noise.tar')
+  const noise = place('noise.tar')
   await writeFile(noise, weightsLike(100_000))
   cases.push([noise, /cannot be read|does not begin|empty/])
   for (const [path, message] of cases) {
-    await assert.rejects(importModel(path, join(folder, 'three')), (error: Error & { code?: string }) => {
+    await assert.rejects(importModel(path, place('three')), (error: Error & { code?: string }) => {
       assert.equal(error.code, 'invalid_value', `${path}: ${error.stack}`)
       assert.match(error.message, message)
       return true
     })
   }
-  const left = await readdir(join(folder, 'three'), { recursive: true })
+  const left = await readdir(place('three'), { recursive: true })
   assert.deepEqual(
     left.filter((name) => name.endsWith('.gguf') || name.endsWith('.import')),
     [],
   )
-  assert.deepEqual(await readdir(folder).then((names) => names.filter((name) => name.includes('outside'))), [])
+  assert.deepEqual(await readdir(place()).then((names) => names.filter((name) => name.includes('outside'))), [])
 })
