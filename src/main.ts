@@ -156,14 +156,15 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       routing,
     })
     const registry: Registry = adaptedRegistry(bare)
-    const adapters = servedAdapters({ pool, registry, home: config.home, log })
+    const aliases = () => routing.aliases.all().map((alias) => ({ name: alias.name, targets: targetsOf(alias) }))
+    const adapters = servedAdapters({ pool, registry, home: config.home, aliases, log })
     for (const { model } of pool.states()) await adapters.attach(model)
     const local = localModels({
       ...{ pool, registry, home: config.home, clock, engine: engineSettings(config) },
       ...{ hubCache: first.hubCache, catalogue: first.catalogue, places, log, adapters },
-      aliases: () => routing.aliases.all().map((alias) => ({ name: alias.name, targets: targetsOf(alias) })),
+      aliases,
     })
-    const targets = () => routing.aliases.all().flatMap(targetsOf)
+    const targets = () => aliases().flatMap((alias) => alias.targets)
     await local.restore(targets())
     // An alias that another node set may lead to weights that lie here and are not served yet.
     routing.aliases.watch(() => void local.restore(targets()))

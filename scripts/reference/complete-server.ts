@@ -132,7 +132,7 @@ const processor = { name: 'processor', kind: 'cpu', availableBytes: 8 * 2 ** 30 
 async function noModels(registry: Registry): Promise<LocalModels> {
   const log = createLog({ level: 'silent' })
   const pool = await startPool({ models: [], log })
-  const adapters = servedAdapters({ pool, registry, home: '/', log })
+  const adapters = servedAdapters({ aliases: () => [], pool, registry, home: '/', log })
   return localModels({
     ...{ pool, registry, home: '/', hubCache: undefined, catalogue: undefined, clock: systemClock, engine: {} },
     ...{ places: openPlaces('/', log), aliases: () => [], log, adapters },

@@ -88,7 +88,17 @@ test('models are listed with their parents', async () => {
 test('a measurement is handed to the server, whose gates look at it', async () => {
   const text = join(folder, 'text.txt')
   await writeFile(text, 'The quick brown fox jumps over the lazy dog. '.repeat(24))
-  const made = await galerne('models', 'measure', weights.slice(5), '--text', text, '--publish', '--json', '--url', product.url)
+  const made = await galerne(
+    'models',
+    'measure',
+    weights.slice(5),
+    '--text',
+    text,
+    '--publish',
+    '--json',
+    '--url',
+    product.url,
+  )
   assert.equal(made.code, 0, made.errors)
   const record = JSON.parse(made.output) as QualityRecord
   const answer = await fetch(`${product.url}/galerne/v1/model-quality?digest=${record.digest}`, {
@@ -99,6 +109,50 @@ test('a measurement is handed to the server, whose gates look at it', async () =
     data.map(({ perplexity, text_sha256: sha256 }) => [perplexity, sha256?.replace('sha256:', '')]),
     [[record.perplexity, record.textSha256]],
   )
+})
+
+test('an alias leads to a model with an adapter, and so does its canary', async () => {
+  const named = async (model: string) =>
+    await client.completions.create({ model, prompt: 'abc', max_tokens: 12, temperature: 0 })
+  const [plain, changed, half] = [await named('base'), await named('base+pirate'), await named('base+pirate:0.5')]
+  const set = async (...given: string[]) => {
+    const { code, output, errors } = await galerne('alias', 'set', 'captain', ...given, '--json')
+    assert.equal(code, 0, errors)
+    return JSON.parse(output)
+  }
+  await set('base+pirate')
+  const answered = await named('captain')
+  assert.deepEqual([answered.model, answered.choices[0]?.text], ['base+pirate', changed.choices[0]?.text])
+  const digest = ((await client.models.retrieve('base')) as unknown as { digest: string }).digest
+  const { target } = await set(`base@${digest.slice(0, 20)}+pirate:0.5`)
+  assert.equal(target, `base@${digest}+pirate:0.5`)
+  assert.equal((await named(`base@${digest}+pirate`)).choices[0]?.text, changed.choices[0]?.text)
+  assert.equal((await named('captain')).choices[0]?.text, half.choices[0]?.text)
+  const card = (await client.models.list()).data.find(({ id }) => id === 'captain') as unknown as { root: string }
+  assert.equal(card.root, 'base')
+  await set('base')
+  const canary = await galerne('alias', 'canary', 'captain', '--to', 'base+pirate', '--percent', '100')
+  assert.equal(canary.code, 0, canary.errors)
+  assert.equal((await named('captain')).choices[0]?.text, changed.choices[0]?.text)
+  // What was measured of weights says nothing of them with an adapter.
+  const gated = await galerne(
+    'alias',
+    'canary',
+    'captain',
+    '--to',
+    'base+pirate',
+    '--percent',
+    '50',
+    '--max-perplexity',
+    '1000000',
+  )
+  assert.match(gated.errors, /its perplexity was not measured/)
+  assert.notEqual(plain.choices[0]?.text, changed.choices[0]?.text)
+  assert.match((await galerne('adapters', 'rm', 'base', 'pirate')).errors, /the alias "captain" leads to it/)
+  for (const wrong of ['base+none', 'base+pirate:99', 'none+pirate']) {
+    assert.match((await galerne('alias', 'set', 'x', wrong)).errors, /"target" is not valid: no model is served as/)
+  }
+  assert.equal((await named('captain')).model, 'base+pirate')
 })
 
 test('what is wrong is a 4xx that says what', async () => {
@@ -137,6 +191,9 @@ test('it is there after a restart, and gone when it is removed', async () => {
   await product.stop()
   await start()
   assert.equal(await complete('base+pirate'), changed)
+  // The alias, too; and once it leads elsewhere the adapter may go.
+  assert.equal((await client.completions.create({ model: 'captain', prompt: 'abc' })).model, 'base+pirate')
+  assert.equal((await galerne('alias', 'rm', 'captain')).code, 0)
   const { code, errors } = await galerne('adapters', 'rm', 'base', 'pirate')
   assert.equal(code, 0, errors)
   assert.equal((await refusal('base+pirate'))?.status, 404)

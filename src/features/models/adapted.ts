@@ -1,30 +1,10 @@
-// Models whose calls all use some LoRA adapters, and the names that lead to them. Knows only that a call can name adapters.
+// The registry for names with LoRA adapters behind them, over one that knows models. Knows only that a call can name adapters.
 
 import { fail } from '../../base/errors.ts'
-import type { AdapterUse, CallContext, Model, ModelCard } from '../../wire/model.ts'
+import type { ModelCard } from '../../wire/model.ts'
+import { adaptedCard, withAdapters } from './adapted-model.ts'
 import { type AdaptedName, splitAdapters } from './adapter-name.ts'
 import type { Asker, Registry } from './registry.ts'
-
-/** Wraps a model: its card has the full name, and its calls the adapters. */
-export function withAdapters(model: Model, adapters: readonly AdapterUse[], name: string): Model {
-  const using = <Call extends { readonly context: CallContext }>(call: Call): Call => ({
-    ...call,
-    context: { ...call.context, adapters },
-  })
-  return {
-    get card() {
-      return adaptedCard(model.card, name)
-    },
-    load: () => model.load(),
-    chat: (call, signal) => model.chat(using(call), signal),
-    complete: (call, signal) => model.complete(using(call), signal),
-    embed: (call, signal) => model.embed(using(call), signal),
-    rank: (call, signal) => model.rank(using(call), signal),
-    tokenize: (input, signal) => model.tokenize(input, signal),
-    detokenize: (tokens, signal) => model.detokenize(tokens, signal),
-    tokenizer: () => model.tokenizer(),
-  }
-}
 
 /** A registry that knows names with adapters behind them, over one that knows models. */
 export function adaptedRegistry(registry: Registry): Registry {
@@ -53,7 +33,11 @@ export function adaptedRegistry(registry: Registry): Registry {
       requireAdapters(parts, base)
       return adaptedCard(base, name)
     },
-    list: (access) => registry.list(access).flatMap(withAdapterCards),
+    list(access) {
+      const aliases = registry.aliases(access)
+      const namesFor = (name: string) => aliases.filter(({ card }) => card.name === name).map((alias) => alias.name)
+      return registry.list(access).flatMap((card) => withAdapterCards(card, namesFor))
+    },
   }
 }
 
@@ -73,11 +57,8 @@ function requireAdapters({ model, adapters }: AdaptedName, card: ModelCard): voi
     throw fail('not_found', { what: 'adapter', id: `${model}+${missing.name}`, param: 'model' })
 }
 
-/** Its own card, and one for each adapter alone. */
-function withAdapterCards(card: ModelCard): readonly ModelCard[] {
-  return [card, ...(card.adapters ?? []).map((name) => adaptedCard(card, `${card.name}+${name}`))]
-}
-
-function adaptedCard({ adapters: _known, ...card }: ModelCard, name: string): ModelCard {
-  return { ...card, name, aliases: [], parent: card.name }
+/** Its own card, and one for each adapter alone, with the aliases that lead there. */
+function withAdapterCards(card: ModelCard, namesFor: (name: string) => readonly string[]): readonly ModelCard[] {
+  const names = (card.adapters ?? []).map((adapter) => `${card.name}+${adapter}`)
+  return [card, ...names.map((name) => ({ ...adaptedCard(card, name), aliases: namesFor(name) }))]
 }

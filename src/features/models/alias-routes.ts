@@ -21,6 +21,7 @@ import type { ModelCard } from '../../wire/model.ts'
 import { ListQuery, listObject, pageOf, readPaging } from '../../wire/paging.ts'
 import { seconds } from '../../wire/times.ts'
 import { actorOf } from '../audit/record.ts'
+import { modelUnder } from './adapted-model.ts'
 import type { Alias, AliasChange, AliasState, Canary } from './alias.ts'
 import type { SetAlias } from './alias-changes.ts'
 import { readHistory } from './alias-store.ts'
@@ -31,7 +32,7 @@ import type { Routing } from './routing.ts'
 /** What the routes need. */
 export interface AliasRoutes {
   readonly routing: Routing
-  /** The model that a target leads to, past aliases; undefined where it is not here. */
+  /** The model that a target leads to, past aliases, with or without adapters; undefined where it is not here. */
   readonly behind: (target: string) => ModelCard | undefined
 }
 
@@ -213,6 +214,10 @@ function digestFor(
   if (model === undefined) throw fail('invalid_value', { param: 'digest', reason: 'give a digest or a model' })
   const card = behind(model)
   if (card === undefined) throw fail('model_not_found', { model: model.slice(0, 200), param: 'model' })
+  if (card.parent !== undefined) {
+    const reason = 'measurements are of weights alone, and adapters change what those say: name the model without'
+    throw fail('invalid_value', { param: 'model', reason })
+  }
   if (card.digest === null)
     throw fail('invalid_value', { param: 'model', reason: 'the digest of its weights is not known' })
   return card.digest
@@ -270,15 +275,17 @@ function canaryOf(canary: NonNullable<SetAliasRequest['canary']>, behind: AliasR
   }
 }
 
-/** A version keeps its whole digest, so that no later weights can be meant; a name stays a name. */
+/** A version keeps its whole digest, so that no later weights can be meant; a name stays a name, and adapters behind it stay there. */
 function exactTarget(target: string, param: string, behind: AliasRoutes['behind']): string {
   const card = behind(target)
   if (card === undefined) {
     const reason = `no model is served as "${target.slice(0, 200)}"; "galerne load" serves weights that are on this machine`
     throw fail('invalid_value', { param, reason })
   }
-  const { name, digest } = target.includes('@') ? parseModelName(target) : { name: target, digest: undefined }
-  return digest === undefined || card.digest === null ? target : `${familyOf(name)}@sha256:${card.digest}`
+  const model = (card.parent === undefined ? undefined : modelUnder(target)) ?? target
+  const { name, digest } = model.includes('@') ? parseModelName(model) : { name: model, digest: undefined }
+  if (digest === undefined || card.digest === null) return target
+  return `${familyOf(name)}@sha256:${card.digest}${target.slice(model.length)}`
 }
 
 function aliasObject(alias: Alias, behind: AliasRoutes['behind']): AliasShown {

@@ -1,5 +1,6 @@
 // What an alias is: a name that operators point at a model, a canary and a shadow beside it, and one change of it. Types, and their JSON.
 import type { Row } from '../../database/tables.ts'
+import { modelUnder } from './adapted-model.ts'
 
 /** By what a caller stays with the version that it was given: each its own draw, or `random` for one draw a call. */
 export type Sticky = 'key' | 'session' | 'user' | 'random'
@@ -73,9 +74,10 @@ export interface AliasChange {
   readonly after: AliasState | null
 }
 
-/** All models that an alias may lead to. */
+/** All that an alias may lead to; of a model with adapters the model alone, too. */
 export function targetsOf({ target, canary, shadow }: AliasState): readonly string[] {
-  return [target, canary?.target, shadow?.target].filter((name) => name !== undefined)
+  const targets = [target, canary?.target, shadow?.target].filter((name) => name !== undefined)
+  return targets.flatMap((name) => [name, modelUnder(name)].filter((one) => one !== undefined))
 }
 
 /** A row as an alias. */

@@ -10,6 +10,8 @@ interface Named {
 export interface Directory<Entry> {
   /** By exactly that name, or as the version that the name ends in; throws `invalid_value` for a digest that is none. */
   find(name: string): Entry | undefined
+  /** By exactly that name alone. */
+  named(name: string): Entry | undefined
 }
 
 /** A model's own name wins over another one's alias; of one name's versions the one served under the plain name is the present one. */
@@ -19,6 +21,7 @@ export function directoryOf<Entry extends Named>(entries: readonly Entry[]): Dir
     for (const alias of entry.model.card.aliases) if (!byName.has(alias)) byName.set(alias, entry)
   for (const entry of entries) byName.set(entry.model.card.name, entry)
   return {
+    named: (name) => byName.get(name),
     find(text) {
       const known = byName.get(text)
       if (known !== undefined) return known

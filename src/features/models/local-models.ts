@@ -7,6 +7,7 @@ import { fail } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { MemberChange, ModelState, Pool, PoolModel } from '../../engine/pool.ts'
 import type { RecentLine } from '../../engine/recent-lines.ts'
+import { modelUnder } from './adapted-model.ts'
 import type { CatalogueEntry } from './catalogue.ts'
 import { findInCatalogue } from './catalogue.ts'
 import { parseModelName, versionName } from './name.ts'
@@ -209,7 +210,9 @@ async function restore(
           .load(name)
           .catch((error: unknown) => log.warn({ err: error, model: name }, 'a pinned model could not be loaded'))
     } catch (error) {
-      log.warn({ err: error, model: wanted }, 'a model that was served is not on this machine any more')
+      // The model under adapters is among those that are wanted.
+      if (modelUnder(wanted) === undefined)
+        log.warn({ err: error, model: wanted }, 'a model that was served is not on this machine any more')
     }
   }
 }

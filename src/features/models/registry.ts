@@ -12,6 +12,7 @@ import { countCalls } from '../usage/counts.ts'
 import { meter } from '../usage/meter.ts'
 import { createReserver } from '../usage/reserve.ts'
 import type { Metering, MeterTools } from '../usage/tally.ts'
+import { findAdapted } from './adapted-model.ts'
 import type { AliasBook } from './aliases.ts'
 import type { StickyFacts } from './canary.ts'
 import { directoryOf } from './directory.ts'
@@ -32,7 +33,10 @@ export interface Registry {
   versionOf(name: string, asker: Asker): string
   /** The card behind a name or alias, without a call. Throws like `model`. */
   card(name: string, access: ModelAccess): ModelCard
-  /** The model that a name leads to, past aliases that operators set: what those may lead to. Undefined where it is not here. */
+  /**
+   * The model that a name leads to, past aliases that operators set: what those may lead to. One with adapters behind its name has a
+   * `parent`. Undefined where it is not here.
+   */
   behind(name: string): ModelCard | undefined
   /** Cards of the models that the caller may use, in the order of the configuration. */
   list(access: ModelAccess): readonly ModelCard[]
@@ -104,8 +108,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   let entries = options.models.map(entryOf)
   let directory = directoryOf(entries)
   const aliasOf = (name: string) => routing?.aliases.of(name)
-  /** Past aliases that operators set: what an alias leads to is no alias again. */
-  const find = (name: string) => directory.find(name)
+  /** Past aliases that operators set: what an alias leads to is no alias again, and may end in adapters. */
+  const find = (name: string) => directory.named(name) ?? findAdapted(name, directory.find) ?? directory.find(name)
   const demand = <Found>(name: string, found: Found | undefined): Found => {
     if (found === undefined) throw fail('model_not_found', { model: name.slice(0, 200), param: 'model' })
     return found
@@ -119,7 +123,12 @@ export function createRegistry(options: RegistryOptions): Registry {
   const demandUse = (name: string, card: ModelCard, access: ModelAccess) => {
     const { models } = access
     if (models === undefined || models.includes(name)) return
-    const names = [card.name, familyOf(card.name), ...namesFor(card)]
+    // Who may use a model may use it with its adapters.
+    const base = card.parent === undefined ? undefined : find(card.parent)?.bare.card
+    const names = [card, ...(base === undefined ? [] : [base])].flatMap((one) => [
+      ...[one.name, familyOf(one.name)],
+      ...namesFor(one),
+    ])
     if (!names.some((one) => models.includes(one))) throw fail('model_forbidden', { model: name, param: 'model' })
   }
   const choose = (name: string, asker: Asker): Model => {
@@ -185,9 +194,9 @@ export function createRegistry(options: RegistryOptions): Registry {
   }
 }
 
-/** The version's own name, by its digest where that is known. */
-function exactName({ name, digest }: ModelCard): string {
-  return digest === null ? name : versionName(familyOf(name), digest)
+/** The version's own name, by its digest where that is known; adapters stay behind it. */
+function exactName({ name, digest, parent = name }: ModelCard): string {
+  return digest === null ? name : versionName(familyOf(parent), digest) + name.slice(parent.length)
 }
 
 /** `reserve(meter(…))`, the one order in which a Model is handed out, and `meter(…)` for what nobody's limits hold for. */

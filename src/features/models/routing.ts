@@ -22,6 +22,11 @@ export interface Routing {
   stop(): Promise<void>
 }
 
+/** The weights that measurements are of; null where adapters change what those say. */
+function measuredDigest(card: ModelCard | undefined): string | null {
+  return card === undefined || card.parent !== undefined ? null : card.digest
+}
+
 /** Opens them. */
 export async function openRouting(parts: {
   readonly acts: Acts
@@ -42,7 +47,7 @@ export async function openRouting(parts: {
   const posts = post && openRollbackPosts({ database, clock, log, post, ...(backoffMs !== undefined && { backoffMs }) })
   const changes = aliasChanges({
     ...{ acts, aliases, log, metrics },
-    digestOf: (name) => behind(name)?.digest ?? null,
+    digestOf: (name) => measuredDigest(behind(name)),
     ...(posts !== undefined && { onRollback: posts.enqueue }),
   })
   const traffic = createTraffic({ clock, log, metrics, rollBack: changes.dropCanary })

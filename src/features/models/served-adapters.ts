@@ -3,6 +3,8 @@
 import { Failure, fail } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Pool } from '../../engine/pool.ts'
+import { modelUnder } from './adapted-model.ts'
+import { splitAdapters } from './adapter-name.ts'
 import { findAdapter, removeStoredAdapter, type StoredAdapter, storedAdapters } from './adapter-store.ts'
 import { familyOf } from './name.ts'
 import type { Registry } from './registry.ts'
@@ -21,7 +23,7 @@ export interface ServedAdapters {
   attach(model: string): Promise<void>
   /** Lets calls use a stored adapter. Throws `not_found`, `model_not_found`, `adapter_unusable`. */
   add(model: string, name: string): Promise<AdapterState>
-  /** Takes it from calls and from the disk. Throws `not_found`. */
+  /** Takes it from calls and from the disk. Throws `not_found`, and `invalid_value` where an alias leads to it. */
   remove(model: string, name: string): Promise<void>
 }
 
@@ -30,10 +32,13 @@ export function servedAdapters({
   pool,
   registry,
   home,
+  aliases,
   log,
 }: {
   readonly pool: Pool
   readonly registry: Pick<Registry, 'behind'>
+  /** Aliases that operators set, each with what it may lead to. */
+  readonly aliases: () => readonly { readonly name: string; readonly targets: readonly string[] }[]
   readonly home: string
   readonly log: Log
 }): ServedAdapters {
@@ -42,6 +47,10 @@ export function servedAdapters({
   const idOf = (model: string, name: string) => `${model}+${name}`
   /** An adapter is for all versions of a model. */
   const familyBehind = (given: string) => familyOf(registry.behind(given)?.name ?? given)
+  const uses = (target: string, { model, name }: StoredAdapter) => {
+    const parts = modelUnder(target) === undefined ? undefined : splitAdapters(target)
+    return parts !== undefined && familyBehind(parts.model) === model && parts.adapters.some((one) => one.name === name)
+  }
   const versionsOf = (family: string) =>
     pool
       .states()
@@ -83,6 +92,11 @@ export function servedAdapters({
     async remove(model, name) {
       const adapter = await found(familyBehind(model), name)
       const id = idOf(adapter.model, name)
+      const alias = aliases().find(({ targets }) => targets.some((target) => uses(target, adapter)))
+      if (alias !== undefined) {
+        const reason = `the alias "${alias.name}" leads to it: point it elsewhere first`
+        throw fail('invalid_value', { param: 'name', reason })
+      }
       served.delete(id)
       for (const version of versionsOf(adapter.model)) pool.removeAdapter(version, name)
       failures.delete(id)
