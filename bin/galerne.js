@@ -1,11 +1,15 @@
 #!/usr/bin/env node
-// The `galerne` command: runs the sources in a checkout, and what was built from them in an installed package.
+// The `galerne` command: runs the build of the sources as they are now, and where there is none, as after a change, the sources.
 import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildFolder } from './build-folder.js'
 import { launch } from './launch.js'
 
-const source = fileURLToPath(new URL('../src/cli/galerne.ts', import.meta.url))
-const built = fileURLToPath(new URL('../dist/cli/galerne.js', import.meta.url))
-// Node strips no types inside node_modules, so an installed package always runs what was built.
-const fromSource = existsSync(source) && !/[\\/]node_modules[\\/]/.test(source)
-await launch(fromSource ? source : built, process.argv.slice(2))
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const build = buildFolder(root)
+const built = join(build, 'cli/galerne.js')
+const args = process.argv.slice(2)
+// What V8 makes of a build goes with it.
+if (existsSync(built)) await launch(built, args, join(build, 'compiled'))
+else await launch(join(root, 'src/cli/galerne.ts'), args)

@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 const needed = 24
 
 /** Stripped and compiled sources are kept between starts. Beside the project and not in a temporary folder, where others may write. */
-const compiled = join(dirname(dirname(fileURLToPath(import.meta.url))), 'node_modules', '.cache', 'compiled')
+const compiledSources = join(dirname(dirname(fileURLToPath(import.meta.url))), 'node_modules', '.cache', 'compiled')
 
 // These packages are optional dependencies: npm installs the one that fits the machine, also with --ignore-scripts.
 const packages = {
@@ -24,8 +24,9 @@ const packages = {
  * The child's exit code or signal becomes ours.
  * @param {string} script absolute path
  * @param {readonly string[]} args
+ * @param {string} compiled folder that keeps what V8 made of the files
  */
-export async function launch(script, args) {
+export async function launch(script, args, compiled = compiledSources) {
   if (Number(process.versions.node.split('.')[0]) >= needed) {
     process.argv = [process.execPath, script, ...args]
     nodeModule.enableCompileCache?.(compiled)
@@ -42,7 +43,7 @@ export async function launch(script, args) {
     process.exitCode = 1
     return
   }
-  runIn(executable, [script, ...args])
+  runIn(executable, [script, ...args], compiled)
 }
 
 /** Looks in node_modules here and in every folder above, as Node does: an installed Galerne lies inside another node_modules. */
@@ -62,8 +63,9 @@ function findNode() {
 /**
  * @param {string} executable
  * @param {readonly string[]} args
+ * @param {string} compiled
  */
-function runIn(executable, args) {
+function runIn(executable, args, compiled) {
   const child = spawn(executable, args, { stdio: 'inherit', env: { NODE_COMPILE_CACHE: compiled, ...process.env } })
   // A terminal sends Ctrl-C to both processes by itself; handing it on as well would be a second Ctrl-C.
   const inTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY

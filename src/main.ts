@@ -1,5 +1,6 @@
 // Starts the product in five calls, config → database → engine → registry → http, and stops it in reverse. Knows no terminal.
 import { access, constants, rm, writeFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Clock, systemClock } from './base/clock.ts'
 import { compileCacheVariable } from './base/compile-cache.ts'
 import { type Config, childEnvironment, processEnvironment } from './base/config.ts'
@@ -12,7 +13,8 @@ import { connect } from './database/connect.ts'
 import { createNotices } from './database/notices.ts'
 import { openReader } from './database/reader.ts'
 import { hasGraphicsPackage, readDevices } from './engine/devices.ts'
-import { type Pool, startPool } from './engine/pool.ts'
+import { openPool } from './engine/pool.ts'
+import type { Pool } from './engine/pool-types.ts'
 import type { SpareEngine } from './engine/spare.ts'
 import { createActs } from './features/audit/acts.ts'
 import { openBatches } from './features/batches/batches.ts'
@@ -47,8 +49,11 @@ import { openUsage } from './features/usage/open.ts'
 import { startReconciling } from './features/usage/reconcile.ts'
 import { checkAddress, listen } from './http/listen.ts'
 import { createMetrics } from './telemetry/metrics.ts'
+import { ChatRequest } from './wire/chat.ts'
+import { CompletionRequest } from './wire/completions.ts'
 import type { Caller } from './wire/exchange.ts'
 import type { ModelCard } from './wire/model.ts'
+import { prepareChecks } from './wire/validate.ts'
 
 /** What a start needs besides the settings. */
 export interface StartOptions {
@@ -86,18 +91,25 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     await checkCertificate(config)
     await checkAddress(config)
     await prepareHome(config)
-    const database = await connect(config.databaseUrl ?? `sqlite:${databaseFile(config.home)}`)
-    opened.push(() => database.close())
     const egress = createEgress({ clock })
     opened.push(() => egress.close())
     const pulling = () => pullOptions(config, egress, environment)
     const first = await pulling()
     // The weights load in another process while everything else is made ready in this one.
     const places = openPlaces(config.home, log)
-    const loading = startEngine(config, first, options, clock, places)
+    const fetching = Promise.withResolvers<void>()
+    const onPull: StartOptions['onPull'] = (model, progress) => {
+      fetching.resolve()
+      options.onPull?.(model, progress)
+    }
+    const loading = openEngine(config, first, { ...options, onPull }, clock, places)
     // A failure is told where it is waited for.
     loading.catch(() => {})
     opened.push(() => stopped(loading))
+    // The engine has its orders before this thread is busy with all the rest; what must be fetched first takes longer than that.
+    await Promise.race([loading, fetching.promise])
+    const database = await connect(config.databaseUrl ?? `sqlite:${databaseFile(config.home)}`)
+    opened.push(() => database.close())
     const notices = await createNotices(database, { log })
     opened.push(() => notices.close())
     const key = await firstKey(database, clock, {
@@ -108,14 +120,11 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     opened.push(() => files.close())
     const reader = openReader(database)
     opened.push(() => reader.close())
-    // Price lists are read while the engine starts.
-    const opening = openUsage({ ...config, database, reader, notices, clock, log })
-    opened.push(async () => (await opening).close())
-    opening.catch(() => {})
+    const usage = await openUsage({ ...config, database, reader, notices, clock, log })
+    opened.push(() => usage.close())
     const pulls = new Pulls({ pulling, catalogue: first.catalogue, clock, log })
     const [pool, http] = await Promise.all([loading, import('./http/server.ts')])
     opened.push(() => pool.stop())
-    const usage = await opening
     const { keepsContent, writer } = usage
     const prompts = openPrompts(database, clock)
     opened.push(() => prompts.close())
@@ -145,7 +154,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     const routing = await openRouting({ acts, notices, clock, log, metrics, behind, ...(post && { post }) })
     opened.push(() => routing.stop())
     const bare = createRegistry({
-      models: pool.models,
+      models: [],
       clock,
       log,
       metrics,
@@ -158,16 +167,11 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     const registry: Registry = adaptedRegistry(bare)
     const aliases = () => routing.aliases.all().map((alias) => ({ name: alias.name, targets: targetsOf(alias) }))
     const adapters = servedAdapters({ pool, registry, home: config.home, aliases, log })
-    for (const { model } of pool.states()) await adapters.attach(model)
     const local = localModels({
       ...{ pool, registry, home: config.home, clock, engine: engineSettings(config) },
       ...{ hubCache: first.hubCache, catalogue: first.catalogue, places, log, adapters },
       aliases,
     })
-    const targets = () => aliases().flatMap((alias) => alias.targets)
-    await local.restore(targets())
-    // An alias that another node set may lead to weights that lie here and are not served yet.
-    routing.aliases.watch(() => void local.restore(targets()))
     const batches = openBatches({
       ...{ database, files: files.files, registry, clock, log, fillPrompt: prompts.fill },
       usageKept: () => usage.writer.flush(),
@@ -202,6 +206,16 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     opened.push(() => Promise.all([server.drain.stop(config.drainTimeout), batches.stop()]))
     // Who watches a pull would hold the server open.
     opened.push(() => pulls.close())
+    // While the weights still load: half of the first answer's time would be this.
+    prepareChecks([ChatRequest, CompletionRequest])
+    await pool.ready()
+    for (const model of pool.models) registry.add(model)
+    for (const { model } of pool.states()) await adapters.attach(model)
+    const targets = () => aliases().flatMap((alias) => alias.targets)
+    await local.restore(targets())
+    // An alias that another node set may lead to weights that lie here and are not served yet.
+    routing.aliases.watch(() => void local.restore(targets()))
+    batches.start()
     const url = await listen(server, config)
     const counting = new AbortController()
     opened.push(async () => counting.abort())
@@ -221,8 +235,8 @@ async function stopped(loading: Promise<Pool>): Promise<void> {
   await pool?.stop()
 }
 
-/** Weights first, then a process per model. */
-async function startEngine(
+/** Weights first, then a process per model: when all is planned they have begun to load. */
+async function openEngine(
   config: Config,
   pulling: PullOptions,
   options: StartOptions,
@@ -234,7 +248,7 @@ async function startEngine(
     { ...pulling, ...(options.signal !== undefined && { signal: options.signal }) },
     options.onPull ?? (() => {}),
   )
-  return await startPool({
+  return openPool({
     models: models.map((model) => ({
       ...model,
       ...engineSettings(config),
@@ -254,12 +268,16 @@ async function startEngine(
   })
 }
 
+/** So long after the start, in milliseconds, that whoever waited for it has the first answer. */
+const digestsAfter = 2_000
+
 /** Counts the digests of a user's own weights, one model after the other, while their models answer already. */
 async function learnDigests(
   pool: Pool,
   home: string,
   { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
 ): Promise<void> {
+  await delay(digestsAfter, undefined, { signal, ref: false }).catch(() => {})
   for (const { model, digest, path } of pool.states()) {
     if (digest !== null || signal.aborted) continue
     try {

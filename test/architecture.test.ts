@@ -175,6 +175,13 @@ test('only base/config.ts reads the environment', () => {
   assert.deepEqual(offenders(/process\.env\b|\benv\s*[,}].*from 'node:process'/, ['base/config.ts']), [])
 })
 
+test('only base/program-files.ts looks for files beside the code: in a build they lie elsewhere', () => {
+  assert.deepEqual(
+    offenders(/import\.meta\.(dirname|filename)|new URL\([^)]*import\.meta/, ['base/program-files.ts']),
+    [],
+  )
+})
+
 test('only base/clock.ts reads the clocks', () => {
   assert.deepEqual(
     offenders(/\bDate\.now\(|\bperformance\.now\(|new Date\(\)|process\.(hrtime|uptime)\b/, ['base/clock.ts']),

@@ -1,7 +1,7 @@
 // The only place that opens outgoing connections. Every address is checked after resolution and connected to as checked, hop by hop.
 import { lookup as resolveName } from 'node:dns'
 import { isIP, type LookupFunction, connect as openSocket, type Socket } from 'node:net'
-import { Agent, type Dispatcher, request as send } from 'undici'
+import type { Agent, Dispatcher, request } from 'undici'
 import { classifyAddress } from './addresses.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { fail } from './errors.ts'
@@ -87,14 +87,34 @@ const connectTimeoutMs = 10_000
 /** Opens the way out. One per process; its connections are pooled per policy on private addresses. */
 export function createEgress(options: EgressOptions = {}): Egress {
   const clock = options.clock ?? systemClock
-  const agents = { open: createAgent(true), strict: createAgent(false) }
+  let opened: Promise<Client> | undefined
+  const client = () => {
+    opened ??= openClient()
+    return opened
+  }
   return {
-    request: (request) => follow(request, agents, clock, options.ledger ?? (() => {})),
+    request: async (request) => follow(request, await client(), clock, options.ledger ?? (() => {})),
     connect: (target) => connectTo(target, clock, options.ledger ?? (() => {})),
     close: async () => {
-      await Promise.all([agents.open.close(), agents.strict.close()])
+      const agents = await opened
+      await Promise.all([agents?.open.close(), agents?.strict.close()])
     },
   }
+}
+
+/** What sends requests, with its pools of connections: to private addresses too, and to public ones alone. */
+interface Client {
+  readonly send: typeof request
+  readonly open: Agent
+  readonly strict: Agent
+}
+
+/** Loaded with the first request: it is the largest library there is, and most servers never send one. */
+async function openClient(): Promise<Client> {
+  const { Agent, request: send } = await import('undici')
+  const agent = (allowPrivate: boolean) =>
+    new Agent({ connect: { lookup: checkedLookup(allowPrivate), timeout: connectTimeoutMs } })
+  return { send, open: agent(true), strict: agent(false) }
 }
 
 /** What is sent over the connection is its owner's business; that it was opened is in the ledger. */
@@ -127,10 +147,6 @@ async function connectTo(
   }
 }
 
-function createAgent(allowPrivate: boolean): Agent {
-  return new Agent({ connect: { lookup: checkedLookup(allowPrivate), timeout: connectTimeoutMs } })
-}
-
 /** Resolves and refuses in one step: the socket connects to the very addresses that were checked, so a second answer of DNS changes nothing. */
 function checkedLookup(allowPrivate: boolean): LookupFunction {
   return (hostname, options, callback) => {
@@ -155,18 +171,19 @@ const refusal = (host: string, address: string) => fail('egress_refused', { host
 
 async function follow(
   request: EgressRequest,
-  agents: { readonly open: Agent; readonly strict: Agent },
+  client: Client,
   clock: Clock,
   ledger: (entry: LedgerEntry) => void,
 ): Promise<EgressResponse> {
   const policy = { ...defaults, ...request.policy }
   const total = policy.timeoutMs === undefined ? [] : [AbortSignal.timeout(policy.timeoutMs)]
   const signal = AbortSignal.any([...(request.signal === undefined ? [] : [request.signal]), ...total])
-  const dispatcher = policy.allowPrivate === true ? agents.open : agents.strict
+  const { send } = client
+  const dispatcher = policy.allowPrivate === true ? client.open : client.strict
   let url = parseUrl(request.url)
   let headers = request.headers ?? {}
   for (let hop = 0; ; hop++) {
-    const answer = await exchange({ ...request, headers }, url, { policy, signal, dispatcher, clock, ledger })
+    const answer = await exchange({ ...request, headers }, url, { policy, signal, send, dispatcher, clock, ledger })
     const location = answer.headers['location']
     const redirects = [301, 302, 303, 307, 308].includes(answer.statusCode) && policy.maxRedirects > 0
     if (!redirects || typeof location !== 'string') {
@@ -189,6 +206,7 @@ async function follow(
 interface Hop {
   readonly policy: EgressPolicy & typeof defaults
   readonly signal: AbortSignal
+  readonly send: Client['send']
   readonly dispatcher: Dispatcher
   readonly clock: Clock
   readonly ledger: (entry: LedgerEntry) => void
@@ -203,7 +221,7 @@ async function exchange(request: EgressRequest, url: URL, hop: Hop): Promise<Dis
   const [at, started] = [hop.clock.now(), hop.clock.elapsed()]
   let status: number | null = null
   try {
-    const answer = await send(url, {
+    const answer = await hop.send(url, {
       method,
       headers: { 'user-agent': 'galerne', ...request.headers },
       body: request.body ?? null,

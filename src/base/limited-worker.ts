@@ -1,12 +1,6 @@
 // A thread for work on hostile input: one message at a time, each under a time limit; what overruns is stopped and the thread started again. Knows no work.
 
-import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-
-/** The file `name` beside `url`: `.ts` from sources, `.js` from a build. */
-export function workerScript(url: string, name: string): URL {
-  return new URL(`./${name}${extname(url)}`, url)
-}
 
 /** How to start the thread. */
 export interface LimitedWorkerOptions {

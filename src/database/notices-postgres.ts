@@ -1,9 +1,9 @@
 // One connection that listens on a channel of PostgreSQL, is probed, and is opened again when it breaks. Knows nothing of what is said.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import pg from 'pg'
+import type Pg from 'pg'
 import type { Log } from '../base/log.ts'
-import { connectTimeoutMs } from './postgres.ts'
+import { connectTimeoutMs, postgresDriver } from './postgres.ts'
 
 /** Who is told what. */
 export interface ListeningEvents {
@@ -31,8 +31,8 @@ export async function listenOnPostgres(url: string, channel: string, events: Lis
   const stopped = new AbortController()
   const { signal } = stopped
   let live = false
-  const keep = async (first: pg.Client) => {
-    for (let client: pg.Client | undefined = first; client !== undefined; ) {
+  const keep = async (first: Pg.Client) => {
+    for (let client: Pg.Client | undefined = first; client !== undefined; ) {
       live = true
       await untilBroken(client, signal)
       live = false
@@ -55,7 +55,8 @@ export async function listenOnPostgres(url: string, channel: string, events: Lis
   }
 }
 
-async function open(url: string, channel: string, events: ListeningEvents): Promise<pg.Client> {
+async function open(url: string, channel: string, events: ListeningEvents): Promise<Pg.Client> {
+  const { pg } = postgresDriver()
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: connectTimeoutMs,
@@ -85,7 +86,7 @@ async function reopen(
   channel: string,
   events: ListeningEvents,
   signal: AbortSignal,
-): Promise<pg.Client | undefined> {
+): Promise<Pg.Client | undefined> {
   for (let attempt = 0; !signal.aborted; attempt++) {
     try {
       return await open(url, channel, events)
@@ -97,7 +98,7 @@ async function reopen(
 }
 
 /** Resolves when the connection ended, does not answer a probe, or `signal` aborts. */
-async function untilBroken(client: pg.Client, signal: AbortSignal): Promise<void> {
+async function untilBroken(client: Pg.Client, signal: AbortSignal): Promise<void> {
   const over = new AbortController()
   const either = AbortSignal.any([over.signal, signal])
   client.once('end', () => over.abort())

@@ -1,8 +1,9 @@
 // Kysely over PostgreSQL 15 or later through pg. Knows no table. The operator's own url decides where it connects, so egress does not.
 
+import { createRequire } from 'node:module'
 import { type Dialect, PostgresDialect, type PostgresPoolClient } from 'kysely'
-import pg from 'pg'
-import Cursor from 'pg-cursor'
+import type Pg from 'pg'
+import type PgCursor from 'pg-cursor'
 import { type Failure, fail } from '../base/errors.ts'
 
 /** What a pool may be. */
@@ -24,9 +25,21 @@ const answerAllowanceMs = 2_000
 /** A statement of a request takes milliseconds; one that takes this long waits for a lock or for a server in trouble. */
 const requestStatementMs = 10_000
 
+// Loading them takes 20 ms, which no start on SQLite should pay for: they are there when the first pool is.
+let loaded: { readonly pg: typeof Pg; readonly Cursor: typeof PgCursor } | undefined
+
+/** The driver and its cursors. */
+export function postgresDriver(): NonNullable<typeof loaded> {
+  if (loaded !== undefined) return loaded
+  const load = createRequire(import.meta.url)
+  loaded = { pg: load('pg') as typeof Pg, Cursor: load('pg-cursor') as typeof PgCursor }
+  return loaded
+}
+
 /** Opens a pool for `postgres://…` and gives Kysely's dialect for it. Connects at the first query. */
 export function postgresDialect(url: string, options: PostgresOptions = {}): Dialect {
   const { connections = 10, statementTimeoutMs = requestStatementMs, readOnly = false } = options
+  const { pg, Cursor } = postgresDriver()
   const pool = new pg.Pool({
     // Compiling a report costs more than it saves: sums of a million calls take 20 ms, and PostgreSQL's compiler 50 to 200.
     connectionString: readOnly ? withOption(url, '-c default_transaction_read_only=on -c jit=off') : url,
@@ -40,7 +53,7 @@ export function postgresDialect(url: string, options: PostgresOptions = {}): Dia
       statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: 2 * statementTimeoutMs,
     }),
-    types: { getTypeParser },
+    types: { getTypeParser: parserOf(pg.types) },
   })
   // A connection that breaks is replaced by the pool; without a listener it would end the process, idle or in use.
   pool.on('error', () => {})
@@ -63,13 +76,13 @@ function withOption(url: string, option: string): string {
   return target.href
 }
 
-type Sent = Parameters<pg.PoolClient['query']>
+type Sent = Parameters<Pg.PoolClient['query']>
 
 /**
  * A connection whose errors have our names, which waits no longer than `answerMs`, and which is thrown away instead of going back to the
  * pool once it has failed to answer.
  */
-function guard(client: pg.PoolClient, answerMs: number | undefined): PostgresPoolClient {
+function guard(client: Pg.PoolClient, answerMs: number | undefined): PostgresPoolClient {
   let dead: Failure | undefined
   const answer = async (pending: Promise<unknown>): Promise<unknown> => {
     const late = Promise.withResolvers<never>()
@@ -88,7 +101,7 @@ function guard(client: pg.PoolClient, answerMs: number | undefined): PostgresPoo
     query: (...sent: Sent) => {
       if (dead !== undefined) return Promise.reject(dead)
       const pending: unknown = client.query(...sent)
-      if (!(pending instanceof Cursor)) return answer(pending as Promise<unknown>)
+      if (!(pending instanceof postgresDriver().Cursor)) return answer(pending as Promise<unknown>)
       return { read: (rows: number) => answer(pending.read(rows)), close: () => pending.close() }
     },
     release: () => client.release(dead),
@@ -96,14 +109,16 @@ function guard(client: pg.PoolClient, answerMs: number | undefined): PostgresPoo
 }
 
 /** Times and money are 64-bit integers in the tables; up to 2^53 a number holds them exactly, and no value of ours is larger. */
-const getTypeParser: typeof pg.types.getTypeParser = (type: number, format?: unknown) =>
-  type === pg.types.builtins.INT8
-    ? (text: string) => {
-        const value = Number(text)
-        if (!Number.isSafeInteger(value)) throw new RangeError(`the database holds ${text}, which is no safe integer`)
-        return value
-      }
-    : pg.types.getTypeParser(type, format as 'text')
+function parserOf(types: typeof Pg.types): typeof Pg.types.getTypeParser {
+  return (type: number, format?: unknown) =>
+    type === types.builtins.INT8
+      ? (text: string) => {
+          const value = Number(text)
+          if (!Number.isSafeInteger(value)) throw new RangeError(`the database holds ${text}, which is no safe integer`)
+          return value
+        }
+      : types.getTypeParser(type, format as 'text')
+}
 
 /**
  * SQLSTATE for "not now" (PostgreSQL manual, appendix A): connection, authorisation, transactions that collided or were idle, a server
@@ -113,7 +128,7 @@ const passing = /^(08|28|40|53|57|58)|^(25006|25P03|55P03)$/
 
 /** The server's own code for what it says is wrong; undefined where it said nothing. */
 function sqlState(error: unknown): string | undefined {
-  return error instanceof pg.DatabaseError ? error.code : undefined
+  return error instanceof postgresDriver().pg.DatabaseError ? error.code : undefined
 }
 
 /** The failure that an error of the connection or the server is; undefined for a fault in the statement. */

@@ -1,7 +1,6 @@
 // Kysely over the thread of reader-worker.ts: starts it at the first read, ends it when a read takes too long, starts it again after. Knows no query.
 
 import { once } from 'node:events'
-import { extname } from 'node:path'
 import type { SQLInputValue } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
 import {
@@ -15,6 +14,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import { type Failure, fail } from '../base/errors.ts'
+import { programUrl } from '../base/program-files.ts'
 import type { ReaderAnswer, ReaderQuestion } from './reader-worker.ts'
 import { namedSqlite } from './sqlite.ts'
 
@@ -156,7 +156,7 @@ class ReaderThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL(`./reader-worker${extname(import.meta.filename)}`, import.meta.url), {
+    const worker = new Worker(programUrl('database/reader-worker'), {
       execArgv: [],
       workerData: { path: this.#path },
       resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },

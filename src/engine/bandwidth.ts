@@ -1,13 +1,13 @@
 // Measures how fast this machine reads its memory with all cores: what decides how fast a model generates. Takes about half a second.
 
-import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { programUrl } from '../base/program-files.ts'
 
 const milliseconds = 250
 
 /** Bytes a second that so many threads read together. */
 export async function measureBandwidth(threads: number): Promise<number> {
-  const file = new URL(`./bandwidth-worker${extname(import.meta.url)}`, import.meta.url)
+  const file = programUrl('engine/bandwidth-worker')
   const workers = Array.from({ length: threads }, () => new Worker(file))
   try {
     // All have their memory before any begins.

@@ -2,133 +2,22 @@
 // Knows no request and no HTTP.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Clock, systemClock } from '../base/clock.ts'
+import { systemClock } from '../base/clock.ts'
 import { Failure, fail } from '../base/errors.ts'
-import type { Log } from '../base/log.ts'
 import type { Model } from '../wire/model.ts'
 import { type AdapterFile, checkAdapterFor } from './adapter-check.ts'
-import type { EngineDevice } from './devices.ts'
 import { chooseVictims } from './evict.ts'
 import { readHeader } from './header.ts'
 import type { ModelHeader } from './header-types.ts'
-import { Member, type MemberState, type PoolModel } from './member.ts'
-import type { EngineLoad } from './messages.ts'
+import { Member, type PoolModel } from './member.ts'
 import { machineAfter, type Plan, type PlanWishes, planModel } from './plan.ts'
-import { type CorrectionBook, correctionKey } from './plan-correct.ts'
+import { correctionKey } from './plan-correct.ts'
 import { planDevices } from './plan-devices.ts'
 import type { Device } from './plan-fit.ts'
 import { type Machine, readMachine } from './plan-machine.ts'
 import { margin } from './plan-memory.ts'
+import type { EngineMetrics, MemberChange, ModelState, Pool, PoolOptions } from './pool-types.ts'
 import type { RecentLine } from './recent-lines.ts'
-import type { ChildEnvironment, SpareEngine } from './spare.ts'
-
-export type { PoolModel } from './member.ts'
-
-/** How a pool is started. */
-export interface PoolOptions {
-  readonly models: readonly PoolModel[]
-  /** Threads of all models together; the free cores without it. */
-  readonly threads?: number | undefined
-  /** Bytes that all models may take together; what is free at the start without it. A tenth of it is left free. */
-  readonly memoryBytes?: number | undefined
-  /** Milliseconds without a request after which a model is unloaded; 0 or absent: never. */
-  readonly idleMs?: number | undefined
-  /** Longest that a request waits for its model to be loaded, in milliseconds; ten minutes without it. */
-  readonly loadTimeoutMs?: number | undefined
-  readonly log: Log
-  readonly clock?: Clock
-  /** What the machine offers; read from the system without it. */
-  readonly machine?: Machine
-  /** Variables that the engine processes get. Nothing else of the server's environment reaches them. */
-  readonly environment?: ChildEnvironment
-  /** A process that was forked ahead of time, for the first model. */
-  readonly spare?: SpareEngine | undefined
-  /** Loading progress, 0–1. */
-  readonly onProgress?: (model: string, fraction: number) => void
-  /** What earlier loads taught of models' memory. */
-  readonly corrections?: CorrectionBook | undefined
-  /** What the engine sees on this machine (`readDevices`); without it models are planned for main memory alone. */
-  readonly devices?: readonly EngineDevice[] | undefined
-}
-
-/** Numbers of one model for `/metrics`. */
-export interface EngineMetrics extends EngineLoad {
-  readonly model: string
-  readonly streams: number
-  readonly restarts: number
-}
-
-/** One model's place in the pool. */
-export interface ModelState {
-  readonly model: string
-  readonly aliases: readonly string[]
-  /** The file that it is loaded from. */
-  readonly path: string
-  /** sha256 of the weights, when known. */
-  readonly digest: string | null
-  readonly state: MemberState
-  readonly pinned: boolean
-  readonly priority: number
-  /** Milliseconds after which it is unloaded when idle; 0: never. */
-  readonly idleMs: number
-  /** 0–1 while loading. */
-  readonly fraction: number
-  readonly plan: Plan
-  /** Plans that found too little memory before this one. */
-  readonly reduced: readonly string[]
-  readonly running: number
-  /** Requests that wait for it to be loaded. */
-  readonly waiting: number
-  /** Milliseconds without a request. */
-  readonly quietMs: number
-  /** Milliseconds that loading takes. */
-  readonly loadMs: number
-  readonly loads: number
-  readonly restarts: number
-  /** Why the last load failed; null after one that went well. */
-  readonly failure: Failure | null
-}
-
-/** What is to change of a model's place. */
-export interface MemberChange {
-  readonly pinned?: boolean | undefined
-  readonly priority?: number | undefined
-  readonly idleMs?: number | undefined
-}
-
-/** Running models. */
-export interface Pool {
-  /** All models, loaded or not: calling one loads it. */
-  readonly models: readonly Model[]
-  /** Plans of the models that are loaded. */
-  readonly plans: readonly Plan[]
-  /** Bytes that all models may take together. */
-  readonly memoryBytes: number
-  states(): readonly ModelState[]
-  /** What a model's engine wrote last, the oldest first. Throws `model_not_found`. */
-  lines(name: string): readonly RecentLine[]
-  metrics(): readonly EngineMetrics[]
-  /** Process id of each model's engine, undefined while it is not there: for `doctor` and for tests that end one. */
-  processIds(): readonly (number | undefined)[]
-  /** Plans another model, which is loaded when it is first called. Throws `invalid_value` for a name that is taken, `model_load_failed`. */
-  add(model: PoolModel): Promise<Model>
-  /** Lets requests at work end, unloads a model and forgets it. Throws like `unload`. */
-  remove(name: string): Promise<void>
-  /** Loads a model, unloading others where it needs their room. Throws `model_not_found`, and why it cannot be loaded. */
-  load(name: string): Promise<void>
-  /** Lets requests at work end and unloads a model; the next call loads it again. Throws `model_not_found`, `invalid_value` for a pinned one. */
-  unload(name: string): Promise<void>
-  /** Throws `model_not_found`. */
-  change(name: string, change: MemberChange): void
-  /** The digest of a model's weights, which was not known when it was added. */
-  learnDigest(name: string, digest: string): void
-  /** Lets calls of a model use an adapter, in place of one of that name. Throws `model_not_found`, `adapter_unusable`. */
-  addAdapter(model: string, adapter: AdapterFile): Promise<void>
-  /** Takes it away; calls at work end with it. False where there is none. Throws `model_not_found`. */
-  removeAdapter(model: string, name: string): boolean
-  /** Ends all engine processes; requests at work fail with `server_stopping`. */
-  stop(): Promise<void>
-}
 
 /** Part of the free memory after the plan that may hold the KV of streams that made room, and its limit. */
 const spillShare = 0.25
@@ -142,11 +31,16 @@ const sweepMs = 1_000
 const worthwhileContext = 4096
 const usualLoadTimeoutMs = 600_000
 
-/** Plans all models and starts those that fit together, in order. Rejects with `model_load_failed` when one cannot be loaded at all. */
+/** Plans all models and begins to load those that fit together, in order. Throws `model_load_failed` when one cannot be planned. */
+export function openPool(options: PoolOptions): Pool {
+  return new EnginePool(options)
+}
+
+/** The same, when all are ready; what was begun is ended where one cannot be loaded. */
 export async function startPool(options: PoolOptions): Promise<Pool> {
-  const pool = new EnginePool(options)
+  const pool = openPool(options)
   try {
-    await pool.start()
+    await pool.ready()
     return pool
   } catch (error) {
     await pool.stop()
@@ -165,6 +59,7 @@ class EnginePool implements Pool {
   /** Bytes for which room is being made. */
   #promised = 0
   #sweep: NodeJS.Timeout | undefined
+  readonly #ready: Promise<void>
 
   constructor(options: PoolOptions) {
     this.#options = options
@@ -172,6 +67,9 @@ class EnginePool implements Pool {
     const availableBytes = options.memoryBytes ?? machine.availableBytes
     this.#machine = { ...machine, availableBytes }
     this.memoryBytes = availableBytes
+    this.#ready = this.#start(this.#plan())
+    // A failure is told where it is waited for.
+    this.#ready.catch(() => {})
   }
 
   get models(): readonly Model[] {
@@ -184,7 +82,12 @@ class EnginePool implements Pool {
       .map(({ plan }) => plan)
   }
 
-  async start(): Promise<void> {
+  ready(): Promise<void> {
+    return this.#ready
+  }
+
+  /** Makes a place for every model; gives those that fit together. */
+  #plan(): readonly Member[] {
     const { models } = this.#options
     let left = this.#machine
     const together: Member[] = []
@@ -201,11 +104,15 @@ class EnginePool implements Pool {
       together.push(member)
     }
     for (const member of members) this.#members.set(member.name, member)
+    return together
+  }
+
+  async #start(together: readonly Member[]): Promise<void> {
     await Promise.all(together.map((member) => member.start()))
     const failed = together.find((member) => member.state !== 'ready')
     if (failed !== undefined) throw failed.failure ?? fail('engine_failed', { model: failed.name })
     // One process at a time: each reads a vocabulary only.
-    for (const member of members) if (!together.includes(member)) await member.describe()
+    for (const member of this.#all()) if (!together.includes(member)) await member.describe()
     this.#sweep = setInterval(() => this.#unloadIdle(), sweepMs)
     this.#sweep.unref()
   }

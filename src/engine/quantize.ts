@@ -2,9 +2,8 @@
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { rm } from 'node:fs/promises'
-import { extname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { fail, reviveFailure } from '../base/errors.ts'
+import { programFile } from '../base/program-files.ts'
 import type { EngineFailure } from './messages.ts'
 
 /** What the other process is told. */
@@ -56,9 +55,8 @@ export interface QuantizeOptions {
 
 /** Makes the file. Whatever goes wrong, no part of it stays. @throws Failure `quantization_failed`, or what `onSize` throws */
 export async function quantizeFile(task: QuantizeTask, options: QuantizeOptions): Promise<Quantized> {
-  const script = new URL(`./child/quantize${extname(import.meta.url)}`, import.meta.url)
   options.signal?.throwIfAborted()
-  const child = fork(fileURLToPath(script), [], {
+  const child = fork(programFile('engine/child/quantize'), [], {
     env: { ...options.environment },
     execArgv: [],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],

@@ -1,17 +1,14 @@
 // Forks engine processes, one of them ahead of time: it opens the libraries while its server still reads what there is to load. Knows no model.
 
 import { type ChildProcess, fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { programFile } from '../base/program-files.ts'
 
 /** The whole environment of a child. It holds no secrets because nothing is inherited. */
 export type ChildEnvironment = Readonly<Record<string, string>>
 
-// Run from source in development and compiled when published.
-const childFile = import.meta.url.endsWith('.ts') ? './child/main.ts' : './child/main.js'
-
 /** A process that waits to be told what to load. */
 export function forkEngine(environment: ChildEnvironment): ChildProcess {
-  return fork(fileURLToPath(new URL(childFile, import.meta.url)), [], {
+  return fork(programFile('engine/child/main'), [], {
     env: { ...environment },
     execArgv: [],
     serialization: 'advanced',

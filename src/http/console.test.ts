@@ -7,7 +7,7 @@ import { send } from '../../test/support/http-client.ts'
 import { startServer } from '../../test/support/server.ts'
 
 const built = existsSync(join(import.meta.dirname, '../../console/dist/index.html'))
-const skip = built ? false : 'the console is not built: node bin/node24.js scripts/build-console.ts'
+const skip = built ? false : 'the console is not built: node bin/node24.js scripts/build.ts'
 
 describe('the console at the door of the server', { skip }, async () => {
   const server = await startServer([createEchoModel()])

@@ -1,12 +1,13 @@
 // The console's files, as the build left them, under a policy that lets the page speak with this server alone. Knows no page of it.
 import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { projectFolder } from '../base/program-files.ts'
 import type { Server } from '../wire/exchange.ts'
 
-/** Where `scripts/build-console.ts` puts the files. */
-const folder = join(dirname(dirname(import.meta.dirname)), 'console/dist')
+/** Where `scripts/build.ts` has Vite put the files. */
+const folder = join(projectFolder, 'console/dist')
 
 /** No inline script or style, nothing from elsewhere, and no page of others around ours. */
 const policy = [

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { Pool } from '../../src/engine/pool.ts'
+import type { Pool } from '../../src/engine/pool-types.ts'
 import type { ChatCall, CompletionCall, Model, ModelEvent } from '../../src/wire/model.ts'
 import { complete, completionCall, context, never, textOf, usageOf } from '../conformance/calls.ts'
 import { startOne } from '../support/engine.ts'

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import type { Pool } from '../../src/engine/pool.ts'
+import type { Pool } from '../../src/engine/pool-types.ts'
 import type { JsonSchema, Model } from '../../src/wire/model.ts'
 import {
   chat,

@@ -1,7 +1,9 @@
 // Engine processes for tests: a pool with one small model, and a log that says nothing.
 
 import { createLog } from '../../src/base/log.ts'
-import { type Pool, type PoolModel, startPool } from '../../src/engine/pool.ts'
+import type { PoolModel } from '../../src/engine/member.ts'
+import { startPool } from '../../src/engine/pool.ts'
+import type { Pool } from '../../src/engine/pool-types.ts'
 import type { Model } from '../../src/wire/model.ts'
 
 /** A log without a voice. */

@@ -74,6 +74,7 @@ export async function startFilesServer(database: Database, options: FilesServerO
   })
   if (batches === undefined) throw new Error('the server was made without batches')
   const made = batches
+  made.start()
   return {
     ...server,
     batches: made,

@@ -9,6 +9,7 @@ import { type Config, childEnvironment } from '../../base/config.ts'
 import { makeHome } from '../../base/home.ts'
 import { tryListening } from '../../base/listening.ts'
 import { runTool } from '../../base/package-clients.ts'
+import { programUrl } from '../../base/program-files.ts'
 import { addJson, addSettings, configFrom } from '../settings.ts'
 import { formatBytes, printResult, table } from '../terminal.ts'
 
@@ -62,8 +63,7 @@ async function node(): Promise<Finding> {
 
 /** Opened in a process of its own: a library that does not suit the machine may end the process that loads it. */
 async function engine(): Promise<Finding> {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  const library = new URL(`../../engine/child/library.${extension}`, import.meta.url).href
+  const library = programUrl('engine/child/library').href
   const script =
     `const { openLibrary } = await import(${JSON.stringify(library)});` +
     'const { packageName, cpuLibrary, version } = openLibrary(() => {});' +

@@ -2,8 +2,10 @@
 
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { projectFolder } from '../../base/program-files.ts'
 
-const folder = new URL('../../../native/guidance/', import.meta.url)
+const folder = join(projectFolder, 'native/guidance')
 
 let loading: Promise<WebAssembly.Module> | undefined
 
@@ -15,8 +17,8 @@ export function guidanceModule(): Promise<WebAssembly.Module> {
 
 async function load(): Promise<WebAssembly.Module> {
   const [bytes, line] = await Promise.all([
-    readFile(new URL('guidance.wasm', folder)),
-    readFile(new URL('guidance.wasm.sha256', folder), 'utf8'),
+    readFile(join(folder, 'guidance.wasm')),
+    readFile(join(folder, 'guidance.wasm.sha256'), 'utf8'),
   ])
   const expected = line.split(' ')[0]
   const found = createHash('sha256').update(bytes).digest('hex')

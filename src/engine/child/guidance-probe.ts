@@ -1,6 +1,7 @@
 // Compiles each rule in a thread of its own first, where it can be stopped, and keeps the image that instances start from.
 
-import { LimitedWorker, workerScript } from '../../base/limited-worker.ts'
+import { LimitedWorker } from '../../base/limited-worker.ts'
+import { programUrl } from '../../base/program-files.ts'
 import type { GuidanceRule, PackedVocabulary } from './guidance-instance.ts'
 import { guidanceLimits } from './guidance-limits.ts'
 import { guidanceModule } from './guidance-module.ts'
@@ -21,7 +22,7 @@ export class GuidanceProbe {
 
   constructor(vocabulary: PackedVocabulary, costlyMs: number) {
     this.#worker = new LimitedWorker({
-      script: workerScript(import.meta.url, 'guidance-worker'),
+      script: programUrl('engine/child/guidance-worker'),
       // Smaller than a main thread's (984 kB), so that what passes here passes there.
       stackMegabytes: 0.75,
       idleMilliseconds: guidanceLimits.idleMs,

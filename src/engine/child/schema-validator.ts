@@ -1,7 +1,8 @@
 // Asks the validating thread about schemas and answers, under a time limit. Knows no grammar.
 
 import { fail } from '../../base/errors.ts'
-import { LimitedWorker, workerScript } from '../../base/limited-worker.ts'
+import { LimitedWorker } from '../../base/limited-worker.ts'
+import { programUrl } from '../../base/program-files.ts'
 import { guidanceLimits } from './guidance-limits.ts'
 import type { SchemaAnswer } from './schema-faults.ts'
 import type { SchemaQuestion } from './schema-worker.ts'
@@ -9,7 +10,7 @@ import type { SchemaQuestion } from './schema-worker.ts'
 /** Ajv in a thread of its own. */
 export class SchemaValidator {
   readonly #worker = new LimitedWorker<SchemaAnswer>({
-    script: workerScript(import.meta.url, 'schema-worker'),
+    script: programUrl('engine/child/schema-worker'),
     heapMegabytes: guidanceLimits.validationHeapMegabytes,
     idleMilliseconds: guidanceLimits.idleMs,
     greeting: { message: async (): Promise<SchemaQuestion> => ({ schema: 'true' }), milliseconds: 30_000 },

@@ -8,7 +8,7 @@ import type { Database } from '../../database/connect.ts'
 import type { Tables } from '../../database/tables.ts'
 import { createQueue, type Queue } from '../../queue/queue.ts'
 import type { JobTables } from '../../queue/table.ts'
-import { startWorker } from '../../queue/worker.ts'
+import { startWorker, type Worker } from '../../queue/worker.ts'
 import type { Caller } from '../../wire/exchange.ts'
 import type { Files } from '../files/files.ts'
 import { ownerOf } from '../files/store.ts'
@@ -42,6 +42,8 @@ export interface Batches {
   cancel(caller: Caller, id: string, param: string): Promise<BatchRow>
   /** Removes a batch; one that is worked on is cancelled first. Its files stay. */
   remove(caller: Caller, id: string, param: string): Promise<void>
+  /** Takes up the work, once the models are there. */
+  start(): void
   /** Stops working; running lines have the grace time. */
   stop(): Promise<void>
 }
@@ -72,7 +74,7 @@ const usualLease = 10_000
 const mostAttempts = 200
 const sweepMs = 60_000
 
-/** Batches over the database, the files and the models; starts working at once. */
+/** Batches over the database, the files and the models. */
 export function openBatches(parts: BatchParts): Batches {
   const { database, clock, log } = parts
   const store = batchStore(database)
@@ -87,16 +89,17 @@ export function openBatches(parts: BatchParts): Batches {
       return () => cancelled.removeEventListener(batch, call)
     },
   }
-  const worker = startWorker(queue, {
-    kind,
-    handle: (job, signal) => runBatch(job.subject, run, interest, signal),
-    clock,
-    onError,
-    concurrency: atOnce,
-    leaseMs: parts.leaseMs ?? usualLease,
-  })
-  const sweeper = setInterval(() => void sweep(run).catch(onError), sweepMs)
-  sweeper.unref()
+  const work = () =>
+    startWorker(queue, {
+      kind,
+      handle: (job, signal) => runBatch(job.subject, run, interest, signal),
+      clock,
+      onError,
+      concurrency: atOnce,
+      leaseMs: parts.leaseMs ?? usualLease,
+    })
+  let worker: Worker | undefined
+  let sweeper: NodeJS.Timeout | undefined
   const get = async (caller: Caller, id: string, param: string) => {
     const batch = await store.find(caller.workspace, id)
     if (batch === undefined) throw fail('not_found', { what: 'batch', id: id.slice(0, 100), param })
@@ -113,7 +116,7 @@ export function openBatches(parts: BatchParts): Batches {
     get,
     async create(caller, batch) {
       const row = await createBatch(caller, batch, { ...parts, store, queue })
-      worker.wake()
+      worker?.wake()
       return row
     },
     async cancel(caller, id, param) {
@@ -126,9 +129,13 @@ export function openBatches(parts: BatchParts): Batches {
       if (hasEnded(batch)) await store.remove(id)
       else await cancel(batch, { deleted: 1 })
     },
+    start() {
+      worker ??= work()
+      sweeper ??= setInterval(() => void sweep(run).catch(onError), sweepMs).unref()
+    },
     async stop() {
       clearInterval(sweeper)
-      await worker.stop()
+      await worker?.stop()
     },
   }
 }

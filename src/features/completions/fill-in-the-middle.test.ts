@@ -9,7 +9,7 @@ import { tinyLlama } from '../../../test/support/gguf-models.ts'
 import { byteVocabulary } from '../../../test/support/gguf-vocabulary.ts'
 import { send } from '../../../test/support/http-client.ts'
 import { type RunningServer, startServer } from '../../../test/support/server.ts'
-import type { Pool } from '../../engine/pool.ts'
+import type { Pool } from '../../engine/pool-types.ts'
 
 let folder: string
 let pool: Pool

@@ -8,7 +8,6 @@ import { fail } from '../../base/errors.ts'
 import { withFileLock } from '../../database/file-lock.ts'
 import { readAdapter } from '../../engine/adapter-check.ts'
 import type { ModelHeader } from '../../engine/header-types.ts'
-import { openAdapterConversion } from '../conversion/peft.ts'
 import { adapterNamePattern } from './adapter-name.ts'
 import { requireRoom } from './download-disk.ts'
 import { verify } from './download-verify.ts'
@@ -89,6 +88,7 @@ export async function storeAdapter(home: string, { model, name, source, base }: 
 async function openSource(source: string, name: string, base: NewAdapter['base']) {
   const facts = await stat(source).catch(() => undefined)
   if (facts?.isDirectory() === true) {
+    const { openAdapterConversion } = await import('../conversion/peft.ts')
     const conversion = await openAdapterConversion(source, await base())
     return {
       bytes: conversion.bytes,

@@ -3,7 +3,6 @@
 import { mkdir, open, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Failure } from '../../base/errors.ts'
-import { openConversion } from '../conversion/convert.ts'
 import type { HubFolderSource, PackageSource } from './catalogue-schema.ts'
 import { requireRoom, writeAt } from './download-disk.ts'
 import type { HubAccess } from './download-hub.ts'
@@ -88,6 +87,7 @@ async function convert(
   { target, label, name }: ConversionTarget,
   context: SourceContext,
 ): Promise<void> {
+  const { openConversion } = await import('../conversion/convert.ts')
   const conversion = await openConversion(folder, { type, name })
   try {
     context.meter.phase('converting', label, 0, conversion.bytes)

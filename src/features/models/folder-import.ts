@@ -7,7 +7,7 @@ import { fail } from '../../base/errors.ts'
 import { withFileLock } from '../../database/file-lock.ts'
 import { readHeader } from '../../engine/header.ts'
 import type { WeightType } from '../../formats/weights.ts'
-import { type Conversion, openConversion } from '../conversion/convert.ts'
+import type { Conversion } from '../conversion/convert.ts'
 import type { OnBytes } from './archive-manifest.ts'
 import { requireRoom, sizeOf, writeAt } from './download-disk.ts'
 import { readNote, writeNote } from './pull-note.ts'
@@ -37,6 +37,7 @@ export async function importFolder(
   if (options.name !== undefined && !/^[\w][\w.-]{0,99}$/.test(options.name))
     throw fail('invalid_value', { param: 'name', reason: 'letters, digits, ".", "_" and "-" make a name' })
   return await withFileLock(join(home, 'models', '.locks', 'import.lock'), async () => {
+    const { openConversion } = await import('../conversion/convert.ts')
     const conversion = await openConversion(folder, options)
     const { name, architecture, parameters, bytes, remarks } = conversion
     const path = join(home, 'models', 'imported', `${name}-${options.type}.gguf`)

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { fail } from '../../base/errors.ts'
-import type { ModelState } from '../../engine/pool.ts'
+import type { ModelState } from '../../engine/pool-types.ts'
 import type { Server } from '../../wire/exchange.ts'
 import { errorObject, toFailure } from '../../wire/failure.ts'
 import {

@@ -2,7 +2,7 @@
 
 import { Failure, fail } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
-import type { Pool } from '../../engine/pool.ts'
+import type { Pool } from '../../engine/pool-types.ts'
 import { modelUnder } from './adapted-model.ts'
 import { splitAdapters } from './adapter-name.ts'
 import { findAdapter, removeStoredAdapter, type StoredAdapter, storedAdapters } from './adapter-store.ts'

@@ -54,7 +54,7 @@ export function createPriceBook(options: { readonly currency: Currency; readonly
       own.filter((price) => price.currency === wanted),
       at,
     )
-    return row ?? vendors?.find(provider, model.name, at, wanted)
+    return row ?? (provider === localProvider ? undefined : vendors?.find(provider, model.name, at, wanted))
   }
   return {
     currency,

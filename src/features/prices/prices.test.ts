@@ -5,9 +5,9 @@ import fc from 'fast-check'
 import { createPriceBook, type PricedModel } from './book.ts'
 import { costOf, type Price, perMillion } from './price.ts'
 import { identified } from './row-id.ts'
-import { loadVendorLists } from './vendors.ts'
+import { vendorLists } from './vendors.ts'
 
-const vendors = await loadVendorLists()
+const vendors = vendorLists()
 const book = createPriceBook({ currency: 'USD', vendors })
 const euros = createPriceBook({ currency: 'EUR', vendors })
 const march = Date.parse('2026-03-10T12:00:00Z')

@@ -1,4 +1,5 @@
 // Vendors' list prices by model name and date: Mistral's from our own list, everyone's from the package's bundled data. Opens no socket.
+import { createRequire } from 'node:module'
 import type { calcPrice } from '@pydantic/genai-prices'
 import { mistralAliases, mistralRows } from './mistral-list.ts'
 import { type Currency, type Price, perMillion, type Rates } from './price.ts'
@@ -20,14 +21,17 @@ const packaged = { source: '@pydantic/genai-prices 0.1.8 (MIT), bundled data', s
 const keptRows = 1_000
 const hourMs = 3_600_000
 
-/** Loads the lists; 35 ms and some memory, so servers without vendors need not. */
-export async function loadVendorLists(): Promise<VendorLists> {
-  const { calcPrice: calculate } = await import('@pydantic/genai-prices')
+/** The lists. The package's take 35 ms and some memory: they are loaded for the first model of a vendor, so servers without do not. */
+export function vendorLists(): VendorLists {
+  let calculate: typeof calcPrice | undefined
+  const load = () =>
+    (createRequire(import.meta.url)('@pydantic/genai-prices') as { calcPrice: typeof calcPrice }).calcPrice
   const found = new Map<string, Price | undefined>()
   return {
     find(provider, model, at, currency) {
       const key = `${provider}\n${model}\n${currency}\n${Math.floor(at / hourMs)}`
       if (found.has(key)) return found.get(key)
+      calculate ??= load()
       const price = listed(provider, model, at, currency) ?? bundled(calculate, provider, model, at, currency)
       if (found.size >= keptRows) found.clear()
       found.set(key, price)

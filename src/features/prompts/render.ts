@@ -1,6 +1,7 @@
 // Fills a stored prompt in, in a thread with limits of time and memory. Knows no database.
 import { fail } from '../../base/errors.ts'
-import { LimitedWorker, workerScript } from '../../base/limited-worker.ts'
+import { LimitedWorker } from '../../base/limited-worker.ts'
+import { programUrl } from '../../base/program-files.ts'
 import type { RenderAnswer, RenderQuestion } from './render-worker.ts'
 import type { PromptVersion } from './store.ts'
 
@@ -24,7 +25,7 @@ const longestText = 1_000_000
 /** A renderer; its thread starts with the first prompt. */
 export function promptRenderer(): PromptRenderer {
   const worker = new LimitedWorker<RenderAnswer>({
-    script: workerScript(import.meta.url, 'render-worker'),
+    script: programUrl('features/prompts/render-worker'),
     heapMegabytes,
     idleMilliseconds: idleMs,
     greeting: { message: async (): Promise<RenderQuestion> => ({ content: '', variables: {} }), milliseconds: startMs },

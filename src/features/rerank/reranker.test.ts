@@ -9,7 +9,7 @@ import { tinyBert } from '../../../test/support/gguf-models.ts'
 import { wordPieceVocabulary } from '../../../test/support/gguf-vocabulary.ts'
 import { send } from '../../../test/support/http-client.ts'
 import { type RunningServer, startServer } from '../../../test/support/server.ts'
-import type { Pool } from '../../engine/pool.ts'
+import type { Pool } from '../../engine/pool-types.ts'
 import type { RerankResponse } from '../../wire/rerank.ts'
 
 const words = ['river', 'stone', 'bridge', 'cloud', 'light']

@@ -4,7 +4,6 @@ import { gunzip } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { fail } from '../../base/errors.ts'
 import { readOtlp } from '../../telemetry/otlp.ts'
-import { readOtlpProtobuf, writePartialSuccess } from '../../telemetry/otlp-protobuf.ts'
 import type { Server } from '../../wire/exchange.ts'
 import { readKeepContent } from '../../wire/labels.ts'
 import { OtlpAnswer, OtlpBody } from '../../wire/otlp.ts'
@@ -21,6 +20,8 @@ export interface IngestParts {
 }
 
 const protobuf = 'application/x-protobuf'
+/** Loaded with the first such body. */
+const codec = () => import('../../telemetry/otlp-protobuf.ts')
 const unzip = promisify(gunzip)
 
 /** A packed body may become this large, in bytes: a small one that unpacks to gigabytes is an attack. */
@@ -65,6 +66,7 @@ function addRoute(server: Server, path: string, { buffer, keepsContent, redact }
       await buffer.take(kept.map((span) => ({ span, workspace, key, source: 'otlp' as const, keepsContent: keeps })))
       const partial = { rejectedSpans: rejected.length, errorMessage: rejected.slice(0, 10).join('; ') }
       if ((request.headers['content-type'] ?? '').startsWith(protobuf)) {
+        const { writePartialSuccess } = await codec()
         void reply.type(protobuf)
         // The schema of the answer tells its JSON form.
         return (reply as FastifyReply).send(Buffer.from(rejected.length === 0 ? [] : writePartialSuccess(partial)))
@@ -99,7 +101,8 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-function parseProtobuf(body: Buffer): unknown {
+async function parseProtobuf(body: Buffer): Promise<unknown> {
+  const { readOtlpProtobuf } = await codec()
   try {
     return readOtlpProtobuf(body)
   } catch (error) {

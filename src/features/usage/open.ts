@@ -11,7 +11,7 @@ import { startRecurring } from '../../queue/recurring.ts'
 import type { JobTables } from '../../queue/table.ts'
 import { type OpenPrices, openPrices } from '../prices/open.ts'
 import type { Currency } from '../prices/price.ts'
-import { loadVendorLists } from '../prices/vendors.ts'
+import { vendorLists } from '../prices/vendors.ts'
 import { openUsageJournal } from './journal.ts'
 import { redactedContents } from './redacted-contents.ts'
 import { createRedactor, type Redactor } from './redactor.ts'
@@ -47,8 +47,7 @@ export async function openUsage(parts: {
   readonly home?: string
 }): Promise<OpenUsage> {
   const { database, reader, notices, currency, clock, log, home } = parts
-  const vendors = await loadVendorLists()
-  const prices = await openPrices({ database, notices, currency, vendors })
+  const prices = await openPrices({ database, notices, currency, vendors: vendorLists() })
   const settings = await openSettings(database, notices)
   const write = (records: readonly UsageRecord[]) => writeUsage(database, records)
   const journal = home === undefined ? undefined : await openUsageJournal(home, { write, log })

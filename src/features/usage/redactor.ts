@@ -1,5 +1,6 @@
 // Blacks out what was said, in a thread with limits of time and memory. What cannot be blacked out is not kept.
-import { LimitedWorker, workerScript } from '../../base/limited-worker.ts'
+import { LimitedWorker } from '../../base/limited-worker.ts'
+import { programUrl } from '../../base/program-files.ts'
 import { noRedaction, type Redaction } from './redaction.ts'
 import type { RedactionAnswer, RedactionQuestion } from './redaction-worker.ts'
 
@@ -21,7 +22,7 @@ const mostWaiting = 64
 /** A redactor; its thread starts with the first value. */
 export function createRedactor(): Redactor {
   const worker = new LimitedWorker<RedactionAnswer>({
-    script: workerScript(import.meta.url, 'redaction-worker'),
+    script: programUrl('features/usage/redaction-worker'),
     heapMegabytes,
     idleMilliseconds: idleMs,
     greeting: {
