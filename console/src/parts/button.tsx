@@ -15,14 +15,25 @@ const weights = {
   danger: 'bg-surface text-bad border-line hover:bg-bad-soft',
 }
 
-/** A button with a text, and perhaps an icon before it. */
-export function Button({ weight = 'plain', icon, className, children, type = 'button', ...rest }: ButtonProps) {
+/** A button with a text, and perhaps an icon before it. One that can do nothing now keeps the focus that it has: it is not taken out of the page's order. */
+export function Button({
+  weight = 'plain',
+  icon,
+  className,
+  children,
+  type = 'button',
+  disabled = false,
+  onClick,
+  ...rest
+}: ButtonProps) {
   return (
     <button
       {...rest}
       type={type}
+      aria-disabled={disabled || undefined}
+      onClick={disabled ? (event) => event.preventDefault() : onClick}
       className={join(
-        'inline-flex min-h-9 items-center justify-center gap-2 rounded-lg border px-3 py-1.5 text-sm font-medium whitespace-nowrap transition-colors disabled:cursor-not-allowed disabled:opacity-50',
+        'inline-flex min-h-9 items-center justify-center gap-2 rounded-lg border px-3 py-1.5 text-sm font-medium whitespace-nowrap transition-colors aria-disabled:cursor-not-allowed aria-disabled:opacity-50',
         weights[weight],
         className,
       )}

@@ -27,7 +27,7 @@ interface Wiring {
 }
 
 const box =
-  'w-full rounded-lg border border-line bg-surface px-3 py-2 text-sm text-ink shadow-xs outline-none focus:border-accent disabled:opacity-60'
+  'w-full rounded-lg border border-line bg-surface px-3 py-2 text-sm text-ink shadow-xs outline-none focus:border-accent focus:ring-2 focus:ring-accent/40 disabled:opacity-60'
 
 interface FrameProps extends FieldProps {
   /** Makes the input itself. */

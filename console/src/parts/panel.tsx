@@ -2,6 +2,7 @@
 import type { ReactNode } from 'react'
 import { join } from './class-names.ts'
 import { Go } from './link.tsx'
+import { useTitle } from './title.ts'
 
 /** A page's title, what it is for, and what can be done on it. */
 export function PageHead({
@@ -13,6 +14,7 @@ export function PageHead({
   readonly hint?: string
   readonly actions?: ReactNode
 }) {
+  useTitle(title)
   return (
     <header className="mb-6 flex flex-wrap items-start justify-between gap-3">
       <div>

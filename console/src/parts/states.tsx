@@ -5,6 +5,7 @@ import { useWords } from '../language/language.tsx'
 import { words } from '../language/words.ts'
 import { ServerError } from '../server/client.ts'
 import { Button } from './button.tsx'
+import { useTitle } from './title.ts'
 
 const text = words({
   en: {
@@ -37,6 +38,7 @@ export function Empty({
   readonly children?: ReactNode
 }) {
   const Title = page === true ? 'h1' : 'p'
+  useTitle(page === true ? title : undefined)
   return (
     <div className="flex flex-col items-center gap-2 px-6 py-12 text-center">
       <Title className="font-medium">{title}</Title>
@@ -69,6 +71,7 @@ export function Problem({
 }) {
   const t = useWords(text)
   const Title = page === true ? 'h1' : 'p'
+  useTitle(page === true ? t('failed') : undefined)
   const fromServer = error instanceof ServerError
   const message = fromServer ? error.message : error instanceof TypeError ? t('offline') : String(error)
   return (

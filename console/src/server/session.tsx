@@ -43,8 +43,10 @@ export function SessionProvider({ children, signIn }: { readonly children: React
       chooseWorkspace(id) {
         localStorage.setItem(place, id)
         keepSession({ csrf: data.csrf_token, workspace: id })
-        // Everything on the page is of the workspace that was left.
-        void queries.resetQueries()
+        // First who one is there, then everything on the page: it is of the workspace that was left.
+        void queries
+          .refetchQueries({ queryKey: ['session'] })
+          .then(() => queries.resetQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' }))
       },
       async signOut() {
         await send('/galerne/v1/session', { method: 'DELETE' })

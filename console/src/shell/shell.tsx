@@ -1,12 +1,15 @@
 // The frame of every page: navigation, the page itself, and the way past the navigation for keyboards.
 import { Outlet } from '@tanstack/react-router'
+import { useEffect } from 'react'
 import { useWords } from '../language/language.tsx'
+import { keepFocus } from './keep-focus.ts'
 import { NarrowBar, Sidebar } from './sidebar.tsx'
 import { text } from './text.ts'
 
 /** Everything around a page. */
 export function Shell() {
   const t = useWords(text)
+  useEffect(keepFocus, [])
   return (
     <div className="md:flex">
       <a
@@ -17,7 +20,7 @@ export function Shell() {
       </a>
       <Sidebar />
       <NarrowBar />
-      <main id="content" tabIndex={-1} className="min-w-0 flex-1 p-4 outline-none md:p-8">
+      <main id="content" tabIndex={-1} className="min-w-0 flex-1 p-4 outline-offset-[-2px] md:p-8">
         <div className="mx-auto max-w-6xl">
           <Outlet />
         </div>

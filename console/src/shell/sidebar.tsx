@@ -6,6 +6,7 @@ import { useState } from 'react'
 import { useWords } from '../language/language.tsx'
 import { IconButton } from '../parts/button.tsx'
 import { useSession } from '../server/session.tsx'
+import { GoTo } from './go-to.tsx'
 import { type Page, pages } from './pages.ts'
 import { Preferences } from './preferences.tsx'
 import { text } from './text.ts'
@@ -15,6 +16,7 @@ export function Sidebar() {
   return (
     <aside className="sticky top-0 hidden h-screen w-60 shrink-0 flex-col border-r border-line bg-surface md:flex">
       <Brand />
+      <GoTo />
       <Navigation />
       <Preferences />
     </aside>

@@ -37,6 +37,11 @@ export const text = words({
     lost: 'This page is not there',
     lostHint: 'The address leads nowhere in this version.',
     home: 'Go to the overview',
+    goTo: 'Go to…',
+    goToField: 'Page, or id of a request',
+    goToHint: 'A page, or the id of a request',
+    goNowhere: 'Nothing is called that.',
+    traceOf: 'Trace of request {id}',
   },
   fr: {
     skip: 'Aller au contenu',
@@ -72,5 +77,10 @@ export const text = words({
     lost: 'Cette page n’existe pas',
     lostHint: 'L’adresse ne mène nulle part dans cette version.',
     home: 'Aller à la vue d’ensemble',
+    goTo: 'Aller à…',
+    goToField: 'Page, ou identifiant d’une requête',
+    goToHint: 'Une page, ou l’identifiant d’une requête',
+    goNowhere: 'Rien ne porte ce nom.',
+    traceOf: 'Trace de la requête {id}',
   },
 })

@@ -2,11 +2,13 @@
 import type { ReactNode } from 'react'
 import { useWords } from '../../language/language.tsx'
 import { Panel } from '../../parts/panel.tsx'
+import { useTitle } from '../../parts/title.ts'
 import { text } from './text.ts'
 
 /** The frame of signing in and of accepting an invitation. */
 export function Door({ title, children }: { readonly title: string; readonly children: ReactNode }) {
   const t = useWords(text)
+  useTitle(title)
   return (
     <main className="flex min-h-screen items-center justify-center p-4">
       <div className="w-full max-w-sm">

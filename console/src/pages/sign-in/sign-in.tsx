@@ -80,6 +80,8 @@ function KeyForm() {
         label={t('key')}
         hint={t('keyHint')}
         fault={faultOf(signIn.error, t('wrongKey'))}
+        // It is what the page is for, and nothing stands before it.
+        autoFocus
         type="password"
         autoComplete="current-password"
         required
@@ -99,6 +101,8 @@ function PasswordForm() {
     <Form act={t('submit')} sending={signIn} send={() => signIn.mutate({ email, password })} wide quiet>
       <TextField
         label={t('email')}
+        // It is what the page is for, and nothing stands before it.
+        autoFocus
         type="email"
         autoComplete="username"
         required
