@@ -107,6 +107,12 @@ export const AdminWorkspace = Type.Object({
   spend_limit: nullable(spendLimit),
   is_default: Type.Boolean(),
 })
+/** A workspace that was just made, with the role in it of who made it. */
+export const AdminWorkspaceMade = Type.Object({
+  ...AdminWorkspace.properties,
+  raw_role: Type.String(),
+  raw_roles: Type.Array(Type.String()),
+})
 export const AdminWorkspaces = Type.Object({
   object: Type.Literal('list'),
   items: Type.Array(AdminWorkspace),

@@ -60,16 +60,19 @@ function openaiActor({ actorKind, actor, person, email, serviceAccount, address 
   return { type: 'api_key', api_key: { id: actor, type: holder, ...behind, ip_address: address } }
 }
 
+/** Facts as Mistral tells them: every value is a text. */
+const texts = Type.Record(Type.String(), Type.String())
+
 /** Mistral's entry. */
 export const MistralAuditLog = Type.Object({
   log_id: Type.Integer(),
   created_at: Type.String(),
   event_type: Type.String(),
-  event_metadata: anything,
+  event_metadata: texts,
   actor_type: Type.Enum(['HUMAN', 'API_KEY', 'OTHER']),
-  actor_metadata: anything,
+  actor_metadata: texts,
   target_type: Type.String(),
-  target_metadata: anything,
+  target_metadata: texts,
   organization_uuid: nullable(Type.String()),
   workspace_uuid: nullable(Type.String()),
 })
@@ -100,12 +103,22 @@ export function mistralAuditLog(entry: AuditFacts): Static<typeof MistralAuditLo
   const { person, email, actor, serviceAccount, address } = entry
   return {
     ...{ log_id: entry.sequence, created_at: iso(entry.at) },
-    ...{ event_type: mistralNames[entry.action] ?? entry.action, event_metadata: { ...entry.details } },
+    ...{ event_type: mistralNames[entry.action] ?? entry.action, event_metadata: asTexts(entry.details) },
     actor_type: entry.actorKind === 'session' ? 'HUMAN' : entry.actorKind === 'key' ? 'API_KEY' : 'OTHER',
-    actor_metadata: { id: actor, user_uuid: person, email, service_account_id: serviceAccount, ip_address: address },
+    actor_metadata: asTexts({
+      ...{ id: actor, user_uuid: person, email, service_account_id: serviceAccount, ip_address: address },
+    }),
     ...{ target_type: entry.targetKind.toUpperCase(), target_metadata: { id: entry.target } },
     ...{ organization_uuid: 'organisation', workspace_uuid: entry.workspace },
   }
+}
+
+/** What is not there is left out; numbers and lists are written as JSON. */
+function asTexts(facts: Readonly<Record<string, unknown>>): Record<string, string> {
+  const there = Object.entries(facts).filter(([, value]) => value !== null && value !== undefined)
+  return Object.fromEntries(
+    there.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+  )
 }
 
 /** `GET /galerne/v1/audit/verify`. */

@@ -23,6 +23,7 @@ const groups = [
   'service_tier',
   'api_source',
   'line_item',
+  ...(['size', 'source', 'vector_store_id', 'context_level'] as const),
 ] as const
 
 /** What a report may be told apart by. */
@@ -43,6 +44,11 @@ export const ReportQuery = Type.Object(
     ...list('api_key_ids', name),
     ...list('user_ids', name),
     ...list('line_items', name),
+    // Of reports on what this server never does.
+    ...list('sources', name),
+    ...list('sizes', name),
+    ...list('vector_store_ids', name),
+    ...list('context_levels', name),
   },
   { additionalProperties: false },
 )

@@ -56,6 +56,14 @@ describeOnDatabases('the audit log’s routes', (get) => {
     )
     assert.equal(added.target_metadata.id, user)
     assert.equal((await list(`actor_user_uuid=${user}`)).length, 1)
+    // Their schema has texts alone.
+    for (const { event_metadata, actor_metadata, target_metadata } of await list('limit=100')) {
+      const values = Object.values({ ...event_metadata, ...actor_metadata, ...target_metadata })
+      assert.ok(
+        values.every((value) => typeof value === 'string'),
+        JSON.stringify(values),
+      )
+    }
     const [first] = await list('sort=asc&limit=1')
     assert.equal(first.log_id, 1)
     assert.deepEqual(await list('before=2001-01-01T00:00:00Z'), [])

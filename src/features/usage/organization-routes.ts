@@ -42,11 +42,12 @@ const callGroups: readonly ReportGroup[] = [
 ]
 const otherGroups: readonly ReportGroup[] = ['project_id', 'user_id', 'api_key_id', 'model', 'api_source']
 
-/** Kinds of usage that OpenAI reports and this server does not have. */
-const unused = [
-  ...(['moderations', 'images', 'audio_speeches', 'audio_transcriptions', 'vector_stores'] as const),
-  ...(['code_interpreter_sessions', 'file_search_calls', 'web_search_calls'] as const),
-]
+/** Kinds of usage that OpenAI reports and this server does not have, with what only they can be told apart by. */
+const unused: Readonly<Record<string, readonly ReportGroup[]>> = {
+  ...{ moderations: [], audio_speeches: [], audio_transcriptions: [], vector_stores: [] },
+  ...{ code_interpreter_sessions: [], images: ['size', 'source'] },
+  ...{ file_search_calls: ['vector_store_id'], web_search_calls: ['context_level'] },
+}
 
 const reports: readonly Report[] = [
   {
@@ -68,11 +69,11 @@ const reports: readonly Report[] = [
       ...whoOf(sum),
     }),
   },
-  ...unused.map((kind) => ({
+  ...Object.entries(unused).map(([kind, groups]) => ({
     path: `/v1/organization/usage/${kind}`,
     summary: `Usage of ${kind.replaceAll('_', ' ')}: none here`,
     operations: [],
-    groups: otherGroups,
+    groups: [...otherGroups, ...groups],
     result: (sum: UsageSum) => completionsResult(sum, []),
   })),
   {

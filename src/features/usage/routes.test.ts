@@ -207,6 +207,20 @@ describeOnDatabases('usage over HTTP', (get) => {
     assert.match(first ?? '', /^,default,3,0,0,30,8,10,0,USD,0\.0000346,34600,/)
   })
 
+  test('what this server never does is an empty report, with every filter that its kind has', async () => {
+    for (const [kind, filters] of [
+      ['images', 'sources[]=image.edit&sizes=256x256&group_by[]=size&group_by[]=source'],
+      ['file_search_calls', 'vector_store_ids[]=vs_1&group_by=vector_store_id'],
+      ['web_search_calls', 'context_levels[]=low&group_by=context_level'],
+      ['moderations', 'group_by=model'],
+    ] as const) {
+      const { status, body } = await send('GET', `/v1/organization/usage/${kind}?start_time=1700000000&${filters}`)
+      assert.deepEqual([status, body.data[0]?.results], [200, []], kind)
+    }
+    const wrong = await send('GET', '/v1/organization/usage/completions?start_time=1700000000&group_by=size')
+    assert.deepEqual([wrong.status, wrong.body.error.param], [400, 'group_by'])
+  })
+
   test('single calls, page by page, and what was said in one', async () => {
     const page = await send('GET', '/galerne/v1/usage/calls?limit=3')
     assert.deepEqual([page.body.data.length, page.body.has_more], [3, true])

@@ -5,10 +5,12 @@ import {
   AdminMembersRemove,
   AdminWorkspace,
   AdminWorkspaceCreate,
+  AdminWorkspaceMade,
   AdminWorkspaces,
   AdminWorkspaceUpdate,
   adminWorkspace,
   readGivenMemberRole,
+  roleLetter,
 } from '../../wire/admin.ts'
 import { nameIgnoredFields } from '../../wire/deliver.ts'
 import type { Server } from '../../wire/exchange.ts'
@@ -57,7 +59,7 @@ export function registerAdminWorkspaces(server: Server, { acts }: { readonly act
     path,
     {
       config: { permission: 'workspaces.create' },
-      schema: { tags, summary: 'Make a workspace', body: AdminWorkspaceCreate, response: { 200: AdminWorkspace } },
+      schema: { tags, summary: 'Make a workspace', body: AdminWorkspaceCreate, response: { 200: AdminWorkspaceMade } },
     },
     async (request, reply) => {
       const { name, description, admin_user_id: asked, icon, add_all_org_members: everybody } = request.body
@@ -65,7 +67,8 @@ export function registerAdminWorkspaces(server: Server, { acts }: { readonly act
       const text = { name, ...(description !== undefined && description !== '' && { description }) }
       nameIgnoredFields(reply, [...(icon ? ['icon'] : []), ...(everybody === true ? ['add_all_org_members'] : [])])
       const made = await createWorkspace(acts, actorOf(request), { ...text, ...(admin !== undefined && { admin }) })
-      return adminWorkspace(made)
+      const raw_role = roleLetter('admin')
+      return { ...adminWorkspace(made), raw_role, raw_roles: [raw_role] }
     },
   )
   server.patch(
