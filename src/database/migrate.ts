@@ -20,6 +20,7 @@ import { up as createUsageTotals } from './migrations/0014-usage-totals.ts'
 import { up as createAliases } from './migrations/0015-aliases.ts'
 import { up as createShares } from './migrations/0017-shares.ts'
 import { up as extendTraces } from './migrations/0018-tracing.ts'
+import { up as indexRefusals } from './migrations/0019-refusals.ts'
 import type { Tables } from './tables.ts'
 
 /** Every migration by name. Names sort in the order in which they run; one that was released never changes. */
@@ -39,6 +40,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0015-aliases': { up: createAliases },
   '0017-shares': { up: createShares },
   '0018-tracing': { up: extendTraces },
+  '0019-refusals': { up: indexRefusals },
   '0014-usage-totals': { up: createUsageTotals },
 }
 

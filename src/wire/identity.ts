@@ -72,6 +72,6 @@ export const Whoami = Type.Object({
     { additionalProperties: true, description: 'What was spent, and what is left of the budgets.' },
   ),
   last_errors: Type.Array(Type.Object({}, { additionalProperties: true }), {
-    description: "The key's last calls that failed.",
+    description: "The key's last requests that failed or were refused.",
   }),
 })

@@ -113,7 +113,13 @@ describeOnDatabases('a key’s own figures with real spend', (get) => {
       await complete.close()
       complete = await openCompleteServer({ database, models: [createEchoModel()] })
       assert.deepEqual(await figures(), expected)
-      assert.deepEqual((await done(secret, 'GET', '/v1/whoami')).last_errors, [])
+      // What was refused is told too, though it cost nothing and has no row.
+      const { last_errors } = await done(secret, 'GET', '/v1/whoami')
+      assert.deepEqual(
+        last_errors.map(({ code, model, operation }: Record<string, unknown>) => [code, model, operation]),
+        [['insufficient_quota', 'echo', 'chat']],
+      )
+      assert.match(last_errors[0].request_id, /^[0-9a-f]{32}$/)
       assert.equal((await query.selectFrom('usage').select('id').execute()).length, 3)
     } finally {
       await complete.close()

@@ -8,8 +8,8 @@ import type { Account } from '../limits/account.ts'
 import { spentIn } from '../limits/ledger-store.ts'
 import type { Limits } from '../limits/open.ts'
 import type { RateRule } from '../limits/policy.ts'
-import { listCalls } from '../usage/calls.ts'
 import { sumUsage } from '../usage/report.ts'
+import { type LastError, lastErrors } from './last-errors.ts'
 
 /** What other features tell a key's holder, each in the words of the API. */
 export interface OwnFigures {
@@ -17,8 +17,8 @@ export interface OwnFigures {
   limits(caller: Caller): Promise<object>
   /** What it spent, and what is left. */
   spend(caller: Caller): Promise<object>
-  /** Its last failed calls, the newest first. */
-  lastErrors(caller: Caller): Promise<object[]>
+  /** Its last failed and refused requests, the newest first. */
+  lastErrors(caller: Caller): Promise<LastError[]>
 }
 
 /** What they are read from. */
@@ -31,7 +31,6 @@ export interface FigureSources {
   readonly clock: Clock
 }
 
-const shownErrors = 10
 const nano = 1_000_000_000
 
 /** Reads them from limits and usage. */
@@ -66,13 +65,7 @@ export function ownFigures({ query, limits, models, clock }: FigureSources): Own
         budgets: await balancesOf(query, budgets, nano),
       }
     },
-    async lastErrors(caller) {
-      const question = { workspaces: [caller.workspace], keys: [caller.id], failed: true, limit: shownErrors }
-      return (await listCalls(query, question)).map((call) => ({
-        ...{ request_id: call.request_id, at: seconds(call.at), model: call.model, operation: call.operation },
-        code: call.status,
-      }))
-    },
+    lastErrors: (caller) => lastErrors(query, caller),
   }
 }
 

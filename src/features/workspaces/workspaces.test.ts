@@ -76,6 +76,13 @@ describeOnServers('workspaces in paths', (get) => {
     assert.deepEqual(await written(), before)
   })
 
+  test('a parameter is one step of a path: no longer path passes for a route with another method', async () => {
+    const method = await ask('DELETE', '/v1/organization/projects/a/archive')
+    assert.deepEqual([method.status, method.code], [405, 'method_not_allowed'])
+    const path = await ask('DELETE', '/v1/organization/projects/a/b/archive')
+    assert.deepEqual([path.status, path.code], [404, 'unsupported_endpoint'])
+  })
+
   test('one that is archived is still read, and takes nothing new', async () => {
     const before = await written()
     for (const [method, url, body] of bodies(archived)) {
