@@ -7,7 +7,19 @@ export const PersonForgotten = Type.Object({
   calls: Type.Integer({ description: 'Rows of usage that no longer name the person; their counts stay.' }),
   contents: Type.Integer({ description: 'Texts that are gone.' }),
   spans: Type.Integer({ description: 'Spans of traces that no longer name the person.' }),
-  files: Type.Integer({ description: 'Files that only they could see, gone with their bytes.' }),
+  files: Type.Integer({
+    description: 'Files that are gone with their bytes: those that only they could see, and shared ones where asked.',
+  }),
+  shared_files: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      workspace: Type.String(),
+      names: Type.Union([Type.Boolean(), Type.Null()], {
+        description: 'Whether its bytes hold their id or address; null where they could not be read.',
+      }),
+    }),
+    { description: 'Files that they uploaded and the workspace shares, and results of their batches: still there.' },
+  ),
   prompts: Type.Integer({ description: 'Prompts that only they could see, gone.' }),
   mentions: Type.Integer({ description: 'Rows that named them elsewhere, as an author for instance.' }),
 })

@@ -42,8 +42,11 @@ export function addMembersCommand(program: Command): void {
       .summary("delete one person's data")
       .description(
         'By the id or the e-mail address of somebody who is here, or by the id that clients gave their end user. Keys and sessions end;\n' +
-          'what was said, private files and private prompts go; counts and money stay and name nobody.',
+          'what was said, private files and private prompts go; counts and money stay and name nobody. Shared files that they uploaded, and\n' +
+          'results of their batches, stay and are listed. Backups, exports, mails and what was sent elsewhere are not reached: delete those\n' +
+          'yourself, and run this again after a restore.',
       )
+      .option('--shared-files', 'Delete the shared files that they uploaded, and results of their batches, too.')
       .action(forget),
   )
 }
@@ -117,17 +120,20 @@ async function remove(user: string, options: Options): Promise<void> {
 }
 
 async function forget(person: string, options: Options): Promise<void> {
-  const path = `/galerne/v1/people/${encodeURIComponent(person)}`
+  const shared = options['sharedFiles'] === true ? '?shared_files=delete' : ''
+  const path = `/galerne/v1/people/${encodeURIComponent(person)}${shared}`
   const gone = await withServer(options, (server) => ask<Static<typeof PersonForgotten>>(server, 'DELETE', path))
-  const { calls, contents, spans, files, prompts, mentions } = gone
+  const { calls, contents, spans, files, shared_files, prompts, mentions } = gone
+  const named = (names: boolean | null) => (names === null ? 'not read' : names ? 'names them' : 'does not name them')
   printResult(options['json'] === true, gone, () =>
     table([
       ['calls without a name', String(calls)],
       ['texts deleted', String(contents)],
       ['spans without a name', String(spans)],
-      ['private files deleted', String(files)],
+      ['files deleted', String(files)],
       ['private prompts deleted', String(prompts)],
       ['other mentions removed', String(mentions)],
+      ...shared_files.map(({ id, workspace, names }) => [`shared, in ${workspace}`, `${id} (${named(names)})`]),
     ]),
   )
 }

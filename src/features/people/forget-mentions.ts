@@ -14,11 +14,16 @@ const chain = 'audit_log'
 /** Rows of one transaction. */
 const piece = 100
 
+/** Finds the names in a text, whole, whatever the case. */
+export async function patternOf(query: Kysely<Tables>, names: readonly string[]): Promise<RegExp> {
+  const addresses = await addressesOf(query)
+  return new RegExp(names.map((name) => whole(name, addresses)).join('|'), 'giu')
+}
+
 /** How many rows named them. */
 export async function forgetMentions({ database, search }: Places, names: readonly string[]): Promise<number> {
   const { query, dialect } = database
-  const addresses = await addressesOf(query)
-  const pattern = new RegExp(names.map((name) => whole(name, addresses)).join('|'), 'giu')
+  const pattern = await patternOf(query, names)
   let mentions = 0
   for (const { name: table, key, texts } of await listTables(dialect, query)) {
     if (table === chain || texts.length === 0) continue

@@ -5,7 +5,8 @@ import type { Acts } from '../audit/acts.ts'
 import { type Actor, forgetPerson as forgetPseudonym } from '../audit/record.ts'
 import type { Files } from '../files/files.ts'
 import { type ForgottenCalls, forgetCalls } from './forget-calls.ts'
-import { forgetMentions } from './forget-mentions.ts'
+import { type ForgottenFiles, forgetFiles, type SharedFiles } from './forget-files.ts'
+import { forgetMentions, patternOf } from './forget-mentions.ts'
 
 /** What forgetting works with. */
 export interface Forgetting {
@@ -14,13 +15,11 @@ export interface Forgetting {
   readonly search: Kysely<Tables>
   /** Resolves when the usage and the traces of calls that have ended are written. */
   settled(): Promise<void>
-  readonly files?: Pick<Files, 'drop'>
+  readonly files?: Pick<Files, 'drop' | 'read'>
 }
 
 /** What became of a person's data. */
-export interface Forgotten extends ForgottenCalls {
-  /** Files that only they could see. */
-  readonly files: number
+export interface Forgotten extends ForgottenCalls, ForgottenFiles {
   /** Prompts that only they could see. */
   readonly prompts: number
   /** Rows that mentioned them elsewhere, as an author for instance. */
@@ -31,7 +30,12 @@ export interface Forgotten extends ForgottenCalls {
  * Forgets a person: by the id or the e-mail address of somebody who is here, else by the id that clients gave their end user. May run
  * again: after a crash half-way, or where a call ended meanwhile. The audit log keeps acts under a pseudonym that leads to nobody.
  */
-export async function forgetPerson(parts: Forgetting, actor: Actor, name: string): Promise<Forgotten> {
+export async function forgetPerson(
+  parts: Forgetting,
+  actor: Actor,
+  name: string,
+  shared: SharedFiles = 'keep',
+): Promise<Forgotten> {
   const { acts, search } = parts
   const person = await findPerson(acts.database.query, name)
   // Who removes themselves acts as nobody: the entries must not lead back.
@@ -47,9 +51,11 @@ export async function forgetPerson(parts: Forgetting, actor: Actor, name: string
       note({ action: 'person.forgotten', target: { kind: 'person', id: 'end-user' }, details: { ...calls } })
     })
     const mentions = isUnique(name) ? await forgetMentions({ database: acts.database, search }, names) : 0
-    return { ...calls, files: 0, prompts: 0, mentions }
+    return { ...calls, files: 0, sharedFiles: [], prompts: 0, mentions }
   }
-  const files = await dropFiles(parts, person.id)
+  const pattern = await patternOf(acts.database.query, names)
+  const found = { query: acts.database.query, files: parts.files, owner: person.id, pattern, shared }
+  const { files, sharedFiles } = await forgetFiles(found)
   const prompts = await acts.run(remover, async (transaction, note) => {
     const gone = await removeRows(transaction, person)
     const target = { kind: 'person', id: await forgetPseudonym(transaction, person.id) }
@@ -57,7 +63,7 @@ export async function forgetPerson(parts: Forgetting, actor: Actor, name: string
     return gone
   })
   const mentions = await forgetMentions({ database: acts.database, search }, names)
-  return { ...calls, files, prompts, mentions }
+  return { ...calls, files, sharedFiles, prompts, mentions }
 }
 
 /** Ids and addresses mean nobody else, also after the person is gone; an end user may be called 42, as many other things are. */
@@ -88,30 +94,6 @@ async function shutOut({ run, clock }: Acts, actor: Actor, { id }: Person): Prom
     await transaction.deleteFrom('members').where('user_id', '=', id).execute()
     note({ action: 'user.updated', target: { kind: 'user', id }, details: { disabled: true } })
   })
-}
-
-/** Files that nobody else could see, with their bytes. */
-async function dropFiles({ acts, files }: Forgetting, owner: string): Promise<number> {
-  let count = 0
-  const remove = async (within: Kysely<Tables>) => {
-    const gone = await within
-      .deleteFrom('files')
-      .where('owner', '=', owner)
-      .where('visibility', '=', 'user')
-      .returning('content')
-      .execute()
-    count = gone.length
-    return gone.map(({ content }) => content)
-  }
-  const some = await acts.database.query
-    .selectFrom('files')
-    .select('id')
-    .where('owner', '=', owner)
-    .where('visibility', '=', 'user')
-    .limit(1)
-    .executeTakeFirst()
-  if (some !== undefined) await files?.drop(remove)
-  return count
 }
 
 /** The person's own rows; how many prompts were theirs alone. */

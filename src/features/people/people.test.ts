@@ -151,6 +151,16 @@ describeOnDatabases('one person’s data', (get) => {
     const gone = await done(owner, 'DELETE', '/galerne/v1/people/Anna@example.org')
     assert.equal(gone.object, 'person.forgotten')
     assert.deepEqual([gone.files, gone.prompts], [1, 1])
+    // What the workspace shares stays, and is told: the upload, and the batch's results.
+    const stays = gone.shared_files as { id: string; workspace: string; names: boolean }[]
+    assert.deepEqual(
+      stays.map(({ workspace, names }) => [workspace, names]),
+      [
+        ['default', false],
+        ['default', false],
+      ],
+    )
+    for (const { id } of stays) assert.equal((await call(owner, 'GET', `/v1/files/${id}`)).status, 200)
     assert.ok(gone.calls >= 3 && gone.contents >= 4 && gone.spans >= 3 && gone.mentions >= 4, JSON.stringify(gone))
 
     assert.deepEqual(await mentionsOf(database, annas), [])
@@ -202,6 +212,32 @@ describeOnDatabases('one person’s data', (get) => {
     const signIn = { email: 'joann@example.org', password }
     assert.equal((await call(undefined, 'POST', '/galerne/v1/session', signIn)).status, 200)
     assert.equal((await done(owner, 'GET', '/galerne/v1/audit/verify')).valid, true)
+  })
+
+  test('shared files are told with whether their bytes name somebody, and go where that is asked', async (context) => {
+    if (needsSessions(context, get())) return
+    const address = 'carl@example.org'
+    const share = async (key: string, text: string) => {
+      const file = await upload({ url }, { purpose: 'user_data', file: ['a.txt', text] }, { key })
+      assert.equal(file.status, 200)
+      return file.body.id as string
+    }
+    const carl = await enter(address, 'Carl Cedar')
+    // The address lies across two pieces of a stream.
+    const long = 'x'.repeat(65_530)
+    const files = [await share(carl.key, 'nothing'), await share(carl.key, `${long} Carl@Example.org, hello`)]
+    const others = await share(owner, `to ${address}`)
+    const kept = await done(owner, 'DELETE', `/galerne/v1/people/${carl.id}`)
+    assert.deepEqual(
+      kept.shared_files,
+      files.map((id, index) => ({ id, workspace: 'default', names: index === 1 })),
+    )
+    const dora = await enter('dora@example.org', 'Dora Deal')
+    const theirs = await share(dora.key, 'of dora')
+    const gone = await done(owner, 'DELETE', `/galerne/v1/people/${dora.id}?shared_files=delete`)
+    assert.deepEqual([gone.files, gone.shared_files], [1, []])
+    assert.equal((await call(owner, 'GET', `/v1/files/${theirs}`)).status, 404)
+    assert.equal((await call(owner, 'GET', `/v1/files/${others}`)).status, 200)
   })
 
   test('an end user is forgotten by the id that clients gave them, and nothing else that looks like it', async (context) => {

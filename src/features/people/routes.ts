@@ -17,7 +17,8 @@ export function registerPeople(server: Server, parts: Forgetting): void {
         tags: ['users'],
         summary: "Delete one person's data",
         description:
-          'By the id or the e-mail address of somebody who is here, or by the id that clients gave their end user. Keys and sessions end; what was said, private files and private prompts go; counts, money and what was made for a workspace stay and name nobody. The audit log keeps its chain: its entries hold pseudonyms. May be run again.',
+          'By the id or the e-mail address of somebody who is here, or by the id that clients gave their end user. Keys and sessions end; what was said, private files and private prompts go; counts, money and what was made for a workspace stay and name nobody. Shared files that they uploaded stay and are listed, or go with `shared_files=delete`. The audit log keeps its chain: its entries hold pseudonyms. May be run again.',
+        querystring: Type.Object({ shared_files: Type.Optional(Type.Enum(['keep', 'delete'])) }),
         params: Type.Object({ person: Type.String({ minLength: 1, maxLength: 512 }) }),
         response: { 200: PersonForgotten },
       },
@@ -28,7 +29,9 @@ export function registerPeople(server: Server, parts: Forgetting): void {
         ({ id, email }) => id === person || email === person.toLowerCase(),
       )
       if (known !== undefined) mustGrantPerson(request.exchange.caller, known.role)
-      return { object: 'person.forgotten' as const, ...(await forgetPerson(parts, actorOf(request), person)) }
+      const { shared_files: shared = 'keep' } = request.query
+      const { sharedFiles: shared_files, ...counts } = await forgetPerson(parts, actorOf(request), person, shared)
+      return { object: 'person.forgotten' as const, ...counts, shared_files: [...shared_files] }
     },
   )
 }
