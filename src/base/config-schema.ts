@@ -109,7 +109,8 @@ export const configSchema = Type.Object({
   ),
   'context-length': Type.Optional(
     Type.Integer({
-      description: 'Tokens one request may hold, prompt and answer together; the plan chooses without it.',
+      description:
+        'Tokens one request may hold, prompt and answer together; the plan chooses without it. Of several models, each takes it as far as it was trained.',
       minimum: 64,
       maximum: 16_777_216,
     }),

@@ -153,6 +153,13 @@ describe('a plan', () => {
     assert.equal(machineAfter(machine, plan).availableBytes, machine.availableBytes - plan.memory.total)
   })
 
+  it('takes a context that several models are to have as far as each was trained', async () => {
+    const model = readHeader(await starterModel())
+    const wishes = { contextLength: 16_384, streams: 2 }
+    assert.equal(planModel(model, machine, { ...wishes, models: 2 }).contextLength, 8192)
+    assert.equal(planModel(model, machine, { ...wishes, contextLength: 1024, models: 2 }).contextLength, 1024)
+  })
+
   it('reads this machine', () => {
     const here = readMachine()
     assert.ok(here.availableBytes > 0 && here.availableBytes <= here.totalBytes)

@@ -47,8 +47,9 @@ const leastContextLength = 512
 const easyBytes = 1.5 * 2 ** 30
 
 /** Plans a model, or throws `model_load_failed` with every term when it does not fit. */
-export function planModel(header: ModelHeader, machine: Machine, wishes: PlanWishes = {}): Plan {
-  const shape = { ...shapeOf(header), correction: wishes.correction }
+export function planModel(header: ModelHeader, machine: Machine, wished: PlanWishes = {}): Plan {
+  const shape = { ...shapeOf(header), correction: wished.correction }
+  const wishes = boundedWishes(shape, wished)
   const model = wishes.name ?? basename(header.path)
   checkWishes(shape, wishes, model)
   const kvType = wishes.kvType ?? 'f16'
@@ -153,6 +154,14 @@ function chooseBatch(shape: ModelShape, wishes: PlanWishes, budget: number): Cho
 function memoryWithoutKv(shape: ModelShape, kvType: KvType): number {
   const need = memoryNeed(shape, sizes(shape, kvType, streamSteps[0], usefulContextLength, false))
   return need.total - need.kv - need.state
+}
+
+/** What is wished for several models is as far as each was trained: embedding models beside chat models see less. */
+function boundedWishes({ trainedContextLength }: ModelShape, wishes: PlanWishes): PlanWishes {
+  const { models = 1, contextLength = 0 } = wishes
+  return models > 1 && contextLength > trainedContextLength
+    ? { ...wishes, contextLength: trainedContextLength }
+    : wishes
 }
 
 function checkWishes(shape: ModelShape, wishes: PlanWishes, model: string): void {

@@ -221,7 +221,7 @@ class EnginePool implements Pool {
     const header = readHeader(model.path, model.name)
     const learned = this.#options.corrections?.find(correctionKey(header))
     const wishes = {
-      ...wishesOf(model, threads, this.#options.models.length),
+      ...wishesOf(model, threads, Math.max(this.#options.models.length, this.#members.size + 1)),
       ...(learned !== undefined && { correction: learned }),
     }
     const beside = attemptPlan(header, left, wishes)
