@@ -6,7 +6,7 @@ import type { Tables } from '../../database/tables.ts'
 import type { Counter, Metrics } from '../../telemetry/metrics.ts'
 import type { Acts } from '../audit/acts.ts'
 import type { Actor } from '../audit/record.ts'
-import type { Alias, AliasChange, AliasState } from './alias.ts'
+import { type Alias, type AliasChange, type AliasState, targetsOf } from './alias.ts'
 import { readChange, readHistory, type WantedChange, writeAlias } from './alias-store.ts'
 import type { Aliases } from './aliases.ts'
 import { gateFault, type Quality } from './canary.ts'
@@ -18,7 +18,7 @@ export interface AliasChanges {
   set(actor: Actor, name: string, wanted: SetAlias): Promise<AliasChange>
   /** Throws `not_found`. */
   remove(actor: Actor, name: string): Promise<AliasChange>
-  /** Puts the alias back to before its last change, or to what it was after the change `to`. Throws `not_found`. */
+  /** Puts the alias back to before its last change, or to what it was after the change `to`. Throws `not_found`, and `invalid_value` where that is not here. */
   rollBack(actor: Actor, name: string, back: { readonly to?: string; readonly reason?: string }): Promise<AliasChange>
   /** Takes a canary off by itself; nothing where the alias was changed meanwhile. */
   dropCanary(alias: Alias, reason: string): Promise<void>
@@ -39,6 +39,8 @@ export interface AliasChangeParts {
   readonly aliases: Aliases
   readonly log: Log
   readonly metrics: Metrics
+  /** Whether a name leads to a model of this server. */
+  readonly isHere: (name: string) => boolean
   /** sha256 of what a model's name leads to, when known. */
   readonly digestOf: (name: string) => string | null
   /** Told of every roll-back that nobody asked for, within its transaction. */
@@ -77,6 +79,11 @@ export function aliasChanges(parts: AliasChangeParts): AliasChanges {
         throw fail('not_found', { what: to === undefined ? 'alias' : 'change of this alias', id, param: 'to' })
       }
       const after = to === undefined ? change.before : change.after
+      const gone = after === null ? undefined : targetsOf(after).find((target) => !parts.isHere(target))
+      if (gone !== undefined) {
+        const reason = `it led to "${gone}", which is not served here any more; "galerne load" serves weights that are on this machine`
+        throw fail('invalid_value', { param: to === undefined ? 'name' : 'to', reason })
+      }
       return await set({ name, after, action: 'rolled-back', reason, actor, revision: aliases.of(name)?.revision })
     },
     dropCanary: (alias, reason) => dropCanary(alias, reason, 'figures'),

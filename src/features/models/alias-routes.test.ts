@@ -16,13 +16,15 @@ describeOnServers('aliases', (get) => {
   let server: RoutedServer
   let tries = 0
   const posted: [address: string, message: object][] = []
-  let models: Record<'old' | 'fresh' | 'bad' | 'other', EchoModel>
+  let models: Record<'old' | 'fresh' | 'bad' | 'other' | 'vectors' | 'short', EchoModel>
   before(async () => {
     models = {
       old: createEchoModel({ name: 'small', aliases: ['tiny'], digest: digest('a') }),
       fresh: createEchoModel({ name: versioned('b'), digest: digest('b') }),
       bad: createEchoModel({ name: versioned('c'), digest: digest('c'), failAfter: 0 }),
       other: createEchoModel({ name: 'other' }),
+      vectors: createEchoModel({ name: 'vectors', capabilities: { chat: false, completion: false } }),
+      short: createEchoModel({ name: 'short', contextLength: 64 }),
     }
     server = await startRoutedServer(get().database, Object.values(models), async (address, message) => {
       tries += 1
@@ -95,11 +97,31 @@ describeOnServers('aliases', (get) => {
     assert.deepEqual(own.slice(0, 4), ['alias.set', 'alias.set', 'alias.rolled_back', 'alias.removed'])
   })
 
+  test('nothing is rolled back to what is not here any more', async () => {
+    await put('moved', { target: 'other' })
+    await put('moved', { target: 'small' })
+    server.registry.remove('other')
+    const back = await server.admin('POST', '/galerne/v1/aliases/moved/rollback', {})
+    assert.deepEqual([back.status, back.body.error.param], [400, 'name'])
+    assert.match(back.body.error.message, /it led to "other", which is not served here any more/)
+    assert.equal((await server.chat('moved')).body.model, 'small')
+    server.registry.add(models.other)
+    assert.equal((await server.admin('POST', '/galerne/v1/aliases/moved/rollback', {})).body.after.target, 'other')
+  })
+
   test('what is no target, no name and no right is refused by field', async () => {
     const nowhere = await put('latest', { target: 'nowhere' })
     assert.deepEqual([nowhere.status, nowhere.body.error.param], [400, 'target'])
     const canary = await put('latest', { target: 'small', canary: { target: 'nowhere', percent: 5 } })
     assert.deepEqual([canary.status, canary.body.error.param], [400, 'canary.target'])
+    for (const [place, body] of [
+      ['canary', { target: 'vectors', percent: 5 }],
+      ['shadow', { target: 'vectors' }],
+    ] as const) {
+      const unlike = await put('latest', { target: 'small', [place]: body })
+      assert.deepEqual([unlike.status, unlike.body.error.param], [400, `${place}.target`])
+      assert.match(unlike.body.error.message, /it lacks chat, completion/)
+    }
     assert.equal((await put('a@b', { target: 'small' })).status, 400)
     assert.equal((await put('latest', { target: 'small', canary: { target: 'other', percent: 101 } })).status, 400)
     const asMember = await fetch(`${server.url}/galerne/v1/aliases/latest`, {
@@ -192,6 +214,23 @@ describeOnServers('aliases', (get) => {
       alias: 'risky',
       target: 'small',
     })
+  })
+
+  test('a canary with less context is rolled back by the calls that the target would have taken', async () => {
+    const draws = { percent: 50, sticky: 'random', seed: 5 }
+    const canary = { target: 'short', ...draws, rollback: { minimum_calls: 5 } }
+    await put('long', { target: 'small', canary })
+    const long = { messages: [{ role: 'user', content: 'word '.repeat(200) }], max_tokens: 1 }
+    let refused = 0
+    for (let call = 0; call < 100; call++) if ((await server.chat('long', long)).status !== 200) refused += 1
+    assert.equal(refused, 5)
+    let changes = await history('long')
+    while (changes.length < 2) changes = await history('long')
+    assert.deepEqual([changes[0].action, changes[0].after.canary], ['rolled-back', null])
+    // Where both refuse it, it is the caller's.
+    await put('long', { target: 'short', canary: { ...canary, target: 'short' } })
+    for (let call = 0; call < 20; call++) assert.equal((await server.chat('long', long)).status, 400)
+    assert.notEqual((await server.admin('GET', '/galerne/v1/aliases/long')).body.canary, null)
   })
 
   test('a gate lets nothing through that was not measured, and a worse measurement takes the canary off', async () => {

@@ -242,7 +242,7 @@ function wantedOf(body: SetAliasRequest, { behind, routing }: AliasRoutes): SetA
   }
   const target = exactTarget(body.target, 'target', behind)
   const { canary, shadow, reason = null, revision } = body
-  return {
+  const wanted = {
     target,
     canary: canary == null ? null : canaryOf(canary, behind),
     shadow:
@@ -251,6 +251,26 @@ function wantedOf(body: SetAliasRequest, { behind, routing }: AliasRoutes): SetA
         : { target: exactTarget(shadow.target, 'shadow.target', behind), percent: shadow.percent ?? 100 },
     ...{ reason, revision },
   }
+  requireLikeness(target, wanted.canary?.target, 'canary.target', behind)
+  requireLikeness(target, wanted.shadow?.target, 'shadow.target', behind)
+  return wanted
+}
+
+/** What a caller may ask of the target must be possible with what takes its place, or a part of the calls would be refused. */
+function requireLikeness(
+  target: string,
+  other: string | undefined,
+  param: string,
+  behind: AliasRoutes['behind'],
+): void {
+  const [one, two] = [behind(target)?.capabilities, other === undefined ? undefined : behind(other)?.capabilities]
+  if (one === undefined || two === undefined) return
+  const lacking = (Object.keys(one) as (keyof typeof one)[]).filter(
+    (can) => can !== 'reasoning' && one[can] && !two[can],
+  )
+  if (lacking.length === 0) return
+  const reason = `"${other}" does not do all that "${target}" does: it lacks ${lacking.join(', ')}`
+  throw fail('invalid_value', { param, reason })
 }
 
 function canaryOf(canary: NonNullable<SetAliasRequest['canary']>, behind: AliasRoutes['behind']): Canary {

@@ -17,6 +17,8 @@ export type Outcome = 'ok' | 'fault' | 'refused' | 'abandoned'
 export interface ObservedCall {
   readonly made: MadeCall
   readonly outcome: Outcome
+  /** It was refused because the model's context is too short for it. */
+  readonly tooLong: boolean
   /** Milliseconds from the call to its first output; null where none came, or where there is none before the end. */
   readonly firstTokenMs: number | null
 }
@@ -27,6 +29,7 @@ export function observe(model: Model, clock: Clock, over: (call: ObservedCall) =
     const since = clock.elapsed()
     let firstTokenMs: number | null = null
     let outcome: Outcome = 'abandoned'
+    let tooLong = false
     try {
       for await (const event of start()) {
         if (event.type === 'end') outcome = 'ok'
@@ -35,20 +38,23 @@ export function observe(model: Model, clock: Clock, over: (call: ObservedCall) =
       }
     } catch (error) {
       outcome = outcomeOf(error)
+      tooLong = isTooLong(error)
       throw error
     } finally {
-      over({ made, outcome, firstTokenMs })
+      over({ made, outcome, tooLong, firstTokenMs })
     }
   }
   const once = async <Result>(made: MadeCall, start: () => Promise<Result>): Promise<Result> => {
     let outcome: Outcome = 'ok'
+    let tooLong = false
     try {
       return await start()
     } catch (error) {
       outcome = outcomeOf(error)
+      tooLong = isTooLong(error)
       throw error
     } finally {
-      over({ made, outcome, firstTokenMs: null })
+      over({ made, outcome, tooLong, firstTokenMs: null })
     }
   }
   return {
@@ -68,6 +74,8 @@ export function observe(model: Model, clock: Clock, over: (call: ObservedCall) =
 
 /** These say nothing of the version that was called: the server, its database or the client was in the way. */
 const others: ReadonlySet<string> = new Set(['server_stopping', 'database_unavailable', 'client_closed'])
+
+const isTooLong = (error: unknown) => error instanceof Failure && error.code === 'context_length_exceeded'
 
 function outcomeOf(error: unknown): Outcome {
   if (!(error instanceof Failure)) return error instanceof DOMException ? 'abandoned' : 'fault'

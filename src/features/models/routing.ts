@@ -47,6 +47,7 @@ export async function openRouting(parts: {
   const posts = post && openRollbackPosts({ database, clock, log, post, ...(backoffMs !== undefined && { backoffMs }) })
   const changes = aliasChanges({
     ...{ acts, aliases, log, metrics },
+    isHere: (name) => behind(name) !== undefined,
     digestOf: (name) => measuredDigest(behind(name)),
     ...(posts !== undefined && { onRollback: posts.enqueue }),
   })

@@ -90,12 +90,16 @@ export function createTraffic(parts: TrafficParts): Traffic {
         watchOf(alias, canary).fault === undefined &&
         isDrawn(canary.percent, canary.seed, drawText(canary, facts, call))
       const drawn = isCanary ? find(canary.target) : undefined
-      const chosen = drawn ?? find(alias.target)
+      const target = find(alias.target)
+      const chosen = drawn ?? target
       if (chosen === undefined) return undefined
+      // What the target would have taken is the canary's fault, not the caller's.
+      const isShorter = chosen.model.card.contextLength < (target?.model.card.contextLength ?? 0)
       const copies = shadow !== null && isDrawn(shadow.percent, alias.revision, `call ${call}`)
       const copied = copies ? find(shadow.target) : undefined
       const side = drawn === undefined ? 'target' : 'canary'
-      return observe(chosen.model, clock, (observed) => {
+      return observe(chosen.model, clock, (call) => {
+        const observed = call.tooLong && isShorter ? { ...call, outcome: 'fault' as const } : call
         counts.calls.add({ alias: name, model_name: chosen.model.card.name, side, outcome: observed.outcome })
         if (canary !== null) note(alias, canary, side, observed)
         if (copied !== undefined && observed.outcome === 'ok') shadows.copy(copied.metered, observed.made)
