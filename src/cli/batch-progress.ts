@@ -29,13 +29,15 @@ export function batchDisplay(clock: Clock, stream: NodeJS.WriteStream = process.
       const { completed, failed, total } = batch.request_counts
       const now = { at: clock.elapsed(), settled: completed + failed, tokens: batch.usage.output_tokens }
       sights = [...sights.filter(({ at }) => now.at - at < memoryMs), now]
-      const text = describeProgress(batch, speedOf(sights))
+      const text = describeFigures(batch, speedOf(sights))
       if (onTerminal) {
-        stream.write(`\r\u001b[K${text.slice(0, stream.columns > 1 ? stream.columns - 1 : undefined)}`)
+        // The id stands above, or was typed, and what counts up is in progress: the figures must fit into 80 columns.
+        const figures = total > 0 ? text.replace(/^in_progress {2}/, '') : text
+        stream.write(`\r\u001b[K${figures.slice(0, stream.columns > 1 ? stream.columns - 1 : undefined)}`)
         return
       }
       const step = `${batch.status} ${total === 0 ? 0 : Math.floor((10 * now.settled) / total)}`
-      if (step !== spoken) stream.write(`${text}\n`)
+      if (step !== spoken) stream.write(`${batch.id}  ${text}\n`)
       spoken = step
     },
     end() {
@@ -60,11 +62,16 @@ function speedOf(sights: readonly Sight[]): Speed {
   }
 }
 
-/** `batch_…  in_progress  412 of 2000 done, 3 failed  57.1 tok/s  4m 10s left  0.000412 USD`. */
-export function describeProgress(batch: Batch, { tokensPerSecond, linesPerSecond }: Speed): string {
+/** A batch that is not followed: `batch_…  completed  1997 of 2000 done, 3 failed  0.000412 USD`. */
+export function describeBatch(batch: Batch): string {
+  return `${batch.id}  ${describeFigures(batch, { tokensPerSecond: 0, linesPerSecond: 0 })}`
+}
+
+/** `in_progress  412 of 2000 done, 3 failed  57.1 tok/s  4m 10s left  0.000412 USD`. */
+function describeFigures(batch: Batch, { tokensPerSecond, linesPerSecond }: Speed): string {
   const { completed, failed, total } = batch.request_counts
   const left = total - completed - failed
-  const parts = [`${batch.id}  ${batch.status}`]
+  const parts: string[] = [batch.status]
   if (total > 0) parts.push(`${completed} of ${total} done${failed === 0 ? '' : `, ${failed} failed`}`)
   if (tokensPerSecond > 0) parts.push(`${tokensPerSecond.toFixed(1)} tok/s`)
   if (batch.status === 'in_progress' && linesPerSecond > 0) parts.push(`${formatSeconds(left / linesPerSecond)} left`)

@@ -22,7 +22,7 @@ import {
   uploadInput,
 } from '../batch-client.ts'
 import { type BatchInput, batchLines } from '../batch-input.ts'
-import { batchDisplay, describeProgress, formatCost } from '../batch-progress.ts'
+import { batchDisplay, describeBatch, formatCost } from '../batch-progress.ts'
 import type { Connection } from '../connection.ts'
 import { parseCount } from '../numbers.ts'
 import { addRemote, type Options, withServer } from '../remote.ts'
@@ -181,7 +181,7 @@ async function finish(connection: Connection, batch: Batch, options: Options): P
   }
   printResult(options['json'] === true, batch, () =>
     [
-      describeProgress(batch, { tokensPerSecond: 0, linesPerSecond: 0 }),
+      describeBatch(batch),
       ...(batch.errors?.data ?? []).map(({ line, message }) => (line === null ? message : `line ${line}: ${message}`)),
       ...told,
     ].join('\n'),
