@@ -18,6 +18,8 @@ export interface ProgressDisplay {
 }
 
 const barWidth = 24
+/** Where there is less room, the figures and the end of the label matter more than the bar. */
+const roomyColumns = 100
 
 const words: Readonly<Record<PullPhase, string>> = {
   waiting: 'waiting for',
@@ -47,9 +49,9 @@ export function progressDisplay(label: string, stream: NodeJS.WriteStream = proc
       meter.received(done)
     },
     show(progress) {
-      const text = line(label, progress)
       if (onTerminal) {
-        stream.write(`\r\u001b[K${text.slice(0, stream.columns > 1 ? stream.columns - 1 : undefined)}`)
+        const room = stream.columns > 1 ? stream.columns - 1 : Number.POSITIVE_INFINITY
+        stream.write(`\r\u001b[K${line(label, progress, room).slice(0, room)}`)
         drawn = true
         return
       }
@@ -58,7 +60,7 @@ export function progressDisplay(label: string, stream: NodeJS.WriteStream = proc
       if (phase === spokenPhase && (tenth <= spokenTenth || progress.phase !== 'downloading')) return
       spokenPhase = phase
       spokenTenth = tenth
-      stream.write(`${text}\n`)
+      stream.write(`${line(label, progress)}\n`)
     },
     end() {
       if (drawn) stream.write('\n')
@@ -72,15 +74,24 @@ function share({ receivedBytes, totalBytes }: PullProgress): number {
   return totalBytes === undefined || totalBytes === 0 ? 0 : Math.min(1, receivedBytes / totalBytes)
 }
 
-function line(label: string, progress: PullProgress): string {
+/** One line; of a label that leaves no room for the figures only the end is kept: that is the file's name. */
+function line(label: string, progress: PullProgress, room: number = Number.POSITIVE_INFINITY): string {
   const { phase, source, receivedBytes, totalBytes, bytesPerSecond, secondsLeft, reason } = progress
   const what = `${words[phase]} ${reason === undefined ? source : `${source}: ${reason}`}`
-  if (phase === 'waiting' || phase === 'connecting' || phase === 'retrying') return `${label}  ${what}`
+  if (phase === 'waiting' || phase === 'connecting' || phase === 'retrying')
+    return `${shortened(label, Math.floor(room / 3))}  ${what}`
   const speed = bytesPerSecond > 0 ? `  ${formatBytes(bytesPerSecond)}/s` : ''
-  if (totalBytes === undefined) return `${label}  ${formatBytes(receivedBytes)}${speed}  ${what}`
-  const filled = Math.round(share(progress) * barWidth)
-  const bar = `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)}`
+  if (totalBytes === undefined)
+    return `${shortened(label, Math.floor(room / 2))}  ${formatBytes(receivedBytes)}${speed}  ${what}`
+  const width = room < roomyColumns ? barWidth / 2 : barWidth
+  const filled = Math.round(share(progress) * width)
+  const bar = `${'█'.repeat(filled)}${'░'.repeat(width - filled)}`
   const left = secondsLeft === undefined || secondsLeft <= 0 ? '' : `  ${formatSeconds(secondsLeft)} left`
   const percent = `${Math.floor(share(progress) * 100)}%`.padStart(4)
-  return `${label} ${bar}${percent}  ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}${speed}${left}  ${what}`
+  const figures = `${bar}${percent}  ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}${speed}${left}`
+  return `${shortened(label, room - figures.length - 1)} ${figures}  ${what}`
+}
+
+function shortened(label: string, room: number): string {
+  return label.length <= room ? label : `…${label.slice(label.length - Math.max(0, room - 1))}`
 }
