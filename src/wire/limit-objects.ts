@@ -169,6 +169,15 @@ export const BudgetObject = Type.Object({
   reserved: Type.Number({ description: 'Held for calls that run.' }),
   opens_at: timestamp,
   closes_at: nullable(timestamp),
+  alerts: Type.Array(
+    Type.Object({
+      threshold: Type.Integer(),
+      at: timestamp,
+      state: Type.Enum(['waiting', 'sent', 'failed'], { description: '`failed`: it is not tried any more.' }),
+      error: nullable(Type.String(), { description: 'Why the last attempt failed.' }),
+    }),
+    { description: 'Those that were raised in this window.' },
+  ),
 })
 
 /** `GET /galerne/v1/budgets`: the oldest first. */

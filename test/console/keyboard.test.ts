@@ -118,7 +118,7 @@ describe('the console by keyboard alone', { skip: noBrowser, timeout: 600_000 },
     const row = page.getByRole('row').filter({ hasText: 'typed' })
     await tabTo(row.getByRole('button', { name: 'Revoke' }))
     await press('Enter')
-    await isBack(dialog().getByRole('button', { name: 'Cancel' }))
+    await isBack(dialog().getByRole('button', { name: 'Keep it' }))
     await press('Escape')
     await closed()
     await isBack(row.getByRole('button', { name: 'Revoke' }))

@@ -8,7 +8,8 @@ import { Button } from './button.tsx'
 import { Dialog } from './dialog.tsx'
 import { Problem } from './states.tsx'
 
-const text = words({ en: { cancel: 'Cancel' }, fr: { cancel: 'Annuler' } })
+// Not “Cancel”: a batch is cancelled by the other button.
+const text = words({ en: { keep: 'Keep it' }, fr: { keep: 'Garder' } })
 
 interface ConfirmProps {
   /** What is done, on both buttons. */
@@ -41,7 +42,7 @@ export function Confirm({ act, title, hint, path, options = { method: 'DELETE' }
     <Dialog title={title} hint={hint} open={open} change={setOpen} trigger={<Button weight="quiet">{act}</Button>}>
       {doing.isError && <Problem error={doing.error} />}
       <div className="flex justify-end gap-2">
-        <Button onClick={() => setOpen(false)}>{t('cancel')}</Button>
+        <Button onClick={() => setOpen(false)}>{t('keep')}</Button>
         <Button weight="danger" onClick={() => doing.mutate()} disabled={doing.isPending}>
           {act}
         </Button>

@@ -15,6 +15,7 @@ import { seconds } from '../../wire/times.ts'
 import type { ChargedAccount } from '../limits/account.ts'
 import { nanoPerUnit } from '../prices/price.ts'
 import { type Alert, alertMail } from './alert.ts'
+import { alertJobs } from './raised.ts'
 import { type Budget, budgetStore } from './store.ts'
 import type { PostWebhook } from './webhook.ts'
 
@@ -40,7 +41,6 @@ export interface Alerts {
   stop(): Promise<void>
 }
 
-const kind = 'budget-alert'
 // With doubling pauses from a second on, up to an hour, that is half a day.
 const attempts = 20
 
@@ -49,7 +49,7 @@ export function openAlerts(parts: AlertParts): Alerts {
   const { database, clock, log } = parts
   const queue = createQueue({ query: jobsOf(database.query), dialect: database.dialect, clock })
   const worker = startWorker(queue, {
-    kind,
+    kind: alertJobs,
     clock,
     handle: (job, signal) => send(parts, job.subject, signal),
     onError: (error, job) => log.warn({ err: error, alert: job?.subject }, 'an alert could not be sent yet'),
@@ -96,7 +96,7 @@ async function raise(
     .returning('id')
     .executeTakeFirst()
   if (inserted !== undefined) {
-    await queue.enqueue(kind, inserted.id, { within: jobsOf(transaction), maxAttempts: attempts })
+    await queue.enqueue(alertJobs, inserted.id, { within: jobsOf(transaction), maxAttempts: attempts })
   }
 }
 

@@ -20,6 +20,7 @@ import { windowAt } from '../limits/calendar.ts'
 import { limitStore } from '../limits/store.ts'
 import { nanoPerUnit } from '../prices/price.ts'
 import { type BudgetParts, changeBudget, createBudget, removeBudget, type WantedBudget } from './change.ts'
+import { type RaisedAlert, raisedAlerts } from './raised.ts'
 import { type Budget, type BudgetStanding, budgetStore } from './store.ts'
 
 /** What the routes need. */
@@ -36,10 +37,13 @@ export function registerBudgets(server: Server, parts: BudgetRoutes): void {
   const { acts, currency } = parts
   const { query } = acts.database
   const store = budgetStore(acts.database)
-  const shown = async (budget: Budget) => {
-    const [standing] = await store.standings([budget], acts.clock.now())
-    return budgetObject(standing as BudgetStanding, currency)
+  const shownAll = async (budgets: readonly Budget[]) => {
+    const standings = await store.standings(budgets, acts.clock.now())
+    return Promise.all(
+      standings.map(async (standing) => budgetObject(standing, await raisedAlerts(acts.database, standing), currency)),
+    )
   }
+  const shown = async (budget: Budget) => (await shownAll([budget]))[0] as Static<typeof BudgetObject>
   const known = async (id: string, caller: Caller) => {
     const budget = await store.byId(id)
     if (budget === undefined) throw fail('not_found', { what: 'budget', id: id.slice(0, 100), param: 'id' })
@@ -54,8 +58,7 @@ export function registerBudgets(server: Server, parts: BudgetRoutes): void {
     },
     async ({ query: asked, exchange: { caller } }) => {
       const page = pageOf(await visibleParties(query, caller, await store.list()), readPaging(asked))
-      const standings = await store.standings(page.data, acts.clock.now())
-      return { ...page, data: standings.map((standing) => budgetObject(standing, currency)) }
+      return { ...page, data: await shownAll(page.data) }
     },
   )
   server.post(
@@ -211,8 +214,9 @@ function wantedOf(body: Partial<Static<typeof PutBudget>>): Pick<WantedBudget, n
 }
 
 /** A budget on the wire. */
-export function budgetObject(
+function budgetObject(
   { budget, opensAt, closesAt, spent, reserved }: BudgetStanding,
+  alerts: readonly RaisedAlert[],
   currency: string,
 ): Static<typeof BudgetObject> {
   const { id, scope, subject, period, hard, webhook } = budget
@@ -235,5 +239,6 @@ export function budgetObject(
     reserved: reserved / nanoPerUnit,
     opens_at: seconds(opensAt),
     closes_at: closesAt === Number.MAX_SAFE_INTEGER ? null : seconds(closesAt),
+    alerts: alerts.map((alert) => ({ ...alert, at: seconds(alert.at) })),
   }
 }

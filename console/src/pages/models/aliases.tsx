@@ -7,6 +7,7 @@ import { Button } from '../../parts/button.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
 import { SelectField, TextField } from '../../parts/field.tsx'
 import { Form, FormDialog } from '../../parts/form.tsx'
+import { Go } from '../../parts/link.tsx'
 import { List } from '../../parts/list.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import { Empty } from '../../parts/states.tsx'
@@ -14,6 +15,7 @@ import type { Column } from '../../parts/table.tsx'
 import { useAct } from '../../server/act.ts'
 import { useModels } from '../../server/models.ts'
 import { useSession } from '../../server/session.tsx'
+import { AliasHistory } from './alias-history.tsx'
 import { text } from './text.ts'
 
 /** The panel. */
@@ -58,13 +60,14 @@ function Rows() {
     name: t('actions'),
     actions: true,
     show: (alias) => (
-      <div className="flex flex-wrap justify-end gap-1">
+      <div className="flex flex-wrap justify-end @4xl:flex-nowrap">
         <FormDialog
           title={t('changeAlias', { alias: alias.name })}
           hint={t('aliasHint')}
           trigger={<Button weight="quiet">{t('change')}</Button>}
           form={(close) => <SetAlias alias={alias} close={close} />}
         />
+        <AliasHistory alias={alias.name} />
         <Confirm
           act={t('undo')}
           title={t('undoTitle', { alias: alias.name })}
@@ -100,19 +103,28 @@ function Target({ alias: { target, canary, shadow } }: { readonly alias: AliasSh
   const t = useWords(text)
   const { one } = useFormats()
   return (
-    <div className="min-w-28 wrap-anywhere">
-      {target}
+    <div className="min-w-28">
+      <Calls of={target} />
       {canary !== null && (
         <div className="mt-1">
-          <Badge tone="warn">{t('canary', { percent: one(canary.percent) })}</Badge> {canary.target}
+          <Badge tone="warn">{t('canary', { percent: one(canary.percent) })}</Badge> <Calls of={canary.target} />
         </div>
       )}
       {shadow !== null && (
         <div className="mt-1">
-          <Badge tone="plain">{t('shadow', { percent: one(shadow.percent) })}</Badge> {shadow.target}
+          <Badge tone="plain">{t('shadow', { percent: one(shadow.percent) })}</Badge> <Calls of={shadow.target} />
         </div>
       )}
     </div>
+  )
+}
+
+/** A model, and the way to the calls that it answered. */
+function Calls({ of }: { readonly of: string }) {
+  return (
+    <Go to="/traces" search={{ model: of }} look="plain">
+      {of}
+    </Go>
   )
 }
 
