@@ -148,6 +148,34 @@ test('the list of models is one page of both pagings', async () => {
   assert.equal(list.data[0].type, 'base')
 })
 
+test('the list of models takes the filter of Mistral, and names what it does not know', async () => {
+  const named = await send(server, '/v1/models?model=org%2Fecho-latest&provider=mistral')
+  assert.deepEqual(
+    named.json().data.map(({ id }: { id: string }) => id),
+    ['echo'],
+  )
+  assert.equal(named.headers.get('galerne-ignored-fields'), 'provider')
+  assert.deepEqual((await send(server, '/v1/models?model=nobody')).json().data, [])
+})
+
+test('counting tokens names what had no effect on the count', async () => {
+  const ignored = async (path: string, body: object) =>
+    (await send(server, path, { body })).headers.get('galerne-ignored-fields')
+  assert.equal(await ignored('/tokenize', { model: 'echo', prompt: 'a', tools: [{}], foo: 1 }), 'tools, foo')
+  assert.equal(
+    await ignored('/tokenize', {
+      model: 'echo',
+      messages: [{ role: 'user', content: 'a' }],
+      add_special_tokens: true,
+    }),
+    'add_special_tokens',
+  )
+  assert.equal(
+    await ignored('/detokenize', { model: 'echo', tokens: [1], skip_special_tokens: true }),
+    'skip_special_tokens',
+  )
+})
+
 test('what is not HTTP gets an answer that is', async () => {
   const speak = async (text: string) => {
     const socket = connect(server.port, '127.0.0.1')

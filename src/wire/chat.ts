@@ -39,7 +39,8 @@ export const ChatRequest = Type.Object(
     reasoning_effort: optional(Type.Enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'])),
     prompt_mode: optional(Type.Enum(['reasoning'])),
     safe_prompt: optional(Type.Boolean({ description: "Puts Mistral's safety prompt before the conversation." })),
-    guardrails: optional(Type.Array(Type.Unknown())),
+    guardrails: optional(Type.Array(Type.Unknown(), { description: 'Refused: this server has none.' })),
+    moderation: optional(Type.Object({}, { ...open, description: 'Refused: this server has none.' })),
     prediction: optional(Type.Object({ type: Type.Literal('content') }, open)),
     prompt_cache_key: optional(Type.String({ description: 'A hint. Prefixes are shared inside a workspace anyway.' })),
     cache_salt: optional(

@@ -11,7 +11,7 @@ import type {
 import type { TSchema } from 'typebox'
 import type { Clock } from '../base/clock.ts'
 import type { Failure } from '../base/errors.ts'
-import { readKeepContent, readLabels } from './labels.ts'
+import { readEndUser, readKeepContent, readLabels } from './labels.ts'
 import type { CallContext, CallLabels } from './model.ts'
 import type { Grants, Permission } from './permissions.ts'
 
@@ -76,7 +76,7 @@ export function refusedRequest(
   const { caller, clock, receivedAt } = request.exchange
   const durationMs = clock.elapsed() - receivedAt
   const labels = readLabels(request.headers, request.body)
-  const endUser = endUserOf(request.body)
+  const endUser = readEndUser(request.body)
   const model = textIn(request.body, 'model')
   const { param } = fields
   const traceparent = request.headers['traceparent']
@@ -139,7 +139,7 @@ export function callContext(
 ): CallContext {
   const { caller } = request.exchange
   const traceparent = request.headers['traceparent']
-  const endUser = endUserOf(request.body)
+  const endUser = readEndUser(request.body)
   const labels = readLabels(request.headers, request.body)
   const keepContent = readKeepContent(request.headers)
   return {
@@ -162,7 +162,7 @@ export function callContext(
 /** Who asks, for the registry: what the key may use, and what a caller stays with a version of a model by. */
 export function asker({ headers, body, exchange }: Pick<FastifyRequest, 'headers' | 'exchange' | 'body'>) {
   const { id, user, models } = exchange.caller
-  const endUser = endUserOf(body)
+  const endUser = readEndUser(body)
   const session = readLabels(headers, body)?.session
   return {
     id,
@@ -171,16 +171,6 @@ export function asker({ headers, body, exchange }: Pick<FastifyRequest, 'headers
     ...(endUser !== undefined && { endUser }),
     ...(session !== undefined && { session }),
   }
-}
-
-/** An id longer than this names nobody; OpenAI takes 512 characters. PostgreSQL keeps no U+0000. */
-const endUserForm = /^[^\0]{1,512}$/
-
-function endUserOf(body: unknown): string | undefined {
-  if (typeof body !== 'object' || body === null) return undefined
-  // OpenAI renamed `user`; Mistral has neither.
-  const id = Reflect.get(body, 'safety_identifier') ?? Reflect.get(body, 'user')
-  return typeof id === 'string' && endUserForm.test(id) ? id : undefined
 }
 
 /** Mistral's SDKs name themselves; they read chunked content that OpenAI's helpers cannot. */

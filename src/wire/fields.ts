@@ -43,18 +43,3 @@ export const timestamp = Type.Integer({ description: 'Seconds since 1970.' })
 
 /** Seconds since 1970 that a caller gives: up to the year 9999, so that its milliseconds are exact in every table. */
 export const givenTime = Type.Integer({ minimum: 0, maximum: 253_402_300_799, description: 'Seconds since 1970.' })
-
-/**
- * The top-level fields of a body that have no effect here: those its schema does not know, and those it takes but does not use.
- * They are named in the header `galerne-ignored-fields`.
- * @param inert fields the schema knows and this call does not use; named only when they are set to something.
- */
-export function ignoredFields(schema: TObject<TProperties>, body: object, inert: readonly string[]): string[] {
-  return Object.entries(body)
-    .filter(([name, value]) => !Object.hasOwn(schema.properties, name) || (inert.includes(name) && isSet(value)))
-    .map(([name]) => name)
-}
-
-function isSet(value: unknown): boolean {
-  return value !== null && value !== undefined && value !== false
-}

@@ -13,6 +13,8 @@ const ThinkingPart = Type.Object(
       Type.String(),
       Type.Array(Type.Object({ type: Type.String(), text: optional(Type.String()) }, open)),
     ]),
+    closed: optional(Type.Boolean()),
+    signature: optional(Type.String()),
   },
   open,
 )
@@ -64,6 +66,7 @@ export const SentToolCall = Type.Object(
   {
     id: optional(Type.String({ maxLength: 512 })),
     type: optional(Type.Literal('function')),
+    index: optional(Type.Integer({ description: 'As answers have it; the order of the list is what counts.' })),
     function: FunctionCall,
   },
   open,
@@ -84,6 +87,9 @@ export const ChatMessage = tagged('role', [
       refusal: optional(Type.String()),
       reasoning: optional(Type.String()),
       reasoning_content: optional(Type.String()),
+      audio: optional(
+        Type.Object({}, { ...open, description: 'Refused: answers are text only, so none was said here.' }),
+      ),
       prefix: optional(
         Type.Boolean({ description: 'Only on the last message: the answer continues this text and includes it.' }),
       ),

@@ -79,14 +79,16 @@ export function modelObject(card: ModelCard, id: string = card.name): Static<typ
   }
 }
 
-/** The whole list: models, then aliases; an alias with a model's own name takes its place. */
+/** The whole list: models, then aliases; an alias with a model's own name takes its place. With `only`, what has this name or alias. */
 export function modelList(
   cards: readonly ModelCard[],
   aliases: readonly { readonly name: string; readonly card: ModelCard }[] = [],
+  only?: string,
 ): Static<typeof ModelList> {
   const taken = new Set(aliases.map(({ name }) => name))
   const models = cards.filter(({ name }) => !taken.has(name)).map((card) => modelObject(card))
-  const data = [...models, ...aliases.map(({ name, card }) => modelObject(card, name))]
+  const all = [...models, ...aliases.map(({ name, card }) => modelObject(card, name))]
+  const data = only === undefined ? all : all.filter(({ id, aliases }) => id === only || aliases.includes(only))
   return {
     object: 'list',
     data,

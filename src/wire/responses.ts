@@ -8,10 +8,20 @@ const open = { additionalProperties: true } as const
 
 const text = { text: Type.String() }
 
+/** What an item has that was in an answer before; a conversation that is sent back has it still. */
+const answered = { id: optional(Type.String()), status: optional(Type.String()) }
+
+const reasoningPart = Type.Object({ type: optional(Type.String()), ...text })
+
 /** A part of a message's content; `text` is what some clients write for `input_text`. */
 const contentPart = tagged('type', [
   Type.Object({ type: Type.Literal('input_text'), ...text }),
-  Type.Object({ type: Type.Literal('output_text'), ...text }),
+  Type.Object({
+    type: Type.Literal('output_text'),
+    ...text,
+    annotations: optional(Type.Array(Type.Unknown())),
+    logprobs: optional(Type.Array(Type.Unknown())),
+  }),
   Type.Object({ type: Type.Literal('text'), ...text }),
   Type.Object({ type: Type.Literal('refusal'), refusal: Type.String() }),
   Type.Object({
@@ -47,23 +57,27 @@ const inputItem = tagged('type', [
     type: Type.Literal('message'),
     role: Type.Enum(['user', 'assistant', 'system', 'developer']),
     content,
+    ...answered,
   }),
   Type.Object({
     type: Type.Literal('function_call'),
     call_id: Type.String({ minLength: 1 }),
     name: Type.String({ minLength: 1 }),
     arguments: Type.String({ description: 'JSON text of an object.' }),
+    ...answered,
   }),
   Type.Object({
     type: Type.Literal('function_call_output'),
     call_id: Type.String({ minLength: 1 }),
     output: content,
+    ...answered,
   }),
   Type.Object({
     type: Type.Literal('reasoning'),
-    summary: optional(Type.Array(Type.Object({ ...text }))),
-    content: optional(Type.Array(Type.Object({ ...text }))),
+    summary: optional(Type.Array(reasoningPart)),
+    content: optional(Type.Array(reasoningPart)),
     encrypted_content: optional(Type.String()),
+    ...answered,
   }),
 ])
 
@@ -132,6 +146,7 @@ const promptFields = {
   ),
   previous_response_id: optional(Type.String({ description: 'Refused: no response is stored.' })),
   conversation: optional(Type.Unknown({ description: 'Refused: no conversation is stored.' })),
+  moderation: optional(Type.Unknown({ description: 'Refused: this server has none.' })),
 }
 
 /** The body of `POST /v1/responses`. */

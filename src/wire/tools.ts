@@ -39,19 +39,23 @@ const NamedFunction = Type.Object(
   open,
 )
 
-const AllowedTools = Type.Object(
+/** One object for all forms: a form that is not served is then refused by its name, and not for what another form has. */
+const ChosenTools = Type.Object(
   {
-    type: Type.Literal('allowed_tools'),
-    allowed_tools: Type.Object(
-      { mode: Type.Enum(['auto', 'required']), tools: Type.Array(NamedFunction, { minItems: 1, maxItems: 128 }) },
-      open,
+    type: optional(Type.String({ description: 'function when absent, or allowed_tools.' })),
+    function: optional(Type.Object({ name: Type.String() }, open)),
+    allowed_tools: optional(
+      Type.Object(
+        { mode: Type.Enum(['auto', 'required']), tools: Type.Array(NamedFunction, { minItems: 1, maxItems: 128 }) },
+        open,
+      ),
     ),
   },
   open,
 )
 
 /** How freely tools may be called. `any` is Mistral's `required`. */
-export const ToolChoice = Type.Union([Type.Enum(['auto', 'none', 'any', 'required']), AllowedTools, NamedFunction])
+export const ToolChoice = Type.Union([Type.Enum(['auto', 'none', 'any', 'required']), ChosenTools])
 
 /** One function as a client describes it. */
 export type FunctionDefinition = Static<typeof FunctionDefinition>

@@ -42,6 +42,9 @@ function assistantTurn(
   if (message.prefix === true && !last) {
     throw refuse('invalid_value', `${path}.prefix`, 'only the last message can be continued')
   }
+  if (message.audio !== null && message.audio !== undefined) {
+    throw refuse('unsupported_value', `${path}.audio`, 'answers are text only; send what was said as content')
+  }
   const { content, thinking } = readContent(message.content, path, card)
   const refusal = message.refusal ? [{ type: 'text', text: message.refusal } as const] : []
   const reasoning = message.reasoning_content ?? message.reasoning ?? thinking

@@ -59,8 +59,21 @@ function refuseTwins(tools: readonly Tool[]): void {
 function readChoice(choice: ToolChoice, tools: readonly Tool[]): Prepared {
   if (choice === 'any') return { tools, toolChoice: 'required' }
   if (typeof choice === 'string') return { tools, toolChoice: choice }
-  if (!('allowed_tools' in choice)) return { tools, toolChoice: { name: choice.function.name } }
-  const { mode, tools: allowed } = choice.allowed_tools
+  const type = choice.type ?? 'function'
+  if (type === 'allowed_tools') return readAllowed(choice.allowed_tools ?? missing('tool_choice.allowed_tools'), tools)
+  if (type === 'function') {
+    return { tools, toolChoice: { name: (choice.function ?? missing('tool_choice.function')).name } }
+  }
+  throw fail('unsupported_value', { param: 'tool_choice.type', reason: `"${type}" is not served, only functions are` })
+}
+
+function missing(param: string): never {
+  throw fail('invalid_value', { param, reason: 'it is missing' })
+}
+
+type AllowedTools = NonNullable<Exclude<ToolChoice, string>['allowed_tools']>
+
+function readAllowed({ mode, tools: allowed }: AllowedTools, tools: readonly Tool[]): Prepared {
   const names = new Set(allowed.map((entry) => entry.function.name))
   const stranger = [...names].find((name) => !tools.some((tool) => tool.name === name))
   if (stranger !== undefined) {

@@ -193,6 +193,9 @@ test('tools: choices of every form, and what names nothing is refused', () => {
   assert.deepEqual([allowed.toolChoice, allowed.tools.map(({ name }) => name)], ['required', ['g']])
   refused({ tools, tool_choice: { function: { name: 'h' } } }, 'invalid_value', 'tool_choice', /"h"/)
   refused({ tool_choice: 'any' }, 'invalid_value', 'tool_choice')
+  refused({ tools, tool_choice: { type: 'custom' } }, 'unsupported_value', 'tool_choice.type', /"custom"/)
+  refused({ tools, tool_choice: { type: 'function' } }, 'invalid_value', 'tool_choice.function')
+  refused({ tools, tool_choice: { type: 'allowed_tools' } }, 'invalid_value', 'tool_choice.allowed_tools')
   refused({ tools: [{ type: 'web_search' }] }, 'unsupported_value', 'tools[0].type', /web_search/)
   refused({ tools: [...tools, ...tools] }, 'invalid_value', 'tools', /"f"/)
 })
@@ -246,9 +249,17 @@ test('what has no effect is named; what would change the answer is refused', () 
     prediction: { type: 'content' },
     foo: 1,
   } as never)
-  assert.deepEqual(ignored.toSorted(), ['foo', 'prediction', 'user'])
+  assert.deepEqual(ignored.toSorted(), ['foo', 'prediction'])
+  assert.deepEqual(prepare({ stream_options: { include_usage: true } }).ignored, ['stream_options'])
+  const described = { name: 'a', schema: { type: 'object' }, description: 'a person' }
+  assert.deepEqual(prepare({ response_format: { type: 'json_schema', json_schema: described } }).ignored, [
+    'response_format.json_schema.description',
+  ])
   assert.deepEqual(prepare({ reasoning_effort: 'low' }).ignored, ['reasoning_effort'])
   refused({ guardrails: [{}] }, 'unsupported_value', 'guardrails')
+  refused({ moderation: { model: 'm' } }, 'unsupported_value', 'moderation')
+  const said = { role: 'assistant' as const, content: null, audio: { id: 'a' } }
+  refused({ messages: [user, said, user] }, 'unsupported_value', 'messages[1].audio')
   refused({ modalities: ['text', 'audio'] }, 'unsupported_value', 'modalities')
   refused({ logit_bias: { 65536: 1 } }, 'invalid_value', 'logit_bias', /no token 65536/)
 })

@@ -1,7 +1,7 @@
 // Turns a chat request in either vendor's vocabulary into the one call that models take. Pure: no clock, no model, no server.
 import { fail } from '../../base/errors.ts'
 import { ChatRequest } from '../../wire/chat.ts'
-import { ignoredFields } from '../../wire/fields.ts'
+import { ignoredFields } from '../../wire/ignored.ts'
 import type { ChatCall, Message, ModelCard, OutputRule } from '../../wire/model.ts'
 import { readSampling } from '../../wire/sampling.ts'
 import type { ResponseFormat } from '../../wire/tools.ts'
@@ -19,10 +19,8 @@ const inertFields = [
   'audio',
   'prediction',
   'prompt_cache_key',
-  'safety_identifier',
   'service_tier',
   'store',
-  'user',
   'verbosity',
   'web_search_options',
 ]
@@ -37,7 +35,11 @@ export function prepareChat(body: ChatRequest, card: ModelCard): PreparedChat {
   const messages = prepareMessages(body.messages, card)
   const { tools, toolChoice } = prepareTools(body)
   const reasoningEffort = body.reasoning_effort ?? (body.prompt_mode === 'reasoning' ? 'high' : undefined)
-  const inert = card.capabilities.reasoning ? inertFields : [...inertFields, 'reasoning_effort', 'prompt_mode']
+  const inert = [
+    ...inertFields,
+    ...(card.capabilities.reasoning ? [] : ['reasoning_effort', 'prompt_mode']),
+    ...(body.stream === true ? [] : ['stream_options']),
+  ]
   return {
     call: {
       messages: body.safe_prompt === true ? withSafetyPrompt(messages) : messages,
@@ -52,7 +54,7 @@ export function prepareChat(body: ChatRequest, card: ModelCard): PreparedChat {
       parallelToolCalls: body.parallel_tool_calls ?? true,
       ...(reasoningEffort !== undefined && { reasoningEffort }),
     },
-    ignored: [...ignoredFields(ChatRequest, body, inert), ...ignoredNames(body)],
+    ignored: [...ignoredFields(ChatRequest, body, inert), ...ignoredParts(body)],
   }
 }
 
@@ -65,6 +67,12 @@ function refuseUnserved(body: ChatRequest): void {
     throw fail('unsupported_value', {
       param: 'guardrails',
       reason: 'this server has no guardrails; leave the field out',
+    })
+  }
+  if (body.moderation !== null && body.moderation !== undefined) {
+    throw fail('unsupported_value', {
+      param: 'moderation',
+      reason: 'nothing is moderated here; leave the field out',
     })
   }
   if (body.prompt != null) {
@@ -115,8 +123,9 @@ function withSafetyPrompt(messages: readonly Message[]): readonly Message[] {
   return [{ role: 'system', content: [{ ...safety, text: `${safetyPrompt}\n\n` }, ...first.content] }, ...rest]
 }
 
-/** Names of speakers reach no template. A tool message's name does. */
-function ignoredNames(body: ChatRequest): string[] {
+/** Names of speakers reach no template (a tool message's does), nor does what is said of a schema: only the schema binds. */
+function ignoredParts(body: ChatRequest): string[] {
   const named = body.messages.some(({ role, name }) => name && role !== 'tool' && role !== 'function')
-  return named ? ['messages[].name'] : []
+  const described = body.response_format?.type === 'json_schema' && body.response_format.json_schema?.description
+  return [...(named ? ['messages[].name'] : []), ...(described ? ['response_format.json_schema.description'] : [])]
 }

@@ -2,8 +2,8 @@
 import { ChatChunk, ChatCompletion } from '../../wire/chat.ts'
 import { deliverStream, deliverWhole } from '../../wire/deliver.ts'
 import { asker, callContext, type Server } from '../../wire/exchange.ts'
-import { ignoredFields } from '../../wire/fields.ts'
 import { FimRequest } from '../../wire/fim.ts'
+import { ignoredFields } from '../../wire/ignored.ts'
 import type { CompletionCall, ModelCard } from '../../wire/model.ts'
 import { readSampling } from '../../wire/sampling.ts'
 import { seconds } from '../../wire/times.ts'
@@ -66,6 +66,6 @@ export function prepareFim(
       sampling: readSampling(body, { vocabularySize: card.vocabularySize }),
       output: { type: 'text' },
     },
-    ignored: ignoredFields(FimRequest, body, ['metadata', 'prompt_cache_key']),
+    ignored: ignoredFields(FimRequest, body, ['prompt_cache_key', ...(body.stream === true ? [] : ['stream_options'])]),
   }
 }

@@ -1,7 +1,7 @@
 // Turns a checked `/infill` body, in llama.cpp's vocabulary, into a call of a model. Pure.
 import { fail } from '../../base/errors.ts'
-import { ignoredFields } from '../../wire/fields.ts'
 import { InfillRequest } from '../../wire/fim.ts'
+import { ignoredFields } from '../../wire/ignored.ts'
 import type { CompletionCall, ModelCard, Sampling } from '../../wire/model.ts'
 import { readSampling } from '../../wire/sampling.ts'
 import { requireFillInTheMiddle } from './capability.ts'

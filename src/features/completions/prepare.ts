@@ -1,7 +1,7 @@
 // Turns a checked `/v1/completions` body into calls of a model, one per prompt. Pure: the same body and card give the same calls or failure.
 import { fail } from '../../base/errors.ts'
 import { CompletionRequest, maxPrompts } from '../../wire/completions.ts'
-import { ignoredFields } from '../../wire/fields.ts'
+import { ignoredFields } from '../../wire/ignored.ts'
 import type { CompletionCall, CompletionPrompt, ModelCard } from '../../wire/model.ts'
 import { readSampling } from '../../wire/sampling.ts'
 import { outputRule } from '../chat/prepare.ts'
@@ -49,7 +49,10 @@ export function prepareCompletion(body: FilledCompletion, card: ModelCard): Prep
       ...(promptLogprobs !== undefined && { promptLogprobs }),
     })),
     shape,
-    ignored: ignoredFields(CompletionRequest, body, ['prompt_cache_key', 'user', 'metadata']),
+    ignored: ignoredFields(CompletionRequest, body, [
+      'prompt_cache_key',
+      ...(body.stream === true ? [] : ['stream_options']),
+    ]),
   }
 }
 

@@ -1,7 +1,7 @@
 // Turns a checked `/v1/embeddings` body into a call of a model. Pure.
 import { fail } from '../../base/errors.ts'
 import { EmbeddingRequest, maxInputs } from '../../wire/embeddings.ts'
-import { ignoredFields } from '../../wire/fields.ts'
+import { ignoredFields } from '../../wire/ignored.ts'
 import type { EmbeddingCall, ModelCard } from '../../wire/model.ts'
 import type { NumberType } from './quantise.ts'
 
@@ -34,7 +34,7 @@ export function prepareEmbedding(body: EmbeddingRequest, card: ModelCard): Prepa
       numbers: body.output_dtype ?? 'float',
       base64: body.encoding_format === 'base64',
     },
-    ignored: ignoredFields(EmbeddingRequest, body, ['user', 'metadata']),
+    ignored: ignoredFields(EmbeddingRequest, body, []),
   }
 }
 

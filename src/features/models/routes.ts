@@ -1,5 +1,6 @@
 // GET /v1/models and GET /v1/models/{id}: what this server has, in a card that both vendors' clients read.
 import { Type } from 'typebox'
+import { nameIgnoredFields } from '../../wire/deliver.ts'
 import type { Server } from '../../wire/exchange.ts'
 import { ModelList, ModelObject, modelList, modelObject } from '../../wire/models.ts'
 import type { Registry } from './registry.ts'
@@ -10,9 +11,20 @@ export function registerModels(server: Server, { registry }: { readonly registry
     '/v1/models',
     {
       config: { permission: 'models.read' },
-      schema: { tags: ['models'], summary: 'List the models', response: { 200: ModelList } },
+      schema: {
+        tags: ['models'],
+        summary: 'List the models',
+        querystring: Type.Object({
+          model: Type.Optional(Type.String({ description: "Mistral's filter: only the model of this name or alias." })),
+        }),
+        response: { 200: ModelList },
+      },
     },
-    async ({ exchange }) => modelList(registry.list(exchange.caller), registry.aliases(exchange.caller)),
+    async ({ query, exchange }, reply) => {
+      const { model, ...others } = query
+      nameIgnoredFields(reply, Object.keys(others))
+      return modelList(registry.list(exchange.caller), registry.aliases(exchange.caller), model)
+    },
   )
   // A name may hold a slash, which clients send as %2F and people as it is: so the rest of the path, not one step of it.
   server.get(

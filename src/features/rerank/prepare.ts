@@ -1,6 +1,6 @@
 // Turns a checked `/v1/rerank` body into a call of a model. Pure.
 import { fail } from '../../base/errors.ts'
-import { ignoredFields } from '../../wire/fields.ts'
+import { ignoredFields } from '../../wire/ignored.ts'
 import type { ModelCard } from '../../wire/model.ts'
 import { RerankRequest } from '../../wire/rerank.ts'
 import type { RankingFormat } from './encode.ts'

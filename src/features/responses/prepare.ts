@@ -1,6 +1,6 @@
 // Turns a checked `/v1/responses` body into the one call that models take, and the settings that its answer repeats. Pure.
 import { type Failure, fail } from '../../base/errors.ts'
-import { ignoredFields } from '../../wire/fields.ts'
+import { ignoredFields } from '../../wire/ignored.ts'
 import type { ChatCall, ModelCard, OutputRule } from '../../wire/model.ts'
 import { InputTokensRequest, type ResponseInputItem, ResponseRequest, type ResponseTool } from '../../wire/responses.ts'
 import { readSampling } from '../../wire/sampling.ts'
@@ -23,7 +23,7 @@ export function prepareResponse(body: ResponseRequest, card: ModelCard): Prepare
   refuseStored(body)
   const { rename, ...prompt } = preparePrompt(body, card)
   const call = { ...prompt, sampling: prepareSampling(body, card) }
-  const inert = ['prompt_cache_key', 'safety_identifier', 'service_tier', 'store', 'user']
+  const inert = ['prompt_cache_key', 'service_tier', 'store']
   return {
     call,
     settings: settings(body, call, card),
@@ -40,11 +40,12 @@ export function prepareInputTokens(body: InputTokensRequest, card: ModelCard): O
   return { call, rename, ignored: [...ignoredFields(InputTokensRequest, body, []), ...ignoredParts(body, card)] }
 }
 
-/** Nothing is stored and nothing is cut: what would need either is refused, not ignored. */
+/** Nothing is stored, nothing moderated and nothing cut: what would need either is refused, not ignored. */
 function refuseStored(body: InputTokensRequest & Partial<Pick<ResponseRequest, 'background'>>): void {
   const reasons = {
     previous_response_id: 'no response is stored here; send the whole conversation as input',
     conversation: 'no conversation is stored here; send it as input',
+    moderation: 'nothing is moderated here; leave the field out',
   }
   for (const [param, reason] of Object.entries(reasons)) {
     const value = body[param as keyof typeof reasons]
@@ -157,6 +158,8 @@ function toolObject({ name, description, parameters, strict }: ResponseTool): ob
 function ignoredParts(body: InputTokensRequest & Pick<ResponseRequest, 'include'>, card: ModelCard): string[] {
   const ignored: string[] = []
   if (body.text?.verbosity) ignored.push('text.verbosity')
+  // Only the schema binds; what is said of it reaches no template.
+  if (body.text?.format?.type === 'json_schema' && body.text.format.description) ignored.push('text.format.description')
   if (body.reasoning?.summary) ignored.push('reasoning.summary')
   if (body.reasoning?.effort && !card.capabilities.reasoning) ignored.push('reasoning.effort')
   if (typeof body.input !== 'string') {

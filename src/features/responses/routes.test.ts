@@ -309,7 +309,6 @@ test('what has no effect is named in the header', async () => {
     'reasoning.summary',
     'store',
     'text.verbosity',
-    'user',
   ])
   assert.equal((response.json() as Answer)['store'], false)
 })

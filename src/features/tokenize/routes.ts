@@ -1,7 +1,9 @@
 // POST /tokenize, POST /detokenize, GET /tokenizer_info: the model's own tokenizer, in the shapes of vLLM's endpoints.
 import { Type } from 'typebox'
 import { fail } from '../../base/errors.ts'
+import { nameIgnoredFields } from '../../wire/deliver.ts'
 import type { Server } from '../../wire/exchange.ts'
+import { ignoredFields } from '../../wire/ignored.ts'
 import type { Model, TokenizeInput } from '../../wire/model.ts'
 import {
   DetokenizeAnswer,
@@ -12,6 +14,10 @@ import {
 } from '../../wire/tokenize.ts'
 import { prepareChat } from '../chat/prepare.ts'
 import type { Registry } from '../models/registry.ts'
+
+// What means something only beside messages, and only beside a text.
+const ofChats = ['tools', 'add_generation_prompt', 'continue_final_message']
+const ofTexts = ['add_special_tokens']
 
 /** Adds the three routes. Without `model` they mean the only one there is. */
 export function registerTokenize(server: Server, { registry }: { readonly registry: Registry }): void {
@@ -26,9 +32,13 @@ export function registerTokenize(server: Server, { registry }: { readonly regist
         response: { 200: TokenizeAnswer },
       },
     },
-    async ({ body, exchange }) => {
+    async ({ body, exchange }, reply) => {
       const model = registry.modelOrOnly(body.model, exchange.caller)
       const tokens = await model.tokenize(readInput(body, model), exchange.signal)
+      nameIgnoredFields(
+        reply,
+        ignoredFields(TokenizeRequest, body, typeof body.prompt === 'string' ? ofChats : ofTexts),
+      )
       return {
         count: tokens.length,
         max_model_len: model.card.contextLength,
@@ -48,7 +58,7 @@ export function registerTokenize(server: Server, { registry }: { readonly regist
         response: { 200: DetokenizeAnswer },
       },
     },
-    async ({ body, exchange }) => {
+    async ({ body, exchange }, reply) => {
       const model = registry.modelOrOnly(body.model, exchange.caller)
       const { vocabularySize } = model.card
       const stranger = body.tokens.findIndex((token) => token >= vocabularySize)
@@ -56,6 +66,7 @@ export function registerTokenize(server: Server, { registry }: { readonly regist
         const reason = `there is no token ${body.tokens[stranger]}; this model has ${vocabularySize} tokens`
         throw fail('invalid_value', { param: `tokens[${stranger}]`, reason })
       }
+      nameIgnoredFields(reply, ignoredFields(DetokenizeRequest, body, []))
       return { prompt: await model.detokenize(body.tokens, exchange.signal) }
     },
   )
