@@ -60,13 +60,16 @@ function section(document: Document, title: string, operation: Operation): strin
   const schema = resolve(document, operation.requestBody?.content?.['application/json']?.schema)
   const fields = Object.entries(schema?.properties ?? {}).map(([name, field]) => {
     const required = schema?.required?.includes(name) === true ? 'yes' : ''
-    return `| \`${name}\` | ${cell(kind(document, field))} | ${required} | ${cell(resolve(document, field)?.description ?? '')} |`
+    return `| \`${name}\` | ${cell(kind(document, field))} | ${required} | ${cell(describe(document, field))} |`
   })
   const table =
     fields.length === 0 ? '' : `\n| field | type | required | |\n| --- | --- | --- | --- |\n${fields.join('\n')}\n`
   const permission = operation['x-permission']
   const who = operation.security?.length === 0 ? 'Wants no key' : permission && `Permission: \`${permission}\``
-  const words = [operation.summary, operation.description, who].filter((text) => text !== undefined).join('. ')
+  const words = [operation.summary, operation.description, who]
+    .filter((text) => text !== undefined)
+    .map((text) => text.replace(/\.$/, ''))
+    .join('. ')
   return `## \`${title}\`\n\n${words}\n${table}`
 }
 
@@ -78,6 +81,14 @@ function resolve(document: Document, schema: Schema | undefined): Schema | undef
         ...document.components?.schemas?.[name],
         ...(schema?.description !== undefined && { description: schema.description }),
       }
+}
+
+/** What is said of a field; of one that may be null it is said inside. */
+function describe(document: Document, unresolved: Schema): string {
+  const schema = resolve(document, unresolved)
+  if (schema?.description !== undefined) return schema.description
+  const told = (schema?.anyOf ?? []).map((choice) => describe(document, choice)).filter((text) => text !== '')
+  return told.length === 1 ? (told[0] ?? '') : ''
 }
 
 /** A schema in a few words: `string`, `array of object`, `"auto" or object`. */

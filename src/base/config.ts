@@ -12,6 +12,7 @@ import {
   variableName,
 } from './config-schema.ts'
 import { formatSetting, parseSetting } from './config-values.ts'
+import { Failure } from './errors.ts'
 
 export type { Config } from './config-schema.ts'
 
@@ -97,6 +98,14 @@ export function loadConfig(sources: ConfigSources = {}): LoadedConfig {
   return { config: freeze(values), origins: settingNames.map((name) => shownOrigin(name, values.get(name))) }
 }
 
+/** What a start found wrong with a setting, told with the place the setting was set in; any other error as it is. */
+export function withOrigin(error: unknown, origins: readonly SettingOrigin[]): unknown {
+  if (!(error instanceof Failure) || error.code !== 'invalid_value') return error
+  const set = origins.find(({ name, shown }) => name === error.param && shown !== null)
+  if (set === undefined || set.origin === 'default') return error
+  return new ConfigError([{ origin: set.origin, message: error.message }])
+}
+
 /** The variables that a child process needs to run at all; none of ours, so no secret crosses. */
 export function childEnvironment(
   extra: Readonly<Record<string, string>> = {},
@@ -149,8 +158,13 @@ function fromFile(path: string | undefined, folder: string, faults: ConfigFault[
     if (path !== undefined) faults.push({ origin: label, message: 'the file does not exist' })
     return []
   }
+  const text = readText(file)
+  if ('fault' in text) {
+    faults.push({ origin: label, message: `the file cannot be read: ${text.fault}` })
+    return []
+  }
   const lines = new LineCounter()
-  const document = parseDocument(readFileSync(file, 'utf8'), { lineCounter: lines, prettyErrors: false })
+  const document = parseDocument(text.read, { lineCounter: lines, prettyErrors: false })
   const at = (offset: number | undefined) => `${label}:${offset === undefined ? 1 : lines.linePos(offset).line}`
   for (const error of document.errors)
     faults.push({ origin: at(error.pos[0]), message: `not valid YAML: ${error.message}` })
@@ -165,6 +179,14 @@ function fromFile(path: string | undefined, folder: string, faults: ConfigFault[
     const raw = value?.toJS?.(document) ?? null
     return { name: String(key?.value), raw, origin: at(key?.range?.[0]), base: dirname(file) }
   })
+}
+
+function readText(file: string): { readonly read: string } | { readonly fault: string } {
+  try {
+    return { read: readFileSync(file, 'utf8') }
+  } catch (error) {
+    return { fault: (error as Error).message }
+  }
 }
 
 /** Variables with our prefix that are no setting: where the YAML file is, and what tests are told. */

@@ -34,14 +34,27 @@ export async function runTerminal(partner: ChatPartner, historyFile: string | un
     historySize,
     removeHistoryDuplicates: true,
   })
-  const session: Session = { reader, screen, partner, historyFile, turn: new AbortController(), busy: false }
+  const session: Session = {
+    reader,
+    screen,
+    partner,
+    historyFile,
+    turn: new AbortController(),
+    busy: false,
+    left: false,
+  }
   reader.on('SIGINT', () => interrupt(session))
   reader.on('line', () => {
     session.busy = true
   })
+  reader.on('close', () => {
+    // Ctrl-D during an answer: whoever leaves does not wait for the rest of it.
+    session.left = true
+    session.turn.abort()
+  })
   prompt(session)
   for await (const message of messages(session)) {
-    if (message === '/exit') break
+    if (message === '/exit' || session.left) break
     await handle(session, message)
     prompt(session)
   }
@@ -57,9 +70,12 @@ interface Session {
   turn: AbortController
   /** Lines were entered and the next prompt has not come: Ctrl-C means the answer, also before its first word. */
   busy: boolean
+  /** The input has ended: there is nothing to ask for any more. */
+  left: boolean
 }
 
 function prompt(session: Session): void {
+  if (session.left) return
   session.busy = false
   session.turn = new AbortController()
   session.reader.prompt()
@@ -170,10 +186,19 @@ async function* blocks(reader: Interface): AsyncGenerator<readonly string[]> {
 /** Newest first, as readline keeps it. The file has one JSON string a line, so that a message of several lines stays one entry. */
 async function readHistory(file: string | undefined): Promise<string[]> {
   if (file === undefined) return []
-  const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '')
+  const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').filter(isEntry)
   const kept = lines.slice(-historySize)
   if (lines.length > 2 * historySize) await writeFile(file, `${kept.join('\n')}\n`, { mode: 0o600 })
   return kept.map((line) => String(JSON.parse(line)).replaceAll('\n', ' ')).reverse()
+}
+
+/** A line that somebody wrote by hand or a full disk cut is no reason not to talk. */
+function isEntry(line: string): boolean {
+  try {
+    return typeof JSON.parse(line) === 'string'
+  } catch {
+    return false
+  }
 }
 
 async function remember(file: string | undefined, message: string): Promise<void> {

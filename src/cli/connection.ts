@@ -1,5 +1,6 @@
 // Finds the running server and speaks HTTP with it, as any client would. Knows the address and the key, nothing of the server's inside.
 import { readFile } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
 import type { LoadedConfig } from '../base/config.ts'
 import { createEgress, type EgressRequest, type EgressResponse } from '../base/egress.ts'
 import { fail } from '../base/errors.ts'
@@ -35,10 +36,13 @@ export interface Connection {
 const idleTimeoutMs = 10 * 60_000
 const largestAnswer = 256 * 1024 * 1024
 
-/** Opens a connection. The address is `url`, else host and port where they are set, else what the running server wrote into `home`. */
+/**
+ * Opens a connection. The address is `url`, else host and port where they are set, else what the running server wrote into `home`.
+ * The key is `api-key`, else the one that `home` keeps; that one is this machine's and goes to no other.
+ */
 export async function connect(loaded: LoadedConfig, url?: string): Promise<Connection> {
   const address = (url ?? (await findAddress(loaded))).replace(/\/+$/, '')
-  const key = loaded.config.apiKey ?? (await readFile(keyFile(loaded.config.home), 'utf8').catch(() => '')).trim()
+  const key = loaded.config.apiKey ?? (isHere(address) ? await keptKey(loaded) : '')
   const egress = createEgress()
   const headers = { 'content-type': 'application/json', ...(key !== '' && { authorization: `Bearer ${key}` }) }
   return {
@@ -56,6 +60,20 @@ export async function connect(loaded: LoadedConfig, url?: string): Promise<Conne
     },
     close: () => egress.close(),
   }
+}
+
+/** Whether an address is of this machine; what is no address is refused where it is used. */
+function isHere(address: string): boolean {
+  const host = URL.parse(address)?.hostname.replace(/^\[|\]$/g, '') ?? ''
+  return host === 'localhost' || host === '::1' || /^127\./.test(host) || ownAddresses().includes(host)
+}
+
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address))
+}
+
+async function keptKey({ config }: LoadedConfig): Promise<string> {
+  return (await readFile(keyFile(config.home), 'utf8').catch(() => '')).trim()
 }
 
 async function findAddress({ config, origins }: LoadedConfig): Promise<string> {

@@ -1,7 +1,8 @@
 // `galerne chat` as a user meets it: through a pipe, as JSON, and in a terminal, against the running product with real weights.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type RunningProduct, startProduct } from '../support/product.ts'
@@ -10,6 +11,9 @@ import { starterModel } from '../support/weights.ts'
 const root = join(import.meta.dirname, '../..')
 const command = join(root, 'bin/galerne.js')
 const driver = join(root, 'test/support/pseudo_terminal.py')
+const hasMappedAddresses = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ family }) => family === 'IPv6'),
+)
 const hasPython = spawnSync('python3', ['--version']).status === 0
 
 let server: RunningProduct
@@ -25,6 +29,12 @@ before(async () => {
   ])
 })
 after(() => server.stop())
+
+/** Plays steps in a terminal. */
+function play(steps: readonly object[], flags: readonly string[]) {
+  const args = [driver, JSON.stringify(steps), process.execPath, command, 'chat', '--home', server.home, ...flags]
+  return spawnSync('python3', args, { encoding: 'utf8', timeout: 500_000 })
+}
 
 function chat(args: readonly string[], input?: string) {
   const options = { encoding: 'utf8', timeout: 240_000, ...(input !== undefined && { input }) } as const
@@ -53,6 +63,20 @@ test('an error of the server is told in its own words', () => {
   const result = chat(['--use', 'absent', 'Hello'])
   assert.equal(result.status, 1)
   assert.match(result.stderr, /^There is no model "absent" here\./)
+  const forPrograms = chat(['--json', '--use', 'absent', 'Hello'])
+  assert.deepEqual([forPrograms.status, forPrograms.stdout], [1, ''])
+  assert.match(JSON.parse(forPrograms.stderr).error.message, /^There is no model "absent" here\./)
+})
+
+test('the key that home keeps goes to this machine alone', {
+  skip: hasMappedAddresses ? false : 'no IPv6 here',
+}, () => {
+  // Another name for loopback stands for another machine: it is not among those that are known to be this one.
+  const elsewhere = server.url.replace('127.0.0.1', '[::ffff:127.0.0.1]')
+  const refused = chat(['--url', elsewhere, '--max-tokens', '1', 'Hello'])
+  assert.equal(refused.status, 1)
+  assert.match(refused.stderr, /^The API key is missing/)
+  assert.equal(chat(['--url', server.url, '--max-tokens', '1', 'Hello']).status, 0)
 })
 
 test('without a server the message says how to start one', () => {
@@ -84,11 +108,7 @@ test('in a terminal: figures after an answer, Ctrl-C stops the answer and not th
     { wait: 'Ctrl-D or /exit leaves.' },
     { send: '/exit\r' },
   ]
-  const flags = ['--home', server.home, '--max-tokens', '1500', '--system', 'Answer in five words.']
-  const result = spawnSync('python3', [driver, JSON.stringify(steps), process.execPath, command, 'chat', ...flags], {
-    encoding: 'utf8',
-    timeout: 500_000,
-  })
+  const result = play(steps, ['--max-tokens', '1500', '--system', 'Answer in five words.'])
   assert.equal(result.status, 0, `${result.stderr}\n${result.stdout}`)
   assert.match(result.stdout, /\[exit status 0\]/)
   const history = join(server.home, 'chat-history')
@@ -98,4 +118,24 @@ test('in a terminal: figures after an answer, Ctrl-C stops the answer and not th
     .split('\n')
     .map((line) => JSON.parse(line) as string)
   assert.deepEqual(lines.slice(0, 2), ['Say hi.', 'Write a very long story about a whale,\nwith every detail.'])
+})
+
+test('in a terminal: Ctrl-D during an answer stops it and leaves; a damaged history does no harm', {
+  skip: hasPython ? false : 'python3 is missing',
+}, () => {
+  writeFileSync(join(server.home, 'chat-history'), 'not JSON\n{}\n')
+  const story = { send: 'Count upwards from one in words, one to a line, and never stop.\r' }
+  // Sent together, so that no answer can be too short for it.
+  const left = play(
+    [{ wait: '> ' }, { send: `${story.send}` }, { wait: 'stop.' }, { send: '\u0004' }],
+    ['--no-history'],
+  )
+  assert.equal(left.status, 0, left.stdout)
+  assert.match(left.stdout, /\[exit status 0\]/)
+  assert.doesNotMatch(left.stdout, /readline/)
+  const cut = play(
+    [{ wait: '> ' }, { send: 'Hi.\r' }, { wait: 'cut at max-tokens' }, { send: '/exit\r' }],
+    ['--max-tokens', '1'],
+  )
+  assert.match(cut.stdout, /\[exit status 0\]/)
 })

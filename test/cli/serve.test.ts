@@ -111,7 +111,7 @@ test('a later start shows no key, and its examples read the key from home', asyn
   assert.equal(await stop(started), 0)
 })
 
-test('a port that is taken, a model that is absent, a file that is no model: one plain line each, and code 1', async () => {
+test('a port that is taken, a model that is absent, a file that is no model: told in plain lines, without a stack', async () => {
   const blocker = createServer()
   await new Promise<void>((resolve) => blocker.listen(0, '127.0.0.1', resolve))
   const { port } = blocker.address() as { port: number }
@@ -131,8 +131,15 @@ test('a port that is taken, a model that is absent, a file that is no model: one
     stderr: `Port ${port} on 127.0.0.1 is taken, perhaps by a Galerne that already runs. Stop it, or take another one: --port <number>, 0 for any free one.\n`,
   })
   const absent = start(['--port', '0', '--model', 'no-such-model'])
-  assert.equal(absent.status, 1)
-  assert.match(absent.stderr, /^"model" is not valid: "no-such-model" is no name of the catalogue.*\n$/)
+  assert.equal(absent.status, 2)
+  assert.match(
+    absent.stderr,
+    /^These settings are wrong:\n {2}--model: "model" is not valid: "no-such-model" is no name of the catalogue.*\n$/,
+  )
+  const file = join(folder, 'absent.yaml')
+  writeFileSync(file, 'port: 0\nmodel: no-such-model\n')
+  assert.match(start(['--config', file]).stderr, /absent\.yaml:2: "model" is not valid/)
+  assert.match(start(['--config', folder]).stderr, /galerne-.*: the file cannot be read: EISDIR/)
   const damaged = start(['--port', '0', '--model', broken])
   assert.equal(damaged.status, 1)
   assert.match(damaged.stderr, /broken.*\n$/)

@@ -84,7 +84,7 @@ async function answerOnce(
   const answer = await askModel(connection, turns, options, systemClock, controller.signal, write)
   if (json) printResult(true, { model: options.model, ...answer }, () => '')
   else process.stdout.write('\n')
-  if (process.stderr.isTTY === true && !json) remark(dim(figures(answer), process.stderr))
+  if (process.stderr.isTTY === true && !json) remark(dim(figures(answer, options.maxTokens), process.stderr))
 }
 
 async function converse(
@@ -103,7 +103,7 @@ async function converse(
         const answer = await askModel(connection, asked, options, systemClock, signal, write)
         // A stopped answer stays in the conversation as far as it came: the user has read it.
         turns = [...asked, { role: 'assistant', content: answer.text }]
-        return figures(answer)
+        return figures(answer, options.maxTokens)
       },
       clear: () => (turns = turns.filter((turn) => turn.role === 'system')),
       setSystem: (content) => (turns = [{ role: 'system', content }]),
@@ -112,7 +112,7 @@ async function converse(
   )
 }
 
-function figures(answer: Answer): string {
+function figures(answer: Answer, maxTokens: number | undefined): string {
   if (answer.finishReason === null) return 'stopped'
   const parts = [
     answer.completionTokens === null ? '' : `${answer.completionTokens} tokens`,
@@ -121,7 +121,7 @@ function figures(answer: Answer): string {
     answer.cachedTokens === null || answer.cachedTokens === 0
       ? ''
       : `${answer.cachedTokens} of ${answer.promptTokens} prompt tokens cached`,
-    answer.finishReason === 'length' ? 'cut at max-tokens' : '',
+    answer.finishReason !== 'length' ? '' : maxTokens === undefined ? 'cut: the context is full' : 'cut at max-tokens',
   ]
   return parts.filter((part) => part !== '').join(', ')
 }

@@ -10,6 +10,12 @@ import { makeHome } from '../../base/home.ts'
 import { tryListening } from '../../base/listening.ts'
 import { runTool } from '../../base/package-clients.ts'
 import { programUrl } from '../../base/program-files.ts'
+import { readDevices } from '../../engine/devices.ts'
+import { planDevices } from '../../engine/plan-devices.ts'
+import { fit } from '../../engine/plan-fit.ts'
+import { readMachine } from '../../engine/plan-machine.ts'
+import { loadCatalogue } from '../../features/models/catalogue-own.ts'
+import { findPlanned } from '../../features/plans/find.ts'
 import { addJson, addSettings, configFrom } from '../settings.ts'
 import { formatBytes, printResult, table } from '../terminal.ts'
 
@@ -30,7 +36,7 @@ export function addDoctorCommand(program: Command): void {
     .summary('say what this machine can run and what is missing')
     .description(
       'Looks at this machine: Node, the engine library and the processor variant it picked, memory, cores, GPU, the port,\n' +
-        'the data folder, pip. Ends with code 1 when something is missing without which Galerne does not run.',
+        'the data folder, which models fit, pip. Ends with code 1 when something is missing without which Galerne does not run.',
     )
     .action(async (options: Record<string, unknown>) => {
       const { config } = configFrom(options)
@@ -52,6 +58,7 @@ async function examine(config: Config): Promise<readonly Finding[]> {
     graphics(),
     home(config.home),
     port(config.host, config.port),
+    models(config.home),
     pip(),
   ]
   return await Promise.all(checks)
@@ -144,6 +151,27 @@ async function port(host: string, number: number): Promise<Finding> {
     }
   }
   return { name, state: 'missing', detail: `${number} on ${host} cannot be opened: ${fault.message}` }
+}
+
+/** Which models of the catalogue this machine holds in their usual quantisation, with a conversation of a common length. */
+async function models(folder: string): Promise<Finding> {
+  const name = 'models'
+  const known = await loadCatalogue(folder)
+  const seen = await readDevices(childEnvironment()).catch(() => [])
+  const devices = planDevices(seen, readMachine().availableBytes)
+  const fitting = known.filter((model) => {
+    const { header, contextLength } = findPlanned(model.name, { models: known })
+    const use = { contextLength: Math.min(contextLength, 4096), users: 1, kvType: 'f16' as const }
+    return fit(header, devices, use).verdict.startsWith('fits')
+  })
+  const [largest] = fitting.toSorted((a, b) => b.parameters.total - a.parameters.total)
+  if (largest === undefined) return { name, state: 'advice', detail: 'none of the catalogue fits into the free memory' }
+  const counted = fitting.length === known.length ? `all ${known.length}` : `${fitting.length} of ${known.length}`
+  return {
+    name,
+    state: 'ok',
+    detail: `${counted} of the catalogue fit, up to ${largest.title}; "galerne plan <model>" says how well`,
+  }
 }
 
 async function pip(): Promise<Finding> {

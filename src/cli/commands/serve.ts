@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import type { Command } from 'commander'
 import { systemClock } from '../../base/clock.ts'
 import { compileCacheVariable } from '../../base/compile-cache.ts'
-import { childEnvironment } from '../../base/config.ts'
+import { childEnvironment, withOrigin } from '../../base/config.ts'
 import { createLog, type Log } from '../../base/log.ts'
 import { describePlan } from '../../engine/plan.ts'
 import { SpareEngine } from '../../engine/spare.ts'
@@ -28,7 +28,7 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: Readonly<Record<string, unknown>>, json: boolean): Promise<void> {
-  const { config } = configFrom(options)
+  const { config, origins } = configFrom(options)
   keepYoungGenerationSmall()
   const spare = new SpareEngine(childEnvironment(compileCacheVariable()))
   // The server's modules are loaded while the engine's process opens its libraries.
@@ -41,7 +41,11 @@ async function serve(options: Readonly<Record<string, unknown>>, json: boolean):
   const running = await start(config, {
     ...{ log, spare, signal: giveUp.signal },
     ...(!json && { onPull: pulls.show }),
-  }).finally(() => spare.end())
+  })
+    .catch((error: unknown) => {
+      throw withOrigin(error, origins)
+    })
+    .finally(() => spare.end())
   pulls.end()
   process.stdout.write(json ? `${JSON.stringify(facts(running))}\n` : `${greeting(greetingOf(running))}\n`)
   await asked
