@@ -44,6 +44,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     const models = await openModels(ground, engines, store, accounts)
     const url = await openServer(ground, engines, store, accounts, models)
     const { key } = store
+    await key.shown()
     const { registry, pool } = models
     return { url, newKey: key.secret, keyFile: key.file, models: registry.list({}), plans: pool.plans, stop }
   } catch (error) {

@@ -42,6 +42,11 @@ export function keyFile(home: string): string {
   return join(home, 'key')
 }
 
+/** There while no start that made a key has come as far as to show it. */
+export function unseenKeyFile(home: string): string {
+  return join(home, 'key-not-shown')
+}
+
 /** The embedded database. */
 export function databaseFile(home: string): string {
   return join(home, 'galerne.sqlite')

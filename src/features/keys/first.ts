@@ -1,11 +1,12 @@
 // The key that a start makes or adopts, so that somebody can use the server. It is kept in a file for the CLI. Knows no route.
 
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
-import { keyFile, makeHome } from '../../base/home.ts'
+import { keyFile, makeHome, unseenKeyFile } from '../../base/home.ts'
 import type { Database } from '../../database/connect.ts'
 import { lockTable } from '../../database/dialect.ts'
 import type { Row } from '../../database/tables.ts'
@@ -17,10 +18,12 @@ import { insertKey, revokeKeys } from './store.ts'
 
 /** What the first start found or made. */
 export interface FirstKey {
-  /** To print, once; undefined where the server already had keys. */
+  /** To print, once; undefined where the server already had keys, and a start has shown the first. */
   readonly secret: string | undefined
   /** File that holds a working key for the CLI. */
   readonly file: string
+  /** The secret is shown: no later start shows it again. A start may end before it comes so far, in its download for one. */
+  shown(): Promise<void>
 }
 
 const actor: Actor = { kind: 'system', id: 'start' }
@@ -35,13 +38,20 @@ export async function firstKey(
   options: { readonly home: string; readonly given?: string },
 ): Promise<FirstKey> {
   const file = keyFile(options.home)
+  const unseen = unseenKeyFile(options.home)
+  const shown = () => rm(unseen, { force: true })
   const secret = secretFor(options.given, 'api-key')
   const name = options.given === undefined ? 'first start' : 'api-key setting'
   const wanted: NewKey = { name, role: 'owner', reach: 'organisation' }
   const row = keyRow(wanted, secret, options.given === undefined ? 'generated' : 'setting', clock)
-  if (await insertFirst(database, clock, row, () => keep(file, secret))) return { secret, file }
+  const made = await insertFirst(database, clock, row, async () => {
+    await keep(file, secret)
+    await writeFile(unseen, '', { mode: 0o600 })
+  })
+  if (made) return { secret, file, shown }
   if (options.given !== undefined) await adoptSetting(database, clock, row, file, secret)
-  return { secret: undefined, file }
+  const kept = existsSync(unseen) ? (await readFile(file, 'utf8').catch(() => '')).trim() : ''
+  return { secret: kept === '' ? undefined : kept, file, shown }
 }
 
 /**

@@ -192,6 +192,9 @@ describeOnDatabases('the first key', (get) => {
     assert.match(first.secret ?? '', /^gal_/)
     assert.equal(await readFile(first.file, 'utf8'), `${first.secret}\n`)
     assert.equal((await stat(first.file)).mode & 0o777, 0o600)
+    const again = await start(home)
+    assert.equal(again.secret, first.secret, 'the first start ended before it was shown')
+    await again.shown()
     assert.deepEqual(await readdir(home), ['key'])
     assert.deepEqual((await first.verifier.verify(first.secret ?? ''))?.grants, [{ role: 'owner' }])
 
