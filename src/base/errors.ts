@@ -288,10 +288,10 @@ const kinds = {
     404,
     (f) => `This server does not serve ${f['method']} ${f['path']}. GET /openapi.json lists what it serves.`,
   ),
-  unsupported_media_type: request(
-    415,
-    (f) =>
-      `The content type "${f['contentType']}" is not read here. Send the body as ${f['wanted'] ?? 'application/json'}.`,
+  unsupported_media_type: request(415, (f) =>
+    f['encoding'] === undefined
+      ? `The content type "${f['contentType']}" is not read here. Send the body as ${f['wanted'] ?? 'application/json'}.`
+      : `A body with the content encoding "${f['encoding']}" is not unpacked here. Send it as it is.`,
   ),
   unsupported_value: request(400, (f) => `"${f['param']}" is not supported here: ${f['reason']}.`),
 } as const satisfies Record<string, FailureKind>

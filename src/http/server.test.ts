@@ -104,6 +104,13 @@ test('bodies that are no JSON, or hostile JSON, are 400', async () => {
   }
   assert.match((await post('{"model":"echo",}')).message, /character 16/)
   assert.doesNotMatch((await post('{"messages":[{"content":"secret words" oops}]}')).message, /secret/)
+  const latin = await refusal(
+    send(server, '/v1/chat/completions', { body: new Blob([Buffer.from('{"model":"\xe9"}', 'latin1')]) }),
+  )
+  assert.deepEqual([latin.status, latin.openai[1]], [400, 'invalid_json'])
+  assert.match(latin.message, /not UTF-8/)
+  const marked = { model: 'echo', messages: [{ role: 'user', content: 'a' }] }
+  assert.equal((await send(server, '/v1/chat/completions', { body: `\ufeff${JSON.stringify(marked)}` })).status, 200)
   for (const body of ['null', '[]', '5', '"text"']) assert.deepEqual((await post(body)).param, 'body', body)
 })
 
@@ -114,6 +121,11 @@ test('too large, of another type, with another method, to another path', async (
     send(server, '/v1/chat/completions', { body: 'a=b', headers: { 'content-type': 'text/plain' } }),
   )
   assert.deepEqual([typed.status, typed.openai[1]], [415, 'unsupported_media_type'])
+  const packed = await refusal(
+    send(server, '/v1/chat/completions', { body: 'packed', headers: { 'content-encoding': 'gzip' } }),
+  )
+  assert.deepEqual([packed.status, packed.openai[1]], [415, 'unsupported_media_type'])
+  assert.match(packed.message, /content encoding "gzip"/)
   const method = await send(server, '/v1/chat/completions', { method: 'DELETE' })
   assert.deepEqual([method.status, method.headers.get('allow')], [405, 'POST'])
   const path = await refusal(send(server, '/v1/assistants', { body: {} }))

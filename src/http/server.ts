@@ -105,7 +105,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const { config, registry, keys, clock, metrics } = parts
   const server = createBare(parts)
   server.removeAllContentTypeParsers()
-  server.addContentTypeParser('application/json', { parseAs: 'string' }, readJson)
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, readJson)
   server.setValidatorCompiler(({ schema }) => lazyCheck(schema as { readonly $id?: string }))
   // Answers are written once, as they are: that they keep their schemas is proved by tests, not forced by a serializer.
   server.setSerializerCompiler(() => (data) => JSON.stringify(data))
