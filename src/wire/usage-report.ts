@@ -76,6 +76,7 @@ export const CallsQuery = Type.Object(
     key: repeated(name),
     model: repeated(name),
     class: Type.Optional(callClass),
+    request: Type.Optional(name),
     failed: Type.Optional(flag),
     ...ListQuery.properties,
   },

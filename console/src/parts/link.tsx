@@ -1,13 +1,24 @@
 // Links inside the console. Pages are a list, so the router's types do not know their addresses: this is where that is said, once.
-import { Link } from '@tanstack/react-router'
+import { type AnyRoute, Link, useRouter } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
+import type { Permission } from '../../../src/wire/permissions.ts'
+import { useSession } from '../server/session.tsx'
 import { join } from './class-names.ts'
+
+declare module '@tanstack/react-router' {
+  interface StaticDataRouteOption {
+    /** What somebody must be allowed to do to see the page. */
+    readonly needs?: Permission | undefined
+  }
+}
 
 interface GoProps {
   readonly to: string
   readonly params?: Readonly<Record<string, string>>
   /** What stands in the address after `?`. */
   readonly search?: object
+  /** Id of what is looked at there. */
+  readonly hash?: string
   /** `plain`: as the text around it. */
   readonly look?: 'text' | 'plain' | 'button' | 'back'
   readonly current?: boolean
@@ -23,13 +34,18 @@ const looks = {
   back: 'mb-3 inline-flex items-center gap-1.5 text-sm text-muted hover:text-ink',
 }
 
-/** Leads there. */
-export function Go({ to, params, search, look = 'text', current, className, children }: GoProps) {
+/** Leads there; for those who may not see that page it says what it says, and no more. */
+export function Go({ to, params, search, hash, look = 'text', current, className, children }: GoProps) {
+  const { routesByPath } = useRouter()
+  const { may } = useSession()
+  const needs = (routesByPath as Readonly<Record<string, AnyRoute | undefined>>)[to]?.options.staticData?.needs
+  if (needs !== undefined && !may(needs)) return look === 'text' || look === 'plain' ? <span>{children}</span> : null
   return (
     <Link
       to={to as never}
       params={params as never}
       search={search as never}
+      {...(hash !== undefined && { hash })}
       aria-current={current === true ? 'true' : undefined}
       className={join(looks[look], className)}
     >

@@ -26,20 +26,22 @@ export function PageHead({
   )
 }
 
-/** A surface with an optional title. */
+/** A surface with an optional title; `id`: links lead to it. */
 export function Panel({
+  id,
   title,
   actions,
   className,
   children,
 }: {
+  readonly id?: string
   readonly title?: string
   readonly actions?: ReactNode
   readonly className?: string
   readonly children: ReactNode
 }) {
   return (
-    <section className={join('rounded-xl border border-line bg-surface', className)}>
+    <section id={id} className={join('rounded-xl border border-line bg-surface', className)}>
       {title !== undefined && (
         <div className="flex flex-wrap items-center justify-between gap-2 border-b border-line px-4 py-3">
           <h2 className="text-sm font-semibold first-letter:uppercase">{title}</h2>
@@ -54,14 +56,15 @@ export function Panel({
 interface FigureProps {
   readonly name: string
   readonly value: string
-  readonly note?: string | undefined
+  readonly note?: ReactNode
   /** Where the rows behind it are. */
   readonly to?: string
   readonly search?: object
+  readonly hash?: string
 }
 
 /** One figure with its name, and where it leads. */
-export function Figure({ name, value, note, to, search }: FigureProps) {
+export function Figure({ name, value, note, to, search, hash }: FigureProps) {
   return (
     <div className="rounded-xl border border-line bg-surface p-4">
       <div className="text-sm text-muted first-letter:uppercase">{name}</div>
@@ -69,7 +72,7 @@ export function Figure({ name, value, note, to, search }: FigureProps) {
         {to === undefined ? (
           value
         ) : (
-          <Go to={to} look="plain" {...(search !== undefined && { search })}>
+          <Go to={to} look="plain" {...(search !== undefined && { search })} {...(hash !== undefined && { hash })}>
             {value}
           </Go>
         )}

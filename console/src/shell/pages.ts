@@ -64,6 +64,7 @@ export const pages: readonly Page[] = [
     name: 'prompts',
     group: 'hidden',
     icon: FileText,
+    needs: 'prompts.read',
     component: lazyRouteComponent(() => import('../pages/prompts/prompt.tsx'), 'PromptPage'),
   },
   {
@@ -95,6 +96,7 @@ export const pages: readonly Page[] = [
     name: 'traces',
     group: 'hidden',
     icon: Activity,
+    needs: 'traces.read',
     component: lazyRouteComponent(() => import('../pages/traces/compare.tsx'), 'CompareTraces'),
   },
   {
@@ -102,6 +104,7 @@ export const pages: readonly Page[] = [
     name: 'traces',
     group: 'hidden',
     icon: Activity,
+    needs: 'traces.read',
     component: lazyRouteComponent(() => import('../pages/traces/trace.tsx'), 'Trace'),
   },
   {
@@ -111,6 +114,14 @@ export const pages: readonly Page[] = [
     icon: ChartColumn,
     needs: 'usage.read',
     component: lazyRouteComponent(() => import('../pages/usage/usage.tsx'), 'Usage'),
+  },
+  {
+    path: '/usage/calls',
+    name: 'usage',
+    group: 'hidden',
+    icon: ChartColumn,
+    needs: 'usage.read',
+    component: lazyRouteComponent(() => import('../pages/usage/calls.tsx'), 'UsageCalls'),
   },
   {
     path: '/models',

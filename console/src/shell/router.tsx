@@ -20,7 +20,12 @@ function Lost() {
 const root = createRootRoute({ component: Shell, notFoundComponent: Lost })
 
 const routes = pages.map((page) =>
-  createRoute({ getParentRoute: () => root, path: page.path, component: page.component }),
+  createRoute({
+    getParentRoute: () => root,
+    path: page.path,
+    component: page.component,
+    staticData: { needs: page.needs },
+  }),
 )
 
 /** The router of the whole console. */

@@ -156,7 +156,8 @@ function filtered(files: Visible, asked: FileQuery): Visible {
   if (asked.search !== undefined) {
     const pattern = `%${asked.search.replace(/[\\%_]/g, '\\$&')}%`
     // Both sides in the database's own small letters: SQLite's leave all but ASCII as it is.
-    result = result.where(sql<boolean>`lower(filename) like lower(${pattern}) escape '\\'`)
+    const named = sql<boolean>`lower(filename) like lower(${pattern}) escape '\\'`
+    result = result.where(({ or, eb }) => or([named, eb('id', '=', asked.search ?? '')]))
   }
   return result
 }

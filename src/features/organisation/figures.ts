@@ -58,8 +58,8 @@ export function ownFigures({ query, limits, models, clock }: FigureSources): Own
       const budgets = accountsOf(caller).accounts.filter(({ unit, capacity }) => unit === 'money' && capacity !== null)
       return {
         month_start: seconds(from),
-        this_month: sums.map(({ currency, cost, requests, promptTokens, completionTokens }) => ({
-          ...{ currency, amount: cost / nano, requests, prompt_tokens: promptTokens },
+        this_month: sums.map(({ currency, cost, requests, errors, promptTokens, completionTokens }) => ({
+          ...{ currency, amount: cost / nano, requests, errors, prompt_tokens: promptTokens },
           completion_tokens: completionTokens,
         })),
         budgets: await balancesOf(query, budgets, nano),
@@ -92,9 +92,10 @@ async function balancesOf(query: Kysely<Tables>, accounts: readonly Account[], s
 
 /** Money in units of the currency, tokens and requests as they are. */
 function balanceObject(account: Account, remaining: number, scale: number): object {
-  const { scope, model, unit, capacity, closesAt } = account
+  const { scope, subject, model, unit, capacity, opensAt, closesAt } = account
   return {
-    ...{ scope, model, unit, limit: (capacity ?? 0) / scale, remaining: remaining / scale },
+    ...{ scope, subject, model, unit, limit: (capacity ?? 0) / scale, remaining: remaining / scale },
+    opened_at: seconds(opensAt),
     // What never closes has no end to tell.
     resets_at: Number.isSafeInteger(closesAt) && closesAt < 8_640_000_000_000_000 ? seconds(closesAt) : null,
   }

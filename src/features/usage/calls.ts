@@ -13,6 +13,8 @@ export interface CallsQuestion {
   readonly keys?: readonly string[]
   readonly models?: readonly string[]
   readonly class?: 'interactive' | 'batch'
+  /** Id of the request that made them. */
+  readonly request?: string
   /** Only those that an error ended, as sums count them. */
   readonly failed?: boolean
   /** Only calls before this one, by id. Throws a 400 where there is none. */
@@ -28,6 +30,7 @@ export async function listCalls(query: Kysely<Tables>, question: CallsQuestion):
   if (workspaces !== undefined) selected = selected.where('workspace', 'in', [...workspaces])
   if (keys !== undefined) selected = selected.where('key_id', 'in', [...keys])
   if (models !== undefined) selected = selected.where('model', 'in', [...models])
+  if (question.request !== undefined) selected = selected.where('request_id', '=', question.request)
   if (question.class !== undefined) selected = selected.where('class', '=', question.class)
   if (from !== undefined) selected = selected.where('at', '>=', from)
   if (to !== undefined) selected = selected.where('at', '<', to)

@@ -142,6 +142,7 @@ async function pageOfCalls(
     ...(query.to !== undefined && { to: readTime(query.to, 'to') }),
     ...(models !== undefined && { models }),
     ...(query.class !== undefined && { class: query.class }),
+    ...(query.request !== undefined && { request: query.request }),
     ...{ failed: isTrue(query.failed), after: paging.after, limit: paging.limit + 1 },
   })
   return listObject(rows.map(callObject), paging, undefined)

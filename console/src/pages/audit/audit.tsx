@@ -10,6 +10,7 @@ import { Button } from '../../parts/button.tsx'
 import { CodeBlock } from '../../parts/code-block.tsx'
 import { Download } from '../../parts/download.tsx'
 import { TextField } from '../../parts/field.tsx'
+import { Go } from '../../parts/link.tsx'
 import { List } from '../../parts/list.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty } from '../../parts/states.tsx'
@@ -76,9 +77,13 @@ function Chain() {
       <Icon aria-hidden className="mt-0.5 size-4 shrink-0" />
       <div className="min-w-0">
         <p className="font-medium">
-          {valid
-            ? t('whole', { count: whole(entries) })
-            : t('broken', { sequence: fault?.sequence ?? entries + 1, reason: fault?.reason ?? '' })}
+          {valid ? (
+            <Go to="/audit" look="plain">
+              {t('whole', { count: whole(entries) })}
+            </Go>
+          ) : (
+            t('broken', { sequence: fault?.sequence ?? entries + 1, reason: fault?.reason ?? '' })
+          )}
         </p>
         <p className="mt-0.5 text-xs wrap-anywhere text-ink">{t('head', { head })}</p>
       </div>

@@ -11,6 +11,7 @@ import { Meter } from '../../parts/meter.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty } from '../../parts/states.tsx'
 import type { Column } from '../../parts/table.tsx'
+import { type CallFilters, timeIn } from '../../server/calls.ts'
 import { useSession } from '../../server/session.tsx'
 import { MakeBatch } from './make-batch.tsx'
 import { text } from './text.ts'
@@ -104,26 +105,47 @@ function All() {
   )
 }
 
-function Progress({ batch: { request_counts: counts } }: { readonly batch: Batch }) {
+function Progress({ batch }: { readonly batch: Batch }) {
   const t = useWords(text)
   const { whole } = useFormats()
-  const ended = counts.completed + counts.failed
+  const { total, completed, failed } = batch.request_counts
+  const ended = completed + failed
   return (
     <div className="w-40">
       <Meter
-        label={counts.failed > 0 ? t('failedLines', { count: whole(counts.failed) }) : t('answered')}
-        value={counts.total === 0 ? 0 : ended / counts.total}
-        shown={`${whole(ended)} / ${whole(counts.total)}`}
+        label={t('answered')}
+        value={total === 0 ? 0 : ended / total}
+        shown={`${whole(ended)} / ${whole(total)}`}
         calm
       />
+      <p className="mt-1 space-x-2 text-xs text-muted">
+        <Lines file={batch.input_file_id} of={t('linesOf', { count: whole(total) })} />
+        {completed > 0 && <Lines file={batch.output_file_id} of={t('answeredLines', { count: whole(completed) })} />}
+        {failed > 0 && <Lines file={batch.error_file_id} of={t('failedLines', { count: whole(failed) })} />}
+      </p>
     </div>
   )
 }
 
-function Cost({ batch, shown }: { readonly batch: Batch; readonly shown: string }) {
-  const search = { group: 'class', measure: 'cost', ...(batch.model !== null && { model: batch.model }) }
+/** A count of lines, and the file that holds them, as soon as there is one. */
+function Lines({ file, of }: { readonly file: string | null; readonly of: string }) {
+  if (file === null) return <span>{of}</span>
   return (
-    <Go to="/usage" search={search}>
+    <Go to="/files" search={{ search: file }} look="plain">
+      {of}
+    </Go>
+  )
+}
+
+function Cost({ batch, shown }: { readonly batch: Batch; readonly shown: string }) {
+  // Whole minutes, which sums are made of.
+  const from = Math.floor(batch.created_at / 60) * 60_000
+  const search: CallFilters = {
+    ...{ from: timeIn(from), class: 'batch' },
+    ...(batch.model !== null && { model: batch.model }),
+  }
+  return (
+    <Go to="/usage/calls" search={search}>
       {shown}
     </Go>
   )

@@ -11,6 +11,7 @@ import { Pages } from '../../parts/list.tsx'
 import { Meter } from '../../parts/meter.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty } from '../../parts/states.tsx'
+import { type CallFilters, timeIn } from '../../server/calls.ts'
 import { useParties } from '../../server/parties.ts'
 import { useSession } from '../../server/session.tsx'
 import { SetBudget } from './set-budget.tsx'
@@ -113,7 +114,7 @@ function One({ budget }: { readonly budget: Budget }) {
       <Raised alerts={budget.alerts} />
       <div className="flex flex-wrap items-center justify-between gap-2 text-xs text-muted">
         <span className="min-w-0">{alertsOf(budget, t)}</span>
-        <Go to="/usage" search={usageOf(budget)}>
+        <Go to="/usage/calls" search={callsOf(budget)}>
           {t('behind')}
         </Go>
       </div>
@@ -147,7 +148,7 @@ function alertsOf(
   return t('alerts', { at: thresholds.map((one) => `${one} %`).join(', '), to: to.join(', ') })
 }
 
-/** The report that shows what was spent. */
-function usageOf({ scope }: Budget): object {
-  return { measure: 'cost', group: scope === 'organisation' ? 'workspace' : scope === 'key' ? 'key' : 'model' }
+/** The calls that it was spent on. */
+function callsOf({ scope, subject, opens_at: opened }: Budget): CallFilters {
+  return { from: timeIn(opened * 1_000), ...(scope !== 'organisation' && { [scope]: subject }) }
 }

@@ -75,7 +75,14 @@ function useColumns(): readonly Column<Key>[] {
     {
       name: t('lastUsed'),
       wide: true,
-      show: (key) => (key.last_used_at === null ? t('never') : ago(key.last_used_at * 1_000, Date.now())),
+      show: (key) =>
+        key.last_used_at === null ? (
+          t('never')
+        ) : (
+          <Go to="/usage/calls" search={{ key: key.id }} look="plain">
+            {ago(key.last_used_at * 1_000, Date.now())}
+          </Go>
+        ),
     },
     { name: t('made'), wide: true, show: (key) => day(key.created_at * 1_000) },
     {

@@ -6,6 +6,7 @@ import { useFormats, useWords } from '../../language/language.tsx'
 import { Button } from '../../parts/button.tsx'
 import { SelectField, TextField } from '../../parts/field.tsx'
 import { Form, FormDialog } from '../../parts/form.tsx'
+import { Go } from '../../parts/link.tsx'
 import { List } from '../../parts/list.tsx'
 import { PartyFields, useParty } from '../../parts/party.tsx'
 import { Empty } from '../../parts/states.tsx'
@@ -120,7 +121,15 @@ export function Assignments() {
       show: (row) =>
         `${row.tier === 0 ? t('free') : t('tierNumber', { tier: row.tier })}${row.automatic ? ` · ${t('automatic')}` : ''}`,
     },
-    { name: t('spent'), figures: true, show: (row) => money(row.spent * 1e9, row.currency) },
+    {
+      name: t('spent'),
+      figures: true,
+      show: (row) => (
+        <Go to="/usage/calls" search={row.scope === 'organisation' ? {} : { [row.scope]: row.subject }} look="plain">
+          {money(row.spent * 1e9, row.currency)}
+        </Go>
+      ),
+    },
   ]
   return (
     <List

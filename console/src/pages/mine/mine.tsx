@@ -1,4 +1,4 @@
-// What a key's holder sees of it with the key alone: who they are, what they may, what limits hold, what was spent and is left, what failed.
+// What a key's holder sees of it with the key alone: who they are, what they may, what limits hold, what was spent and is left, and on which calls.
 import { useQuery } from '@tanstack/react-query'
 import type { Static } from 'typebox'
 import type { Whoami } from '../../../../src/wire/identity.ts'
@@ -8,14 +8,20 @@ import { Go } from '../../parts/link.tsx'
 import { Meter } from '../../parts/meter.tsx'
 import { Figure, PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty, Loading, Problem } from '../../parts/states.tsx'
-import { Table } from '../../parts/table.tsx'
+import { timeIn } from '../../server/calls.ts'
 import { call } from '../../server/client.ts'
+import { useSession } from '../../server/session.tsx'
+import { OwnCalls, ownCallsId } from './own-calls.tsx'
 import { text } from './text.ts'
 
-type Me = Omit<Static<typeof Whoami>, 'limits' | 'spend' | 'last_errors'> & {
+type Me = Omit<Static<typeof Whoami>, 'limits' | 'spend'> & {
   readonly limits: { readonly rates?: readonly Rate[]; readonly balances?: readonly Balance[] }
-  readonly spend: { readonly this_month?: readonly Spend[]; readonly budgets?: readonly Balance[] }
-  readonly last_errors: readonly LastError[]
+  readonly spend: {
+    /** Seconds since 1970. */
+    readonly month_start: number
+    readonly this_month: readonly Spend[]
+    readonly budgets: readonly Balance[]
+  }
 }
 
 interface Rate {
@@ -27,12 +33,14 @@ interface Rate {
 }
 
 interface Balance {
-  readonly scope: string
+  readonly scope: 'key' | 'workspace' | 'organisation'
+  readonly subject: string
   readonly model: string
   readonly unit: string
   readonly limit: number
   readonly remaining: number
   /** Seconds since 1970. */
+  readonly opened_at: number
   readonly resets_at: number | null
 }
 
@@ -40,16 +48,9 @@ interface Spend {
   readonly currency: string
   readonly amount: number
   readonly requests: number
+  readonly errors: number
   readonly prompt_tokens: number
   readonly completion_tokens: number
-}
-
-interface LastError {
-  readonly request_id: string
-  readonly at: number
-  readonly model: string
-  readonly operation: string
-  readonly code: string
 }
 
 /** The page. */
@@ -62,7 +63,7 @@ export function Mine() {
   })
   if (me.isPending) return <Loading />
   if (me.isError) return <Problem page error={me.error} retry={() => void me.refetch()} />
-  const { principal, api_key: key, workspace, limits, spend, last_errors: errors } = me.data
+  const { principal, api_key: key, workspace, limits, spend } = me.data
   const who =
     principal.principal_type === 'user' ? (principal.email ?? principal.id) : (principal.name ?? key?.name ?? '')
   return (
@@ -75,15 +76,13 @@ export function Mine() {
         <Spent spend={spend} />
         <div className="grid grid-cols-1 items-start gap-6 lg:grid-cols-2">
           <Panel title={t('budgets')}>
-            <Balances rows={spend.budgets ?? []} currency={spend.this_month?.[0]?.currency} />
+            <Balances rows={spend.budgets} currency={spend.this_month[0]?.currency} />
           </Panel>
           <Panel title={t('limits')}>
             <Rates rates={limits.rates ?? []} balances={limits.balances ?? []} />
           </Panel>
         </div>
-        <Panel title={t('errors')}>
-          <Errors errors={errors} />
-        </Panel>
+        <OwnCalls since={timeIn(spend.month_start * 1_000)} />
         <Panel title={t('may')}>
           <Card me={me.data} />
         </Panel>
@@ -95,15 +94,33 @@ export function Mine() {
 function Spent({ spend }: { readonly spend: Me['spend'] }) {
   const t = useWords(text)
   const { money, whole, compact } = useFormats()
-  const months = spend.this_month ?? []
+  const months = spend.this_month
+  const behind = { to: '/me', hash: ownCallsId, search: {} }
   const sum = (read: (one: Spend) => number) => months.reduce((total, one) => total + read(one), 0)
   const amounts = months.map(({ amount, currency }) => money(Math.round(amount * 1e9), currency)).join(' + ')
   return (
     <div className="grid grid-cols-2 gap-4 lg:grid-cols-4">
-      <Figure name={t('spent')} value={amounts === '' ? '0' : amounts} note={t('thisMonth')} />
-      <Figure name={t('requests')} value={whole(sum((one) => one.requests))} note={t('thisMonth')} />
-      <Figure name={t('input')} value={compact(sum((one) => one.prompt_tokens))} note={t('thisMonth')} />
-      <Figure name={t('output')} value={compact(sum((one) => one.completion_tokens))} note={t('thisMonth')} />
+      <Figure {...behind} name={t('spent')} value={amounts === '' ? '0' : amounts} note={t('thisMonth')} />
+      <Figure
+        {...behind}
+        name={t('requests')}
+        value={whole(sum((one) => one.requests))}
+        note={
+          <>
+            {t('thisMonth')} ·{' '}
+            <Go {...behind} search={{ state: 'failed' }} look="plain">
+              {t('failedOf', { count: whole(sum((one) => one.errors)) })}
+            </Go>
+          </>
+        }
+      />
+      <Figure {...behind} name={t('input')} value={compact(sum((one) => one.prompt_tokens))} note={t('thisMonth')} />
+      <Figure
+        {...behind}
+        name={t('output')}
+        value={compact(sum((one) => one.completion_tokens))}
+        note={t('thisMonth')}
+      />
     </div>
   )
 }
@@ -125,7 +142,7 @@ function Balances({ rows, currency }: BalancesProps) {
       {rows.map((row) => (
         <li key={`${row.scope}/${row.model}/${row.unit}/${row.limit}`} className="p-4">
           <Meter
-            label={`${t(row.scope as 'key')}${row.model === '*' ? '' : ` · ${row.model}`}`}
+            label={`${t(row.scope)}${row.model === '*' ? '' : ` · ${row.model}`}`}
             value={row.limit === 0 ? 1 : 1 - row.remaining / row.limit}
             shown={t('left', {
               left: say(row, row.remaining),
@@ -135,12 +152,34 @@ function Balances({ rows, currency }: BalancesProps) {
                   : `${say(row, row.limit)} ${t(`unit.${row.unit}` as 'unit.tokens')}`,
             })}
           />
-          {row.resets_at !== null && (
-            <p className="mt-1 text-xs text-muted">{t('resets', { at: dateTime(row.resets_at * 1_000) })}</p>
-          )}
+          <p className="mt-1 flex flex-wrap justify-between gap-x-3 text-xs text-muted">
+            <span>{row.resets_at !== null && t('resets', { at: dateTime(row.resets_at * 1_000) })}</span>
+            {row.unit !== 'parallel' && <Behind row={row} />}
+          </p>
         </li>
       ))}
     </ul>
+  )
+}
+
+/** Leads to the calls that took of it: one's own are on this page. Of the whole organisation some may see a part alone. */
+function Behind({ row: { scope, subject, model, opened_at: opened } }: { readonly row: Balance }) {
+  const t = useWords(text)
+  const { may } = useSession()
+  const search = { from: timeIn(opened * 1_000), ...(model !== '*' && { model }) }
+  if (scope === 'key') {
+    return (
+      <Go to="/me" search={search} hash={ownCallsId}>
+        {t('behind')}
+      </Go>
+    )
+  }
+  const reach = scope === 'workspace' ? { workspace: subject } : {}
+  if ((scope === 'organisation' && !may('spending.read')) || !may('usage.read')) return null
+  return (
+    <Go to="/usage/calls" search={{ ...search, ...reach }}>
+      {t('behind')}
+    </Go>
   )
 }
 
@@ -170,32 +209,6 @@ function Rates({ rates, balances }: { readonly rates: readonly Rate[]; readonly 
         </div>
       )}
     </>
-  )
-}
-
-function Errors({ errors }: { readonly errors: readonly LastError[] }) {
-  const t = useWords(text)
-  const { ago } = useFormats()
-  if (errors.length === 0) return <Empty title={t('noErrors')} hint={t('noErrorsHint')} />
-  return (
-    <Table
-      label={t('errors')}
-      items={errors}
-      id={(error) => `${error.request_id}/${error.at}`}
-      columns={[
-        {
-          name: t('when'),
-          show: (error) => <span className="whitespace-nowrap">{ago(error.at * 1_000, Date.now())}</span>,
-        },
-        { name: t('code'), show: (error) => <Badge tone="bad">{error.code}</Badge> },
-        { name: t('model'), show: (error) => error.model },
-        {
-          name: t('request'),
-          wide: true,
-          show: (error) => <span className="font-mono text-xs">{error.request_id}</span>,
-        },
-      ]}
-    />
   )
 }
 

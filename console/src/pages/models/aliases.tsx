@@ -122,7 +122,7 @@ function Target({ alias: { target, canary, shadow } }: { readonly alias: AliasSh
 /** A model, and the way to the calls that it answered. */
 function Calls({ of }: { readonly of: string }) {
   return (
-    <Go to="/traces" search={{ model: of }} look="plain">
+    <Go to="/usage/calls" search={{ model: of }} look="plain">
       {of}
     </Go>
   )

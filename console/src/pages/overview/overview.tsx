@@ -46,7 +46,7 @@ export function Overview() {
       {overview.isError && <Problem error={overview.error} />}
       <Totals now={now} rates={rates} />
       <Today />
-      <Panel title={t('models')} className="mt-6">
+      <Panel id="models" title={t('models')} className="mt-6">
         {now.models.length === 0 ? (
           <Empty title={t('none')} hint={t('noneHint')} />
         ) : (
@@ -67,16 +67,20 @@ function Totals({ now, rates }: { readonly now: Overview; readonly rates: Rates 
   const sum = (read: (model: Overview['models'][number]) => number) =>
     now.models.reduce((total, model) => total + read(model), 0)
   const prompt = sum((model) => model.prompt_tokens)
+  // What goes on now has no rows yet: each model's part stands below.
+  const behind = { to: '/', hash: 'models' }
   return (
     <div className="grid grid-cols-2 gap-4 lg:grid-cols-4">
       <Figure
+        {...behind}
         name={t('running')}
         value={whole(sum((model) => model.running))}
         note={t('ofStreams', { streams: whole(sum((model) => model.streams)) })}
       />
-      <Figure name={t('waiting')} value={whole(sum((model) => model.waiting))} />
-      <Figure name={t('speed')} value={rates.total === undefined ? '–' : one(rates.total)} />
+      <Figure {...behind} name={t('waiting')} value={whole(sum((model) => model.waiting))} />
+      <Figure {...behind} name={t('speed')} value={rates.total === undefined ? '–' : one(rates.total)} />
       <Figure
+        {...behind}
         name={t('cached')}
         value={prompt === 0 ? '–' : percent(sum((model) => model.cached_tokens) / prompt)}
         note={t('memory', { size: bytes(now.resident_bytes) })}
@@ -88,16 +92,20 @@ function Totals({ now, rates }: { readonly now: Overview; readonly rates: Rates 
 function ModelRow({ model, rate }: { readonly model: Overview['models'][number]; readonly rate: number | undefined }) {
   const t = useWords(text)
   const { whole, one, percent, compact } = useFormats()
+  const { prompt_tokens: prompt, cached_tokens: cached } = model
+  const facts = [
+    t('facts', { context: whole(model.context_length), tokens: compact(model.generated_tokens) }),
+    prompt > 0 && t('cachedOf', { cached: compact(cached), prompt: compact(prompt) }),
+    model.waiting > 0 && t('inLine', { count: whole(model.waiting) }),
+    model.restarts > 0 && t('restarts', { count: whole(model.restarts) }),
+  ].filter((fact) => fact !== false)
   return (
     <div className="grid grid-cols-1 gap-x-6 gap-y-3 p-4 sm:grid-cols-[minmax(0,1fr)_10rem_10rem_6rem]">
       <div className="min-w-0">
         <Go to="/playground" look="plain" className="font-medium">
           {model.model}
         </Go>
-        <p className="mt-0.5 text-xs text-muted">
-          {t('facts', { context: whole(model.context_length), tokens: compact(model.generated_tokens) })}
-          {model.restarts > 0 && ` · ${t('restarts', { count: whole(model.restarts) })}`}
-        </p>
+        <p className="mt-0.5 text-xs text-muted">{facts.join(' · ')}</p>
       </div>
       <Meter
         label={t('streams')}

@@ -41,20 +41,20 @@ function Used() {
   const cost = entries.map((entry) => money(entry.cost_nano, entry.currency)).join(' + ')
   return (
     <>
-      <Figure name={t('requests')} value={whole(requests)} note={t('today')} to="/traces" search={{ range: 'day' }} />
+      <Figure name={t('requests')} value={whole(requests)} note={t('today')} to="/usage/calls" search={{ from }} />
       <Figure
         name={t('errors')}
         value={whole(errors)}
         note={requests === 0 ? t('today') : t('ofRequests', { percent: percent(errors / requests) })}
-        to="/traces"
-        search={{ range: 'day', status: 'Error' }}
+        to="/usage/calls"
+        search={{ from, state: 'failed' }}
       />
       <Figure
         name={t('spent')}
         value={cost === '' ? '0' : cost}
         note={t('today')}
-        to="/usage"
-        search={{ measure: 'cost', range: 'week' }}
+        to="/usage/calls"
+        search={{ from }}
       />
     </>
   )

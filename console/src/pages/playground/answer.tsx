@@ -1,6 +1,7 @@
 // One answer as it comes: text, reasoning, calls, how likely each token was, and the figures under it.
 import { lazy, Suspense } from 'react'
 import { useFormats, useWords } from '../../language/language.tsx'
+import { Go } from '../../parts/link.tsx'
 import { Problem } from '../../parts/states.tsx'
 import { Calls } from './call-form.tsx'
 import type { CallResult, Step } from './conversation.ts'
@@ -89,5 +90,16 @@ function Figures({ answer, cost }: { readonly answer: Answer; readonly cost: Cos
     answer.state === 'stopped' && t('stopped'),
   ].filter((fact) => fact !== false)
   if (facts.length === 0) return null
-  return <p className="mt-3 text-xs text-muted tabular-nums">{facts.join(' · ')}</p>
+  const said = facts.join(' · ')
+  return (
+    <p className="mt-3 text-xs text-muted tabular-nums">
+      {answer.id === undefined ? (
+        said
+      ) : (
+        <Go to="/usage/calls" search={{ request: answer.id }} look="plain">
+          {said}
+        </Go>
+      )}
+    </p>
+  )
 }

@@ -21,6 +21,8 @@ export interface WantedCall {
 
 /** An answer, as far as it has come. */
 export interface Answer {
+  /** Of the request that it answers. */
+  readonly id: string | undefined
   readonly state: 'waiting' | 'writing' | 'done' | 'stopped' | 'failed'
   readonly text: string
   readonly reasoning: string
@@ -39,6 +41,7 @@ export interface Answer {
 
 /** An answer of which nothing has come. */
 export const noAnswer: Answer = {
+  id: undefined,
   state: 'waiting',
   text: '',
   reasoning: '',
@@ -106,6 +109,7 @@ function added(answer: Answer, chunk: Chunk): Partial<Answer> {
   }
   const usage = chunk.usage ?? undefined
   return {
+    id: chunk.id,
     ...(saysSomething(chunk) && { state: 'writing' as const }),
     text: answer.text + (delta.content ?? ''),
     reasoning: answer.reasoning + (delta.reasoning_content ?? ''),

@@ -60,7 +60,15 @@ function All() {
         </div>
       ),
     },
-    { name: t('version'), figures: true, show: (prompt) => String(prompt.latestVersion) },
+    {
+      name: t('version'),
+      figures: true,
+      show: (prompt) => (
+        <Go to="/prompts/$promptId" params={{ promptId: prompt.id }} look="plain">
+          {prompt.latestVersion}
+        </Go>
+      ),
+    },
     {
       name: t('labels'),
       wide: true,

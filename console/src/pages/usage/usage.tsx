@@ -8,9 +8,11 @@ import { useFormats, useWords } from '../../language/language.tsx'
 import { Download } from '../../parts/download.tsx'
 import { SelectField } from '../../parts/field.tsx'
 import { Go } from '../../parts/link.tsx'
+import { List } from '../../parts/list.tsx'
 import { Figure, PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty, Loading, Problem } from '../../parts/states.tsx'
-import { type Column, Table } from '../../parts/table.tsx'
+import type { Column } from '../../parts/table.tsx'
+import type { CallFilters } from '../../server/calls.ts'
 import { call } from '../../server/client.ts'
 import { useModels } from '../../server/models.ts'
 import { chartOf, type Measure, type UsageEntry } from './series.ts'
@@ -29,18 +31,23 @@ interface Choice {
 
 const days = { week: 7, month: 30, quarter: 90 } as const
 
-/** The path of the report, from midnight of the first day on. */
-function pathOf({ range = 'month', group = 'model', model }: Choice, now: number): string {
+/** The calls that are meant, from midnight of the first day on. */
+function callsOf({ range = 'month', model }: Choice, now: number): CallFilters {
   const from = new Date(now - (days[range] - 1) * 86_400_000).toISOString().slice(0, 10)
-  const only = model === undefined ? {} : { model }
-  return `/galerne/v1/usage?${new URLSearchParams({ from, width: 'day', group_by: group, ...only })}`
+  return { from, ...(model !== undefined && { model }) }
+}
+
+/** The path of their report. */
+function pathOf({ group = 'model' }: Choice, calls: CallFilters): string {
+  return `/galerne/v1/usage?${new URLSearchParams({ ...calls, width: 'day', group_by: group })}`
 }
 
 /** The page. */
 export function Usage() {
   const t = useWords(text)
   const choice = useSearch({ strict: false }) as Choice
-  const path = pathOf(choice, Date.now())
+  const calls = callsOf(choice, Date.now())
+  const path = pathOf(choice, calls)
   const report = useQuery({
     queryKey: ['usage', path],
     queryFn: ({ signal }) => call<Static<typeof UsageReport>>(path, { signal }),
@@ -59,7 +66,9 @@ export function Usage() {
       <Choices choice={choice} />
       {report.isPending && <Loading />}
       {report.isError && <Problem error={report.error} retry={() => void report.refetch()} />}
-      {report.data !== undefined && <Report entries={report.data.data as readonly UsageEntry[]} choice={choice} />}
+      {report.data !== undefined && (
+        <Report entries={report.data.data as readonly UsageEntry[]} choice={choice} calls={calls} />
+      )}
     </>
   )
 }
@@ -125,10 +134,17 @@ function Choices({ choice }: { readonly choice: Choice }) {
   )
 }
 
-function Report({ entries, choice }: { readonly entries: readonly UsageEntry[]; readonly choice: Choice }) {
+interface ReportProps {
+  readonly entries: readonly UsageEntry[]
+  readonly choice: Choice
+  readonly calls: CallFilters
+}
+
+function Report({ entries, choice, calls }: ReportProps) {
   const t = useWords(text)
   const { compact, money, day, percent, whole } = useFormats()
-  const { group = 'model', measure = 'tokens', model } = choice
+  const { group = 'model', measure = 'tokens' } = choice
+  const behind = { to: '/usage/calls', search: calls }
   if (entries.length === 0) {
     return (
       <Panel>
@@ -144,6 +160,7 @@ function Report({ entries, choice }: { readonly entries: readonly UsageEntry[]; 
     <div className="space-y-4">
       <div className="grid grid-cols-2 gap-4 lg:grid-cols-4">
         <Figure
+          {...behind}
           name={t('cost')}
           value={money(
             sum((entry) => entry.cost_nano),
@@ -151,18 +168,22 @@ function Report({ entries, choice }: { readonly entries: readonly UsageEntry[]; 
           )}
         />
         <Figure
+          {...behind}
           name={t('requests')}
-          to="/traces"
-          search={model === undefined ? {} : { model }}
           value={whole(sum((entry) => entry.requests))}
-          note={`${whole(sum((entry) => entry.errors))} ${t('errors')}`}
+          note={
+            <Go to="/usage/calls" search={{ ...calls, state: 'failed' }} look="plain">
+              {`${whole(sum((entry) => entry.errors))} ${t('errors')}`}
+            </Go>
+          }
         />
         <Figure
+          {...behind}
           name={t('input')}
           value={compact(prompt)}
           note={prompt === 0 ? undefined : `${percent(sum((entry) => entry.cached_tokens) / prompt)} ${t('cached')}`}
         />
-        <Figure name={t('output')} value={compact(sum((entry) => entry.completion_tokens))} />
+        <Figure {...behind} name={t('output')} value={compact(sum((entry) => entry.completion_tokens))} />
       </div>
       <Panel title={t('chart', { measure: t(measure), group: t(group) })}>
         <Suspense fallback={<Loading />}>
@@ -176,35 +197,50 @@ function Report({ entries, choice }: { readonly entries: readonly UsageEntry[]; 
         </Suspense>
       </Panel>
       <Panel>
-        <Rows entries={entries} group={group} />
+        <Rows path={pathOf(choice, calls)} group={group} calls={calls} />
       </Panel>
     </div>
   )
 }
 
-function Rows({ entries, group }: { readonly entries: readonly UsageEntry[]; readonly group: string }) {
+interface RowsProps {
+  readonly path: string
+  readonly group: keyof CallFilters & NonNullable<Choice['group']>
+  readonly calls: CallFilters
+}
+
+function Rows({ path, group, calls }: RowsProps) {
   const t = useWords(text)
   const { day, whole, money } = useFormats()
   const named = (entry: UsageEntry) => String(entry[group] ?? t('other'))
+  /** The calls of a row: of its day, and of its group. */
+  const behind = (entry: UsageEntry): CallFilters => {
+    const start = entry.start ?? ''
+    const next = new Date(Date.parse(start) + 86_400_000).toISOString()
+    return { ...calls, from: start.slice(0, 10), to: next.slice(0, 10), [group]: entry[group] }
+  }
+  const figure = (show: (entry: UsageEntry) => string) => (entry: UsageEntry) => (
+    <Go to="/usage/calls" search={behind(entry)} look="plain">
+      {show(entry)}
+    </Go>
+  )
   const columns: Column<UsageEntry>[] = [
     { name: t('day'), show: (entry) => day(Date.parse(entry.start ?? '')) },
-    {
-      name: t(group as 'model'),
-      show: (entry) =>
-        group === 'model' || group === 'key' ? (
-          <Go to="/traces" search={group === 'model' ? { model: named(entry) } : { q: `key_id = '${named(entry)}'` }}>
-            {named(entry)}
-          </Go>
-        ) : (
-          named(entry)
-        ),
-    },
-    { name: t('requests'), figures: true, show: (entry) => whole(entry.requests) },
-    { name: t('input'), figures: true, show: (entry) => whole(entry.prompt_tokens) },
-    { name: t('cached'), figures: true, wide: true, show: (entry) => whole(entry.cached_tokens) },
-    { name: t('output'), figures: true, show: (entry) => whole(entry.completion_tokens) },
-    { name: t('cost'), figures: true, show: (entry) => money(entry.cost_nano, entry.currency) },
+    { name: t(group), show: named },
+    { name: t('requests'), figures: true, show: figure((entry) => whole(entry.requests)) },
+    { name: t('input'), figures: true, show: figure((entry) => whole(entry.prompt_tokens)) },
+    { name: t('cached'), figures: true, wide: true, show: figure((entry) => whole(entry.cached_tokens)) },
+    { name: t('output'), figures: true, show: figure((entry) => whole(entry.completion_tokens)) },
+    { name: t('cost'), figures: true, show: figure((entry) => money(entry.cost_nano, entry.currency)) },
   ]
-  const latest = [...entries].reverse()
-  return <Table label={t('title')} columns={columns} items={latest} id={(entry) => `${entry.start}/${named(entry)}`} />
+  return (
+    <List
+      label={t('title')}
+      name={['usage', 'days']}
+      path={`${path}&limit=50`}
+      columns={columns}
+      id={(entry) => `${entry.start}/${named(entry)}/${entry.currency}`}
+      empty={null}
+    />
+  )
 }

@@ -1,0 +1,28 @@
+// Which calls of models are meant, as it stands in the address of a page: the same question to the calls and to their sums. Pure.
+
+/** What calls are narrowed to. */
+export interface CallFilters {
+  /** A day or time in UTC; `to` is no longer part of it. */
+  readonly from?: string
+  readonly to?: string
+  readonly workspace?: string
+  readonly key?: string
+  readonly model?: string
+  readonly class?: 'interactive' | 'batch'
+  /** Id of the request that made them. */
+  readonly request?: string
+  readonly state?: 'failed'
+}
+
+/** The query of a list of calls. */
+export function callsQuery({ state, ...filters }: CallFilters): string {
+  return String(new URLSearchParams({ ...filters, ...(state === 'failed' && { failed: 'true' }) }))
+}
+
+/** The query of their sums. */
+export function sumsQuery({ state: _, request: __, ...filters }: CallFilters): string {
+  return String(new URLSearchParams({ from: '1970-01-01', ...filters, width: 'total' }))
+}
+
+/** An address's time for a time in milliseconds since 1970. */
+export const timeIn = (milliseconds: number): string => new Date(milliseconds).toISOString()
