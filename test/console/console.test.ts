@@ -152,6 +152,7 @@ describe('the console', { skip: noBrowser, timeout: 600_000 }, () => {
       '/traces',
       '/traces/compare',
       '/usage',
+      '/usage/calls',
       '/models',
     ]
     const managing = ['/me', '/keys', '/members', '/limits', '/budgets', '/audit', '/nowhere']

@@ -26,6 +26,7 @@ const pages: Readonly<Record<string, (contents: Contents) => string>> = {
   trace: ({ traceId }) => `/traces/${traceId}`,
   'traces-compared': ({ traceId, otherTraceId }) => `/traces/compare?left=${traceId}&right=${otherTraceId}`,
   usage: () => '/usage?group=key&measure=cost',
+  calls: () => '/usage/calls',
   models: () => '/models',
   me: () => '/me',
   keys: () => '/keys',

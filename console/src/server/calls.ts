@@ -1,4 +1,6 @@
 // Which calls of models are meant, as it stands in the address of a page: the same question to the calls and to their sums. Pure.
+import type { Static } from 'typebox'
+import type { BudgetObject } from '../../../src/wire/limit-objects.ts'
 
 /** What calls are narrowed to. */
 export interface CallFilters {
@@ -26,3 +28,11 @@ export function sumsQuery({ state: _, request: __, ...filters }: CallFilters): s
 
 /** An address's time for a time in milliseconds since 1970. */
 export const timeIn = (milliseconds: number): string => new Date(milliseconds).toISOString()
+
+/** The calls that a budget was spent on. */
+export function callsOfBudget(
+  budget: Pick<Static<typeof BudgetObject>, 'scope' | 'subject' | 'opens_at'>,
+): CallFilters {
+  const { scope, subject, opens_at: opened } = budget
+  return { from: timeIn(opened * 1_000), ...(scope !== 'organisation' && { [scope]: subject }) }
+}

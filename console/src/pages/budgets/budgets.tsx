@@ -11,7 +11,7 @@ import { Pages } from '../../parts/list.tsx'
 import { Meter } from '../../parts/meter.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty } from '../../parts/states.tsx'
-import { type CallFilters, timeIn } from '../../server/calls.ts'
+import { callsOfBudget } from '../../server/calls.ts'
 import { useParties } from '../../server/parties.ts'
 import { useSession } from '../../server/session.tsx'
 import { SetBudget } from './set-budget.tsx'
@@ -114,7 +114,7 @@ function One({ budget }: { readonly budget: Budget }) {
       <Raised alerts={budget.alerts} />
       <div className="flex flex-wrap items-center justify-between gap-2 text-xs text-muted">
         <span className="min-w-0">{alertsOf(budget, t)}</span>
-        <Go to="/usage/calls" search={callsOf(budget)}>
+        <Go to="/usage/calls" search={callsOfBudget(budget)}>
           {t('behind')}
         </Go>
       </div>
@@ -146,9 +146,4 @@ function alertsOf(
   const to = [...emails, ...(webhook === null ? [] : [webhook])]
   if (thresholds.length === 0 || to.length === 0) return t('noAlerts')
   return t('alerts', { at: thresholds.map((one) => `${one} %`).join(', '), to: to.join(', ') })
-}
-
-/** The calls that it was spent on. */
-function callsOf({ scope, subject, opens_at: opened }: Budget): CallFilters {
-  return { from: timeIn(opened * 1_000), ...(scope !== 'organisation' && { [scope]: subject }) }
 }

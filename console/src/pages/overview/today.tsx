@@ -4,7 +4,9 @@ import type { Static } from 'typebox'
 import type { BudgetObject } from '../../../../src/wire/limit-objects.ts'
 import type { UsageReport } from '../../../../src/wire/usage-report.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
+import { Go } from '../../parts/link.tsx'
 import { Figure } from '../../parts/panel.tsx'
+import { callsOfBudget } from '../../server/calls.ts'
 import { call } from '../../server/client.ts'
 import { useAll } from '../../server/pages.ts'
 import { useParties } from '../../server/parties.ts'
@@ -34,6 +36,8 @@ function Used() {
     refetchInterval: every,
     queryFn: ({ signal }) => call<Static<typeof UsageReport>>(`/galerne/v1/usage?from=${from}&width=day`, { signal }),
   })
+  // Until it is known nothing is said: a zero would be a figure, too.
+  const isKnown = report.data !== undefined
   const entries = report.data?.data ?? []
   const sum = (read: (entry: (typeof entries)[number]) => number) =>
     entries.reduce((total, entry) => total + read(entry), 0)
@@ -41,17 +45,23 @@ function Used() {
   const cost = entries.map((entry) => money(entry.cost_nano, entry.currency)).join(' + ')
   return (
     <>
-      <Figure name={t('requests')} value={whole(requests)} note={t('today')} to="/usage/calls" search={{ from }} />
+      <Figure
+        name={t('requests')}
+        value={isKnown ? whole(requests) : '–'}
+        note={t('today')}
+        to="/usage/calls"
+        search={{ from }}
+      />
       <Figure
         name={t('errors')}
-        value={whole(errors)}
+        value={isKnown ? whole(errors) : '–'}
         note={requests === 0 ? t('today') : t('ofRequests', { percent: percent(errors / requests) })}
         to="/usage/calls"
         search={{ from, state: 'failed' }}
       />
       <Figure
         name={t('spent')}
-        value={cost === '' ? '0' : cost}
+        value={cost || (isKnown ? '0' : '–')}
         note={t('today')}
         to="/usage/calls"
         search={{ from }}
@@ -78,7 +88,11 @@ function Budget() {
     <Figure
       name={t('budget')}
       value={percent(use(tightest))}
-      note={t('ofBudget', { spent: amount(tightest.spent), amount: amount(tightest.amount), name: nameOf(tightest) })}
+      note={
+        <Go to="/usage/calls" search={callsOfBudget(tightest)} look="plain">
+          {t('ofBudget', { spent: amount(tightest.spent), amount: amount(tightest.amount), name: nameOf(tightest) })}
+        </Go>
+      }
       to="/budgets"
     />
   )
