@@ -17,7 +17,7 @@ const text = words({
     key: 'Key',
     state: 'State',
     input: 'Tokens in',
-    cached: 'from the cache',
+    cached: '{count} from the cache',
     output: 'Tokens out',
     cost: 'Cost',
     took: 'Took',
@@ -38,7 +38,7 @@ const text = words({
     key: 'Clé',
     state: 'État',
     input: 'Tokens entrés',
-    cached: 'du cache',
+    cached: '{count} du cache',
     output: 'Tokens sortis',
     cost: 'Coût',
     took: 'Durée',
@@ -91,11 +91,26 @@ export function Calls({ path, own }: CallsProps) {
     },
     { name: t('key'), wide: true, show: (call) => keys.find(({ id }) => id === call.key)?.name ?? call.key },
     { name: t('state'), show: ({ status }) => <State status={status} /> },
-    { name: t('input'), figures: true, show: (call) => whole(call.prompt_tokens) },
-    { name: t('cached'), figures: true, wide: true, show: (call) => whole(call.cached_tokens) },
+    {
+      name: t('input'),
+      figures: true,
+      show: (call) => (
+        <>
+          {whole(call.prompt_tokens)}
+          {call.cached_tokens > 0 && (
+            <div className="text-xs text-muted">{t('cached', { count: whole(call.cached_tokens) })}</div>
+          )}
+        </>
+      ),
+    },
     { name: t('output'), figures: true, show: (call) => whole(call.completion_tokens) },
     { name: t('cost'), figures: true, show: (call) => money(call.cost_nano, call.currency) },
-    { name: t('took'), figures: true, wide: true, show: (call) => duration(call.duration_ms) },
+    {
+      name: t('took'),
+      figures: true,
+      wide: true,
+      show: (call) => <span className="whitespace-nowrap">{duration(call.duration_ms)}</span>,
+    },
   ]
   return (
     <List

@@ -101,6 +101,7 @@ describeOnServers('files', (get) => {
     assert.deepEqual(idsOf(await list('page=1&page_size=2')), ids.slice(2, 4))
     assert.equal((await list('page=0&page_size=2&include_total=false')).total, undefined)
     assert.deepEqual(idsOf(await list('search=thr')), [ids[2]])
+    assert.deepEqual(idsOf(await list(`search=${ids[1]}`)), [ids[1]])
     assert.deepEqual(idsOf(await list('search=%25')), [ids[0]])
     const { body: accented } = await upload(server, { purpose: 'ocr', file: ['Été.txt', 'x'] })
     assert.deepEqual(idsOf(await list(`search=${encodeURIComponent('Ét')}`)), [accented.id])

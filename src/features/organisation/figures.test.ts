@@ -97,14 +97,18 @@ describeOnDatabases('a key’s own figures with real spend', (get) => {
         const [month] = spend.this_month
         return {
           month: [month.currency, month.amount, month.requests, month.prompt_tokens, month.completion_tokens],
+          errors: month.errors,
           budget: [spend.budgets[0].limit, spend.budgets[0].remaining],
+          window: [spend.budgets[0].subject === key.id, spend.budgets[0].opened_at === spend.month_start],
           tokens: [limits.balances[0].limit, limits.balances[0].remaining],
           rates: limits.rates.map(({ unit, limit }: { unit: string; limit: number }) => [unit, limit]),
         }
       }
       const expected = {
         month: ['USD', 0.000_027, 3, 9, 9],
+        errors: 0,
         budget: [0.000_03, 0.000_003],
+        window: [true, true],
         tokens: [100, 82],
         rates: [['requests', 50]],
       }

@@ -233,6 +233,12 @@ describeOnDatabases('usage over HTTP', (get) => {
       failed.body.data.map(({ status, estimated }: Record<string, unknown>) => [status, estimated]),
       [['engine_failed', true]],
     )
+    const { id, request_id } = page.body.data[0]
+    const asked = await send('GET', `/galerne/v1/usage/calls?request=${encodeURIComponent(request_id)}`)
+    assert.deepEqual(
+      asked.body.data.map((call: { id: string }) => call.id),
+      [id],
+    )
     const unknown = await send('GET', '/galerne/v1/usage/calls?after=none')
     assert.deepEqual([unknown.status, unknown.body.error.param], [400, 'after'])
     const one = await send('GET', `/galerne/v1/usage/calls/${page.body.first_id}`)
