@@ -135,7 +135,7 @@ describe('managing in the console', { skip: noBrowser, timeout: 600_000 }, () =>
     assert.equal(await holder.getByRole('link', { name: 'Audit' }).count(), 0)
     await holder.getByRole('link', { name: 'My key' }).click()
     await holder.getByRole('heading', { level: 1, name: 'holder' }).waitFor()
-    await holder.getByText('No call failed').waitFor()
+    await holder.getByText('No call here').waitFor()
     await holder.getByText('models.use', { exact: true }).waitFor()
     await lookAt(holder, 'my-key')
     await context.close()
