@@ -21,6 +21,7 @@ import { quantisationOf } from './quantisations.ts'
 import { RecentLines } from './recent-lines.ts'
 import { smallerPlans } from './smaller-plans.ts'
 import type { ChildEnvironment, SpareEngine } from './spare.ts'
+import { Waiters } from './waiters.ts'
 
 /** A model to serve. What is absent the plan decides. */
 export interface PoolModel {
@@ -70,11 +71,6 @@ export interface MemberParts {
   readonly devices: readonly Device[]
 }
 
-interface Waiter {
-  readonly grant: PromiseWithResolvers<EngineProcess>
-  readonly end: () => void
-}
-
 /** Uses count for so long: half as much after each. */
 const halfLifeMs = 30 * 60_000
 /** What loading is taken to cost before it was measured, in milliseconds a mebibyte. */
@@ -109,7 +105,7 @@ export class Member implements EngineHost, EngineListener {
   #card: ModelCard | undefined
   #process: EngineProcess | undefined
   #kept: { readonly plan: Plan; readonly lines: readonly SpilledLine[] } | undefined
-  #waiters = new Set<Waiter>()
+  readonly #waiters = new Waiters<EngineProcess>()
   #asked = false
   #leases = 0
   #idle = Promise.withResolvers<void>()
@@ -218,19 +214,9 @@ export class Member implements EngineHost, EngineListener {
     if (this.#stopped) throw fail('server_stopping')
     this.#count()
     if (this.state === 'ready' && this.#process !== undefined) return await this.#lease(this.#process)
-    const grant = Promise.withResolvers<EngineProcess>()
-    const giveUp = () => this.#withdraw(waiter, signal?.reason)
-    const timer = setTimeout(() => this.#withdraw(waiter, this.#loadingFailure()), this.parts.loadTimeoutMs)
-    timer.unref()
-    signal?.addEventListener('abort', giveUp, { once: true })
-    const end = () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', giveUp)
-    }
-    const waiter: Waiter = { grant, end }
-    this.#waiters.add(waiter)
+    const waiting = this.#waiters.wait(this.parts.loadTimeoutMs, () => this.#loadingFailure(), signal)
     this.parts.want(this)
-    return await grant.promise
+    return await waiting
   }
 
   leave(): void {
@@ -298,12 +284,7 @@ export class Member implements EngineHost, EngineListener {
   refuse(failure: Failure): void {
     this.failure = failure
     this.#asked = false
-    const waiters = [...this.#waiters]
-    this.#waiters.clear()
-    for (const { grant, end } of waiters) {
-      end()
-      grant.reject(failure)
-    }
+    this.#waiters.refuse(failure)
   }
 
   /** Ends it for good. */
@@ -408,12 +389,7 @@ export class Member implements EngineHost, EngineListener {
     this.loads += 1
     this.#enterState('ready')
     const process = this.#process
-    const waiters = [...this.#waiters]
-    this.#waiters.clear()
-    for (const { grant, end } of waiters) {
-      end()
-      if (process !== undefined) this.#lease(process).then(grant.resolve, grant.reject)
-    }
+    if (process !== undefined) this.#waiters.serve(() => this.#lease(process))
   }
 
   async #lease(process: EngineProcess): Promise<EngineProcess> {
@@ -425,12 +401,6 @@ export class Member implements EngineHost, EngineListener {
       this.leave()
       throw error
     }
-  }
-
-  #withdraw(waiter: Waiter, reason: unknown): void {
-    if (!this.#waiters.delete(waiter)) return
-    waiter.end()
-    waiter.grant.reject(reason)
   }
 
   #loadingFailure(): Failure {
