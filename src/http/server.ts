@@ -54,6 +54,7 @@ import { handleFailures, readError, refuseBrokenHttp, sendFailure } from './fail
 import { collectSchemas, registerOpenapi } from './openapi.ts'
 import { refuseNullCharacters } from './text.ts'
 import { throttle } from './throttle.ts'
+import { nameUnknownFields } from './unknown-fields.ts'
 import { demandWorkspace } from './workspace.ts'
 
 /** What a server is made of. */
@@ -120,6 +121,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   authenticate(server, keys, sessions)
   throttle(server, { clock })
   refuseNullCharacters(server)
+  nameUnknownFields(server)
   if (parts.acts !== undefined) demandWorkspace(server, parts.acts.database)
   await collectSchemas(server, parts.version)
 

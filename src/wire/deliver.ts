@@ -180,14 +180,13 @@ export function tellWaitAndLimits(reply: FastifyReply, told: Pick<EmbeddingResul
 // Clients take 16 KiB of headers in all.
 const mostNames = 32
 
-/** Says which request fields had no effect; answers that come from no stream of events call it themselves. */
+/** Says which request fields had no effect, beside those that were said before; answers that come from no stream of events call it themselves. */
 export function nameIgnoredFields(reply: FastifyReply, ignored: readonly string[]): void {
   if (ignored.length === 0) return
+  const before = reply.getHeader('galerne-ignored-fields')
   const more = ignored.length > mostNames ? [`and-${ignored.length - mostNames}-more`] : []
-  reply.header(
-    'galerne-ignored-fields',
-    [...ignored.slice(0, mostNames).map((name) => headerSafe(name)), ...more].join(', '),
-  )
+  const names = [...ignored.slice(0, mostNames).map((name) => headerSafe(name)), ...more]
+  reply.header('galerne-ignored-fields', [...(typeof before === 'string' ? [before] : []), ...names].join(', '))
 }
 
 /** A field name comes from the client: only what a header may carry, and not endless. */

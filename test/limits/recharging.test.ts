@@ -180,12 +180,21 @@ describeOnDatabases('charges that change afterwards', (get) => {
   })
 })
 
-describeOnDatabases('a price that changes while a call runs', (get) => {
+describeOnDatabases('money that is set while calls run', (get) => {
   let server: AccountingServer
   before(async () => {
     server = await startAccounting(get().database, 'USD', 40)
   })
   after(() => server.stop())
+
+  test('a budget too small for the smallest money is refused, one of nothing is a stop', async () => {
+    const make = (amount: number) => server.send('POST', '/galerne/v1/budgets', { scope: 'organisation', amount })
+    const { status, body } = await make(1e-10)
+    assert.deepEqual([status, body.error.param], [400, 'amount'])
+    const stop = await make(0)
+    assert.deepEqual([stop.status, stop.body.amount], [200, 0])
+    assert.equal((await server.send('DELETE', `/galerne/v1/budgets/${stop.body.id}`)).status, 200)
+  })
 
   test('is for the calls after it: row, budget and sums are the price that was reserved by', async () => {
     const { database } = get()

@@ -203,7 +203,7 @@ const fresh: Omit<WantedBudget, 'scope' | 'subject'> = {
 function wantedOf(body: Partial<Static<typeof PutBudget>>): Pick<WantedBudget, never> & Partial<WantedBudget> {
   const { amount, period, time_zone, hard, thresholds, webhook, emails } = body
   return {
-    ...(amount !== undefined && { amount: Math.round(amount * nanoPerUnit) }),
+    ...(amount !== undefined && { amount: nanoOf(amount) }),
     ...(period !== undefined && { period }),
     ...(time_zone !== undefined && { timeZone: time_zone }),
     ...(hard !== undefined && { hard }),
@@ -211,6 +211,13 @@ function wantedOf(body: Partial<Static<typeof PutBudget>>): Pick<WantedBudget, n
     ...(webhook !== undefined && { webhook }),
     ...(emails !== undefined && { emails }),
   }
+}
+
+/** Nano-units. Throws `invalid_value` for an amount that would become none: a budget of nothing refuses every call. */
+function nanoOf(amount: number): number {
+  const nano = Math.round(amount * nanoPerUnit)
+  if (nano > 0 || amount === 0) return nano
+  throw fail('invalid_value', { param: 'amount', reason: 'it is smaller than a billionth of the currency' })
 }
 
 /** A budget on the wire. */

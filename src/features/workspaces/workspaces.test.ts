@@ -76,6 +76,23 @@ describeOnServers('workspaces in paths', (get) => {
     assert.deepEqual(await written(), before)
   })
 
+  test('what a body holds and nobody reads is named in a header', async () => {
+    const ignored = async (method: string, url: string, payload: object) => {
+      const headers = { host: 'localhost', authorization: `Bearer ${owner}` }
+      const answer = await complete.server.inject({ method: method as 'POST', url, headers, payload })
+      assert.equal(answer.statusCode, 200, answer.body)
+      return answer.headers['galerne-ignored-fields']
+    }
+    const limit = { max_requests_per_1_minute: 5, max_requests_per_1_day: 10 }
+    const limits = '/v1/organization/projects/default/rate_limits/rl-all'
+    assert.equal(await ignored('POST', limits, limit), 'max_requests_per_1_day')
+    const made = { name: 'New', icon: 'x', bogus: 1 }
+    assert.equal(await ignored('POST', '/v1/admin/workspaces', made), 'bogus, icon')
+    const people = [{ email: 'x@example.org', first_name: 'X', last_name: 'Y', role: 'member', phone: '1' }]
+    assert.equal(await ignored('POST', '/v1/admin/users', people), '[0].phone')
+    assert.equal(await ignored('POST', '/v1/organization/projects', { name: 'Plain' }), undefined)
+  })
+
   test('a parameter is one step of a path: no longer path passes for a route with another method', async () => {
     const method = await ask('DELETE', '/v1/organization/projects/a/archive')
     assert.deepEqual([method.status, method.code], [405, 'method_not_allowed'])
