@@ -75,6 +75,20 @@ export function isRangeWithin(range: string, ranges: readonly string[]): boolean
   })
 }
 
+/** Who an address stands for where attempts are counted: IPv6 hands whoever asks a network of 2^64 of them, so its first half. */
+export function networkOf(address: string): string {
+  const bare = address.split('%')[0] ?? ''
+  if (isIP(bare) !== 6) return address
+  const words = expand(bare)
+  const isMapped = words.slice(0, 5).every((word) => word === 0) && words[5] === 0xffff
+  return isMapped
+    ? (carriedIPv4(bare) ?? bare)
+    : words
+        .slice(0, 4)
+        .map((word) => word.toString(16))
+        .join(':')
+}
+
 const lists = new WeakMap<readonly string[], BlockList>()
 
 /** The IPv4 address inside a mapped (::ffff:0:0/96), compatible (::/96), NAT64 (64:ff9b::/96) or 6to4 (2002::/16) address. */

@@ -41,6 +41,10 @@ describeOnDatabases('the audit log’s routes', (get) => {
     assert.deepEqual(await of({ actor_ids: [user] }), ['api_key.created'])
     assert.deepEqual(await of({ resource_ids: [user] }), ['role.assignment.created', 'user.added'])
     assert.deepEqual(await of({ effective_at: { lt: 1_000_000_000 } }), [])
+    for (const param of ['after', 'before']) {
+      const unknown = await call('GET', `/v1/organization/audit_logs?${param}=audit_none`)
+      assert.deepEqual([unknown.status, unknown.body.error.param], [400, param])
+    }
     assert.equal((await of({ effective_at: { gte: 1_000_000_000 } })).length, all.length)
     const [made] = (await organization().auditLogs.list({ actor_ids: [user] })).data
     assert.equal(made?.actor?.api_key?.user?.email, 'anna@example.org')

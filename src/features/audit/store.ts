@@ -1,6 +1,7 @@
 // Reads the audit log: pages by filter, and all of it in order. Writes nothing.
 
 import type { Kysely, SelectQueryBuilder } from 'kysely'
+import { fail } from '../../base/errors.ts'
 import type { Row, Tables } from '../../database/tables.ts'
 import type { AuditFacts } from '../../wire/audit.ts'
 
@@ -33,9 +34,13 @@ export async function listEntries(query: Query, filter: AuditFilter): Promise<re
   select = narrow(select, filter)
   if (from !== undefined) select = select.where('audit_log.at', '>=', from)
   if (until !== undefined) select = select.where('audit_log.at', '<=', until)
-  const [later, earlier] = oldestFirst ? [after, before] : [before, after]
-  if (earlier !== undefined) select = select.where('audit_log.sequence', '<', await sequenceOf(query, earlier))
-  if (later !== undefined) select = select.where('audit_log.sequence', '>', await sequenceOf(query, later))
+  const places = {
+    after: after === undefined ? undefined : await sequenceOf(query, after, 'after'),
+    before: before === undefined ? undefined : await sequenceOf(query, before, 'before'),
+  }
+  const [later, earlier] = oldestFirst ? [places.after, places.before] : [places.before, places.after]
+  if (earlier !== undefined) select = select.where('audit_log.sequence', '<', earlier)
+  if (later !== undefined) select = select.where('audit_log.sequence', '>', later)
   return (await select.execute()).map(entryOf)
 }
 
@@ -105,10 +110,11 @@ function entryOf(row: Joined): AuditFacts {
   }
 }
 
-/** The place of an entry; an id that there is none of is before all. */
-async function sequenceOf(query: Query, id: string): Promise<number> {
+/** The place of an entry; throws `invalid_value` for an id that there is none of. */
+async function sequenceOf(query: Query, id: string, param: string): Promise<number> {
   const row = await query.selectFrom('audit_log').select('sequence').where('id', '=', id).executeTakeFirst()
-  return row?.sequence ?? 0
+  if (row === undefined) throw fail('invalid_value', { param, reason: 'there is no entry with this id' })
+  return row.sequence
 }
 
 const batch = 1000

@@ -276,6 +276,41 @@ describeOnServers('batches', (get) => {
     )
   })
 
+  test('a batch whose key is revoked has nothing done any more; one whose key was replaced goes on under the successor', async () => {
+    const { query } = get().database
+    const created = (await create(await input(slowLines(400)))).json()
+    await until(`/v1/batches/${created.id}`, (body) => (body['request_counts'] as { completed: number }).completed >= 1)
+    const { key } = await query
+      .selectFrom('batches')
+      .select('key')
+      .where('id', '=', created.id)
+      .executeTakeFirstOrThrow()
+    // The keys of this server are in no table: these say what became of them.
+    const row = (id: string, revoked_at: number | null, replaced_by: string | null) => ({
+      ...({ id, workspace: 'default', name: id, role: 'member', reach: 'workspace', hash: id, hint: 'xxxx' } as const),
+      ...{ user_id: null, service_account: null, models: null, endpoints: null, ip_ranges: null, replaced_by },
+      ...({ origin: 'generated', created_at: 1, expires_at: null, revoked_at, last_used_at: null } as const),
+    })
+    try {
+      await query
+        .insertInto('keys')
+        .values([row(key, 2, 'key_next'), row('key_next', null, null)])
+        .execute()
+      await delay(1_500)
+      assert.equal((await send(server, `/v1/batches/${created.id}`)).json().status, 'in_progress')
+      await query.updateTable('keys').set({ revoked_at: 3 }).where('id', '=', 'key_next').execute()
+      const done = await until(`/v1/batches/${created.id}`, ended)
+      assert.equal(done.status, 'cancelled')
+      assert.ok(done.request_counts.completed < 400)
+      // What waits in line when its key goes is not begun.
+      const late = (await create(await input(jsonl([line('late')])))).json()
+      const never = await until(`/v1/batches/${late.id}`, ended)
+      assert.deepEqual([never.status, never.request_counts.completed], ['cancelled', 0])
+    } finally {
+      await query.deleteFrom('keys').execute()
+    }
+  })
+
   test('a batch whose time is over has expired, with partial results; its input may have been deleted long before', async () => {
     const fileId = await input(slowLines(40))
     const created = (await create(fileId, { output_expires_after: { anchor: 'created_at', seconds: 3600 } })).json()

@@ -4,8 +4,9 @@ import type { Database } from '../../database/connect.ts'
 import { clear, finishBatch } from './finish.ts'
 import type { LineRow } from './lines.ts'
 import { type LineParts, runLine, throughOutage } from './run-line.ts'
-import { type BatchRow, type BatchStore, hasEnded } from './store.ts'
+import { type BatchRow, type BatchStore, hasEnded, openStatuses } from './store.ts'
 import { validateBatch } from './validate.ts'
+import { isWelcome } from './welcome.ts'
 
 /** What running needs. */
 export interface RunParts extends LineParts {
@@ -35,6 +36,11 @@ export async function runBatch(id: string, parts: RunParts, interest: Interest, 
   if (batch === undefined) return
   // A process that died after the batch's end left its lines.
   if (hasEnded(batch)) return await clear(id, parts)
+  if (!(await isWelcome(parts.database.query, batch))) {
+    await cancelUnwelcome(batch, parts)
+    batch = await store.read(id)
+    if (batch === undefined) return
+  }
   if (batch.status === 'validating') {
     if (await validate(batch, parts, signal)) return
     batch = await store.read(id)
@@ -82,12 +88,20 @@ async function work(batch: BatchRow, parts: RunParts, interest: Interest, signal
   }
 }
 
-/** Ends the work when the batch's time is over or its row says that it is cancelled. */
-async function watch(batch: BatchRow, { store, clock }: RunParts, ending: AbortController): Promise<void> {
+/** Nobody has work done any more who was sent away. What was answered until then stays. */
+async function cancelUnwelcome(batch: BatchRow, { store, clock }: RunParts): Promise<void> {
+  const open = openStatuses.filter((status) => status !== 'cancelling')
+  await store.update(batch.id, open, { status: 'cancelling', cancelling_at: clock.now() })
+}
+
+/** Ends the work when the batch's time is over, its row says that it is cancelled, or who made it was sent away. */
+async function watch(batch: BatchRow, parts: RunParts, ending: AbortController): Promise<void> {
+  const { store, clock, database } = parts
   while (!ending.signal.aborted) {
     await delay(watchMs, undefined, { signal: ending.signal }).catch(() => {})
     if (clock.now() >= batch.expires_at) ending.abort()
     // A database that is away is the feeder's to notice.
+    if (!(await isWelcome(database.query, batch).catch(() => true))) await cancelUnwelcome(batch, parts).catch(() => {})
     const now = await store.read(batch.id).catch(() => batch)
     if (now?.status !== 'in_progress') ending.abort()
   }

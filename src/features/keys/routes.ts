@@ -63,7 +63,8 @@ export function registerKeys(server: Server, { acts }: { readonly acts: Acts }):
       schema: {
         tags: ['keys'],
         summary: 'Revoke a key',
-        description: 'It counts at once, on every node. The last working key that administers the organisation stays.',
+        description:
+          'It counts at once, on every node, and cancels the batches that it made. The last working key that administers the organisation stays.',
         params,
         response: { 200: KeyObject },
       },

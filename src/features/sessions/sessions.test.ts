@@ -138,6 +138,31 @@ describeOnDatabases('sessions', (get) => {
     assert.equal((await open('GET', '/v1/whoami', undefined, { cookie })).status, 200)
   })
 
+  test('who guesses keeps nobody else out, and all of an IPv6 network is one who guesses', async (context) => {
+    if (needsSessions(context, get())) return
+    await invited('hilda@example.org')
+    const behind = await startOrganisation(get().database, { config: { trustProxy: ['127.0.0.1'] } })
+    const from = (address: string, path: string, body: object) =>
+      behind.call(undefined, 'POST', path, body, { 'x-forwarded-for': address })
+    const signIn = (address: string, guess: string) =>
+      from(address, '/galerne/v1/session', { email: 'hilda@example.org', password: guess })
+    try {
+      for (let guess = 0; guess < 5; guess++) await signIn('198.51.100.20', 'wrong')
+      assert.equal((await signIn('198.51.100.20', password)).status, 429)
+      assert.equal((await signIn('198.51.100.21', password)).status, 200)
+      const statuses: number[] = []
+      for (let guess = 1; guess <= 32; guess++) {
+        const address = `2001:db8:1:2:${guess.toString(16)}::${guess}`
+        statuses.push((await from(address, '/galerne/v1/session/key', { key: 'x'.repeat(40) })).status)
+      }
+      assert.deepEqual(statuses.slice(0, 30), Array(30).fill(401))
+      assert.deepEqual(statuses.slice(30), [429, 429])
+      assert.equal((await from('2001:db8:1:3::1', '/galerne/v1/session/key', { key: 'x'.repeat(40) })).status, 401)
+    } finally {
+      await behind.stop()
+    }
+  })
+
   test('at a session the password is guessed no faster than at the door', async (context) => {
     if (needsSessions(context, get())) return
     const { cookie } = await invited('frida@example.org')
