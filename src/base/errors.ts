@@ -29,6 +29,9 @@ const server = (status: number, retryable: boolean, message: FailureKind['messag
 })
 
 /** Every code, alphabetical. A code is stable once released: clients match on it. */
+/** `98362432` → `98.4 MB`; the reference gives a name in place of a number. */
+const megabytes = (bytes: unknown) => `${typeof bytes === 'number' ? (bytes / 1e6).toFixed(1) : bytes} MB`
+
 const kinds = {
   adapter_unusable: request(400, (f) => `The adapter "${f['adapter']}" cannot be used: ${f['reason']}.`),
   backup_unusable: request(400, (f) => `The backup ${f['file']} cannot be used: ${f['reason']}.`),
@@ -69,7 +72,7 @@ const kinds = {
     507,
     false,
     (f) =>
-      `The disk that holds ${f['path']} is full: ${f['needed']} bytes more are needed and ${f['free']} are free. Make room and try again: what has been pulled is kept.`,
+      `The disk that holds ${f['path']} is full: ${megabytes(f['needed'])} more are needed and ${megabytes(f['free'])} are free. Make room and try again: what has been pulled is kept.`,
   ),
   egress_failed: server(502, true, (f) => `${f['url']} could not be fetched: ${f['reason']}.`),
   egress_refused: request(

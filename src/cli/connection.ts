@@ -53,7 +53,8 @@ export async function connect(loaded: LoadedConfig, url?: string): Promise<Conne
       const answer = await egress
         .request({ url: `${address}${path}`, purpose, policy, ...request, headers: { ...headers, ...request.headers } })
         .catch((error: unknown) => {
-          throw isRefused(error) ? fail('server_not_running', { url: address }) : error
+          if (isRefused(error)) throw fail('server_not_running', { url: address })
+          throw isUnsigned(error) ? new Error(unsignedText(address)) : error
         })
       if (answer.status >= 400) throw new Refusal(answer.status, await errorMessage(answer))
       return answer
@@ -88,6 +89,16 @@ async function findAddress({ config, origins }: LoadedConfig): Promise<string> {
 function isRefused(error: unknown): boolean {
   const cause = error instanceof Error ? (error.cause as { code?: string } | undefined) : undefined
   return cause?.code === 'ECONNREFUSED'
+}
+
+/** OpenSSL's codes of a certificate that no authority known here has signed, as Node passes them on. */
+function isUnsigned(error: unknown): boolean {
+  const cause = error instanceof Error ? (error.cause as { code?: string } | undefined) : undefined
+  return /SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE)/.test(cause?.code ?? '')
+}
+
+function unsignedText(address: string): string {
+  return `The certificate of ${address} is not signed by an authority that this machine knows. If it is your own, name its file: NODE_EXTRA_CA_CERTS=<tls-cert> galerne …`
 }
 
 async function errorMessage(answer: EgressResponse): Promise<string> {

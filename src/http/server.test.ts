@@ -179,8 +179,9 @@ test('counting tokens names what had no effect on the count', async () => {
       model: 'echo',
       messages: [{ role: 'user', content: 'a' }],
       add_special_tokens: true,
+      parse_special: true,
     }),
-    'add_special_tokens',
+    'add_special_tokens, parse_special',
   )
   assert.equal(
     await ignored('/detokenize', { model: 'echo', tokens: [1], skip_special_tokens: true }),

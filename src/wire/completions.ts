@@ -40,6 +40,12 @@ export const CompletionRequest = Type.Object(
         description: 'Answers to generate; the n likeliest per token are sent.',
       }),
     ),
+    parse_special: optional(
+      Type.Boolean({
+        description:
+          "llama.cpp's name: control tokens that a prompt spells are those tokens, for prompts that were made of a template. Without it they are text.",
+      }),
+    ),
     echo: optional(Type.Boolean({ description: 'The prompt before the answer, with its log-probabilities if asked.' })),
     logprobs: optional(Type.Integer({ minimum: 0, maximum: 5, description: 'Alternatives to name for each token.' })),
     stream: optional(Type.Boolean()),

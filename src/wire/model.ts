@@ -138,7 +138,8 @@ export interface ChatCall {
 
 /** What to continue: text, token ids, or a hole between two texts. */
 export type CompletionPrompt =
-  | { readonly type: 'text'; readonly text: string }
+  /** With `parseSpecial` a control token that the text spells is that token, for callers who fill in a template themselves. */
+  | { readonly type: 'text'; readonly text: string; readonly parseSpecial?: boolean }
   | { readonly type: 'tokens'; readonly tokens: readonly number[] }
   | {
       readonly type: 'fill-in-the-middle'

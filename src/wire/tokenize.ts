@@ -19,6 +19,11 @@ export const TokenizeRequest = Type.Object(
         description: 'Begin a text as the model expects it; true when absent. A template does so itself.',
       }),
     ),
+    parse_special: optional(
+      Type.Boolean({
+        description: "llama.cpp's name: read the control tokens that a text spells. A conversation's text stays text.",
+      }),
+    ),
     add_generation_prompt: optional(Type.Boolean()),
     continue_final_message: optional(Type.Boolean({ description: 'Leave the last message, an assistant one, open.' })),
     return_token_strs: optional(Type.Boolean()),

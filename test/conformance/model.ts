@@ -306,6 +306,20 @@ function tokens(get: () => Model): void {
     const info = await get().tokenizer()
     assert.equal(info.vocabularySize, get().card.vocabularySize)
   })
+
+  test('a text that spells a control token is that token only where the caller says so', async () => {
+    const { endOfSequence } = await get().tokenizer()
+    if (endOfSequence === null) return
+    const text = await get().detokenize([endOfSequence], never())
+    const counted = async (parseSpecial: boolean) => {
+      const call = completionCall('', { prompt: { type: 'text', text, parseSpecial }, sampling: { maxTokens: 1 } })
+      const { promptTokens } = usageOf(await collect(get().complete(call, never())))
+      const input = { type: 'text', text, addSpecial: true, parseSpecial } as const
+      assert.equal(promptTokens, (await get().tokenize(input, never())).length)
+      return promptTokens
+    }
+    assert.ok((await counted(false)) > (await counted(true)))
+  })
 }
 
 /** Resolves when no sequence runs any more; the test's own time limit ends the wait. */

@@ -109,7 +109,8 @@ function completionPrompt(
     throw fail('invalid_value', { param: 'prompt', reason })
   }
   if (prompt.type === 'text') {
-    return { prompt: Array.from(vocabulary.tokenize(prompt.text, { addSpecial: true })), stopTokens: [] }
+    const { text, parseSpecial = false } = prompt
+    return { prompt: Array.from(vocabulary.tokenize(text, { addSpecial: true, parseSpecial })), stopTokens: [] }
   }
   const family = required(fillInTheMiddle)
   const stopTokens = family.stopTokens.map((text) => vocabulary.control(text)).filter((token) => token !== undefined)

@@ -76,7 +76,15 @@ function readPrompts(body: FilledCompletion, card: ModelCard): CompletionPrompt[
   })
   // Nothing after the gap is no gap: clients send an empty suffix for "none".
   const suffix = body.suffix ?? ''
-  return suffix === '' ? prompts : prompts.map((prompt) => withSuffix(prompt, suffix, body, card))
+  if (suffix === '') return body.parse_special === true ? prompts.map(withControlTokens) : prompts
+  if (body.parse_special === true) {
+    throw fail('unsupported_value', { param: 'parse_special', reason: 'with suffix the control tokens are set here' })
+  }
+  return prompts.map((prompt) => withSuffix(prompt, suffix, body, card))
+}
+
+function withControlTokens(prompt: CompletionPrompt): CompletionPrompt {
+  return prompt.type === 'text' ? { ...prompt, parseSpecial: true } : prompt
 }
 
 function withSuffix(

@@ -17,7 +17,7 @@ import type { Registry } from '../models/registry.ts'
 
 // What means something only beside messages, and only beside a text.
 const ofChats = ['tools', 'add_generation_prompt', 'continue_final_message']
-const ofTexts = ['add_special_tokens']
+const ofTexts = ['add_special_tokens', 'parse_special']
 
 /** Adds the three routes. Without `model` they mean the only one there is. */
 export function registerTokenize(server: Server, { registry }: { readonly registry: Registry }): void {
@@ -92,8 +92,9 @@ function readInput(body: TokenizeRequest, model: Model): TokenizeInput {
     throw fail('invalid_value', { param: 'prompt', reason: 'send either prompt or messages' })
   }
   if (prompt !== null && prompt !== undefined) {
-    // A text that spells a control token stays text, as it would in a chat.
-    return { type: 'text', text: prompt, addSpecial: body.add_special_tokens ?? true, parseSpecial: false }
+    // A text that spells a control token stays text, as it would in a chat, unless the caller says that it is more.
+    const parseSpecial = body.parse_special ?? false
+    return { type: 'text', text: prompt, addSpecial: body.add_special_tokens ?? true, parseSpecial }
   }
   if (body.add_generation_prompt === false && body.continue_final_message !== true) {
     const reason = 'the count is of what a chat call would send, which ends where the answer begins'

@@ -20,7 +20,7 @@ export function chatCount(model: Model, { context: _, ...call }: ChatCall, signa
 export function completionCount(model: Model, { prompt }: CompletionCall, signal: AbortSignal): PromptCount {
   const promptTokens = promptLength({ prompt })
   if (prompt.type === 'tokens') return { promptTokens, count: async () => promptTokens }
-  const input: TokenizeInput = prompt.type === 'text' ? textInput(prompt.text) : prompt
+  const input: TokenizeInput = prompt.type === 'text' ? textInput(prompt.text, prompt.parseSpecial) : prompt
   return { promptTokens, count: () => counted(model, [input], promptTokens, signal) }
 }
 
@@ -29,17 +29,35 @@ export function inputsCount(model: Model, { inputs }: EmbeddingCall, signal: Abo
   const promptTokens = inputsLength({ inputs })
   const texts = inputs.filter((input) => typeof input === 'string')
   const rest = inputsLength({ inputs: inputs.filter((input) => typeof input !== 'string') })
-  const count = async () => rest + (await counted(model, texts.map(textInput), promptTokens - rest, signal))
+  const count = async () =>
+    rest +
+    (await counted(
+      model,
+      texts.map((text) => textInput(text)),
+      promptTokens - rest,
+      signal,
+    ))
   return { promptTokens, count }
 }
 
 /** Of a query with every document. */
 export function rankingCount(model: Model, { query, documents }: RankingCall, signal: AbortSignal): PromptCount {
   const promptTokens = documentsLength({ documents })
-  return { promptTokens, count: () => counted(model, [query, ...documents].map(textInput), promptTokens, signal) }
+  return {
+    promptTokens,
+    count: () =>
+      counted(
+        model,
+        [query, ...documents].map((text) => textInput(text)),
+        promptTokens,
+        signal,
+      ),
+  }
 }
 
-const textInput = (text: string): TokenizeInput => ({ type: 'text', text, addSpecial: true, parseSpecial: false })
+function textInput(text: string, parseSpecial = false): TokenizeInput {
+  return { type: 'text', text, addSpecial: true, parseSpecial }
+}
 
 /** What is wrong with a prompt the call itself will say. */
 async function counted(
