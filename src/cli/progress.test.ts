@@ -27,7 +27,7 @@ test('rate and time left are seen however long the name of the model is', () => 
     shown(80, true, { ...half, phase: 'connecting' }),
     /^…[\w.-]+gguf {2}connecting to huggingface\.co\/bart/,
   )
-  assert.match(shown(80, true, half, 'mistral-7b'), /^mistral-7b ██████░░░░░░ 50% .* left {2}from hugg/)
+  assert.match(shown(80, true, half, 'mistral-7b'), /^mistral-7b ██████░░░░░░ 50% .* left {2}from hug/)
 })
 
 test('a log has all of it', () => {

@@ -12,8 +12,8 @@ export interface AdapterFile {
   readonly digest: string
 }
 
-/** Throws `adapter_unusable` with the reason where the file is no adapter, or is one for another model. */
-export function checkAdapterFor(base: ModelHeader, { name, path }: AdapterFile): void {
+/** The bytes that an adapter takes. Throws `adapter_unusable` with the reason where the file is no adapter, or is one for another model. */
+export function checkAdapterFor(base: ModelHeader, { name, path }: AdapterFile): number {
   const unusable = (reason: string) => fail('adapter_unusable', { adapter: name, reason })
   const header = readAdapter(path, name)
   if (header.architecture !== base.architecture)
@@ -31,6 +31,7 @@ export function checkAdapterFor(base: ModelHeader, { name, path }: AdapterFile):
         `its "${weight.slice(0, 60)}" is for ${[a[0], b[1]].join(' × ')} weights, and the model's has ${shape.join(' × ')}`,
       )
   }
+  return header.tensorBytes
 }
 
 /** As libllama's loader has it; of the token embedding both parts lie the other way. */

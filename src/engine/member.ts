@@ -1,47 +1,26 @@
 // One model of the pool: loaded or not, its process, who uses it and who waits for it. Whether it may load, the pool decides.
 
-import { statSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
 import { Failure, fail } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { ModelCard } from '../wire/model.ts'
 import type { AdapterFile } from './adapter-check.ts'
+import { offloadFor, settingsOf } from './engine-settings.ts'
 import type { ModelHeader } from './header-types.ts'
 import { type EngineHost, LocalModel } from './local-model.ts'
-import type { EngineLoad, EngineMemory, EngineSettings, Pooling, PrefixDisk, SpilledLine } from './messages.ts'
+import type { EngineLoad, EngineMemory, SpilledLine } from './messages.ts'
 import type { Plan, PlanWishes } from './plan.ts'
 import { type CorrectionBook, compared, correctionKey, correctionOf } from './plan-correct.ts'
-import { type Offload, offloadOf } from './plan-devices.ts'
-import { type Device, placeOn } from './plan-fit.ts'
+import type { Device } from './plan-fit.ts'
 import type { Machine } from './plan-machine.ts'
-import { corrected, memoryNeed } from './plan-memory.ts'
+import { corrected, memoryNeed, withAdapterBytes } from './plan-memory.ts'
 import { shapeOf } from './plan-shape.ts'
+import type { PoolModel } from './pool-model.ts'
 import { type EngineIdentity, type EngineListener, EngineProcess } from './process.ts'
-import { quantisationOf } from './quantisations.ts'
 import { RecentLines } from './recent-lines.ts'
 import { smallerPlans } from './smaller-plans.ts'
 import type { ChildEnvironment, SpareEngine } from './spare.ts'
 import { Waiters } from './waiters.ts'
-
-/** A model to serve. What is absent the plan decides. */
-export interface PoolModel {
-  readonly name: string
-  readonly aliases?: readonly string[]
-  /** A GGUF file, the first one of several. */
-  readonly path: string
-  readonly streams?: number | undefined
-  readonly contextLength?: number | undefined
-  readonly pooling?: Pooling | undefined
-  readonly kvType?: 'f16' | 'q8_0' | undefined
-  readonly layout?: 'split' | 'unified' | undefined
-  readonly prefixDisk?: PrefixDisk | undefined
-  /** sha256 of the weights, when known. */
-  readonly digest?: string | null | undefined
-  /** Never unloaded to make room. */
-  readonly pinned?: boolean | undefined
-  /** Models of higher priority are unloaded last; 0 without it. */
-  readonly priority?: number | undefined
-}
 
 /** Where a model is in its life. */
 export type MemberState = 'unloaded' | 'loading' | 'ready' | 'draining'
@@ -101,7 +80,7 @@ export class Member implements EngineHost, EngineListener {
   reduced: readonly string[] = []
   loads = 0
   /** LoRA adapters that calls may use, by name. */
-  readonly adapters = new Map<string, AdapterFile>()
+  readonly adapters = new Map<string, AdapterFile & { readonly bytes: number }>()
   #card: ModelCard | undefined
   #process: EngineProcess | undefined
   #kept: { readonly plan: Plan; readonly lines: readonly SpilledLine[] } | undefined
@@ -151,6 +130,11 @@ export class Member implements EngineHost, EngineListener {
   /** Bytes that it takes, or would take. */
   get bytes(): number {
     return this.plan.memory.total
+  }
+
+  /** Bytes that are kept for its adapters. */
+  get adapterBytes(): number {
+    return this.parts.plan.memory.adapters
   }
 
   get process(): EngineProcess | undefined {
@@ -280,6 +264,14 @@ export class Member implements EngineHost, EngineListener {
     if (!this.#stopped) this.#enterState('unloaded')
   }
 
+  /** Keeps so many bytes for its adapters, which calls load when they name them. */
+  keepForAdapters(adapterBytes: number): void {
+    const { plan, wishes } = this.parts
+    this.plan = { ...this.plan, memory: withAdapterBytes(this.plan.memory, adapterBytes) }
+    const next = { ...plan, memory: withAdapterBytes(plan.memory, adapterBytes) }
+    this.parts = { ...this.parts, plan: next, wishes: { ...wishes, adapterBytes } }
+  }
+
   /** Tells everybody who waits that it will not be loaded now. */
   refuse(failure: Failure): void {
     this.failure = failure
@@ -333,12 +325,13 @@ export class Member implements EngineHost, EngineListener {
     if (taken === undefined) return
     const { header, log, corrections, wishes } = this.parts
     // Learned anew from the uncorrected plan each time, so that corrections do not add up.
-    const planned = memoryNeed(shapeOf(header), plan)
+    const shape = { ...shapeOf(header), adapterBytes: this.adapterBytes }
+    const planned = memoryNeed(shape, plan)
     const correction = correctionOf(planned, taken)
     log.info({ model: this.name, ...compared(planned, taken) }, 'memory in MiB: planned and taken')
     corrections?.keep(correctionKey(header), correction)
     this.plan = { ...plan, memory: corrected(planned, correction) }
-    const next = memoryNeed(shapeOf(header), this.parts.plan)
+    const next = memoryNeed(shape, this.parts.plan)
     this.parts = {
       ...this.parts,
       wishes: { ...wishes, correction },
@@ -444,25 +437,4 @@ function ranOut(failure: Failure, signal: NodeJS.Signals | null | undefined): bo
 
 function reasonOf(failure: Failure): string {
   return String(failure.fields['reason'] ?? failure.message).replace(/\.$/, '')
-}
-
-/** As many layers as fit on the GPUs beside the planned streams. */
-function offloadFor(header: ModelHeader, devices: readonly Device[], plan: Plan): Offload {
-  const { streams: users, contextLength, kvType } = plan
-  return offloadOf(placeOn(header, devices, { users, contextLength, kvType }))
-}
-
-function settingsOf(model: PoolModel, header: ModelHeader, plan: Plan, spillBytes: number): EngineSettings {
-  return {
-    name: model.name,
-    aliases: model.aliases ?? [],
-    path: model.path,
-    digest: model.digest ?? null,
-    quantisation: quantisationOf(header),
-    createdAt: Math.trunc(statSync(model.path).mtimeMs),
-    context: plan,
-    spillBytes,
-    ...(model.prefixDisk === undefined ? {} : { prefixDisk: model.prefixDisk }),
-    ...(model.pooling === undefined ? {} : { pooling: model.pooling }),
-  }
 }

@@ -13,6 +13,8 @@ export interface MemoryNeed {
   readonly compute: number
   /** Logits handed to us. */
   readonly output: number
+  /** LoRA adapters, all that calls may name: any may be at work. */
+  readonly adapters: number
   /** Node, the libraries and the vocabulary's tables. */
   readonly overhead: number
   readonly total: number
@@ -97,6 +99,7 @@ export function memoryNeed(shape: ModelShape, use: MemoryUse): MemoryNeed {
     state: use.streams * shape.layers.reduce((sum, layer) => sum + layer.stateBytes, 0),
     compute: computeBytes(shape, use),
     output: Math.max(use.outputs, use.streams) * (shape.vocabulary + shape.embedding) * 4,
+    adapters: shape.adapterBytes ?? 0,
     overhead: overheadBytes,
   }
   return corrected(need, shape.correction)
@@ -113,10 +116,17 @@ export function corrected(need: Omit<MemoryNeed, 'total'>, correction: Correctio
           state: need.state * correction.state,
           compute: need.compute * correction.compute,
           output: need.output,
+          adapters: need.adapters,
           overhead: correction.overheadBytes,
         }
-  const { weights, kv, state, compute, output, overhead } = terms
-  return { weights, kv, state, compute, output, overhead, total: weights + kv + state + compute + output + overhead }
+  const { weights, kv, state, compute, output, adapters, overhead } = terms
+  const total = weights + kv + state + compute + output + adapters + overhead
+  return { weights, kv, state, compute, output, adapters, overhead, total }
+}
+
+/** The same with other adapters. */
+export function withAdapterBytes(need: MemoryNeed, adapters: number): MemoryNeed {
+  return { ...need, adapters, total: need.total - need.adapters + adapters }
 }
 
 /**

@@ -43,6 +43,8 @@ export interface ModelShape {
   readonly rowFloats: number
   /** What an earlier load of the same model taught. */
   readonly correction?: Correction | undefined
+  /** Of LoRA adapters over it. */
+  readonly adapterBytes?: number | undefined
   /** False for models that attend in both directions and keep nothing (BERT). */
   readonly causal: boolean
 }

@@ -20,6 +20,8 @@ export interface PlanWishes {
   readonly threads?: number
   /** Models that compute at the same time on this machine, this one included. */
   readonly models?: number
+  /** Bytes of its LoRA adapters. */
+  readonly adapterBytes?: number
   /** What an earlier load of this model taught. */
   readonly correction?: Correction
 }
@@ -48,7 +50,7 @@ const easyBytes = 1.5 * 2 ** 30
 
 /** Plans a model, or throws `model_load_failed` with every term when it does not fit. */
 export function planModel(header: ModelHeader, machine: Machine, wished: PlanWishes = {}): Plan {
-  const shape = { ...shapeOf(header), correction: wished.correction }
+  const shape = { ...shapeOf(header), correction: wished.correction, adapterBytes: wished.adapterBytes }
   const wishes = boundedWishes(shape, wished)
   const model = wishes.name ?? basename(header.path)
   checkWishes(shape, wishes, model)
@@ -209,7 +211,7 @@ export function describePlan(plan: Plan): string[] {
 }
 
 function describeMemory(need: MemoryNeed): string {
-  const terms = (['weights', 'kv', 'state', 'compute', 'output', 'overhead'] as const)
+  const terms = (['weights', 'kv', 'state', 'compute', 'output', 'adapters', 'overhead'] as const)
     .filter((term) => need[term] > 0)
     .map((term) => `${term} ${size(need[term])}`)
   return `${size(need.total)} (${terms.join(', ')})`

@@ -9,13 +9,14 @@ import { type AdapterFile, checkAdapterFor } from './adapter-check.ts'
 import { chooseVictims } from './evict.ts'
 import { readHeader } from './header.ts'
 import type { ModelHeader } from './header-types.ts'
-import { Member, type PoolModel } from './member.ts'
+import { Member } from './member.ts'
 import { machineAfter, type Plan, type PlanWishes, planModel } from './plan.ts'
 import { correctionKey } from './plan-correct.ts'
 import { planDevices } from './plan-devices.ts'
 import type { Device } from './plan-fit.ts'
 import { type Machine, readMachine } from './plan-machine.ts'
 import { margin } from './plan-memory.ts'
+import type { PoolModel } from './pool-model.ts'
 import type { EngineMetrics, MemberChange, ModelState, Pool, PoolOptions } from './pool-types.ts'
 import type { RecentLine } from './recent-lines.ts'
 
@@ -191,10 +192,11 @@ class EnginePool implements Pool {
 
   async addAdapter(model: string, adapter: AdapterFile): Promise<void> {
     const member = this.#find(model)
-    checkAdapterFor(member.parts.header, adapter)
+    const bytes = checkAdapterFor(member.parts.header, adapter)
+    await this.#makeRoomFor(adapter.name, bytes, member)
     // Where the model runs, what only the library can find out is found out now.
     if (member.state === 'ready') await member.model.warm(adapter)
-    member.adapters.set(adapter.name, adapter)
+    member.adapters.set(adapter.name, { ...adapter, bytes })
   }
 
   removeAdapter(model: string, name: string): boolean {
@@ -329,11 +331,34 @@ class EnginePool implements Pool {
 
   /** Unloads others until there is room; false when nobody waits for it any more. Throws `model_unavailable` where that cannot be. */
   async #makeRoom(wanted: Member): Promise<boolean> {
-    const bytes = wanted.parts.plan.memory.total
-    while (wanted.wanted) {
+    return await this.#clear(wanted.parts.plan.memory.total, wanted, () => wanted.wanted)
+  }
+
+  /** Keeps memory for an adapter beside those that a model has. Throws `adapter_unusable` where there is none to be had. */
+  async #makeRoomFor(name: string, bytes: number, member: Member): Promise<void> {
+    const others = [...member.adapters].filter(([other]) => other !== name)
+    const all = others.reduce((sum, [, other]) => sum + other.bytes, bytes)
+    const more = all - member.adapterBytes
+    if (more <= 0) return
+    const limit = this.memoryBytes * (1 - margin)
+    const isLoaded = () => member.state !== 'unloaded'
+    try {
+      if (member.bytes + more > limit) throw this.#unavailable(member, member.bytes + more)
+      if (isLoaded()) await this.#clear(more, member, isLoaded)
+    } catch (error) {
+      const reason = `there is no memory for it beside its model: ${error instanceof Failure ? error.fields['reason'] : error}`
+      throw fail('adapter_unusable', { adapter: name, reason }, error)
+    }
+    member.keepForAdapters(all)
+  }
+
+  /** Unloads others than `wanted` until so many bytes are free; false when they are not wanted any more. Throws `model_unavailable`. */
+  async #clear(bytes: number, wanted: Member, isWanted: () => boolean): Promise<boolean> {
+    while (isWanted()) {
       const lacking = bytes - this.#free()
       if (lacking <= 0) return true
-      const choice = chooseVictims(this.#residents(), lacking, wanted.priority)
+      const others = this.#residents().filter(({ name }) => name !== wanted.name)
+      const choice = chooseVictims(others, lacking, wanted.priority)
       if (choice.type === 'evict') {
         await Promise.all(choice.names.map((name) => this.#members.get(name)?.unload()))
         for (const name of choice.names) this.#return(name)
@@ -368,7 +393,8 @@ class EnginePool implements Pool {
     const pinned = this.#all().filter((member) => member.pinned && member.state !== 'unloaded')
     const names = pinned.map(({ name }) => `"${name}"`).join(', ')
     const mebibytes = (count: number) => `${Math.ceil(count / 2 ** 20)} MiB`
-    const reason = `it needs ${mebibytes(bytes)}, ${mebibytes(Math.max(0, this.#free()))} are free, and the rest is held by ${names} (pinned)`
+    const held = names === '' ? '' : `, and the rest is held by ${names} (pinned)`
+    const reason = `it needs ${mebibytes(bytes)}, ${mebibytes(Math.max(0, this.#free()))} are free${held}`
     return fail('model_unavailable', { model: wanted.name, reason, retryAfter: 60 })
   }
 
@@ -393,13 +419,15 @@ function attemptPlan(header: ModelHeader, machine: Machine, wishes: PlanWishes):
   try {
     return planModel(header, machine, wishes)
   } catch (error) {
-    if (error instanceof Failure) return error
-    throw error
+    if (!(error instanceof Failure)) throw error
+    // Better the model without its adapters than neither.
+    const { adapterBytes = 0, ...without } = wishes
+    return adapterBytes > 0 ? attemptPlan(header, machine, without) : error
   }
 }
 
 function wishesOf(model: PoolModel, threads: number | undefined, models: number): PlanWishes {
-  const { name, streams, contextLength, kvType, layout } = model
-  const wishes = { name, streams, contextLength, kvType, layout, threads, models: Math.max(1, models) }
+  const { name, streams, contextLength, kvType, layout, adapterBytes } = model
+  const wishes = { name, streams, contextLength, kvType, layout, adapterBytes, threads, models: Math.max(1, models) }
   return Object.fromEntries(Object.entries(wishes).filter(([, value]) => value !== undefined))
 }

@@ -6,10 +6,12 @@ import { hasGraphicsPackage, readDevices } from '../engine/devices.ts'
 import { openPool } from '../engine/pool.ts'
 import type { Pool } from '../engine/pool-types.ts'
 import type { SpareEngine } from '../engine/spare.ts'
+import { storedAdapters } from '../features/models/adapter-store.ts'
 import { openPlaces, type PlaceBook } from '../features/models/place-book.ts'
 import type { PullOptions } from '../features/models/pull.ts'
 import type { PullProgress } from '../features/models/pull-progress.ts'
 import { placeOf, pullOptions, servedModels } from '../features/models/served.ts'
+import { bytesOf } from '../features/models/served-adapters.ts'
 import { openCorrections } from '../features/plans/corrections.ts'
 import type { Ground } from './ground.ts'
 
@@ -60,9 +62,11 @@ async function load(
   { signal, spare, onPull = () => {} }: EngineOptions,
 ): Promise<Pool> {
   const models = await servedModels(config, { ...pulling, ...(signal !== undefined && { signal }) }, onPull)
+  const adapters = await storedAdapters(config.home)
   return openPool({
     models: models.map((model) => ({
       ...model,
+      adapterBytes: bytesOf(model.name, adapters),
       ...engineSettings(config),
       ...placeOf(model, config),
       ...places.of(model.name),

@@ -6,12 +6,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
-import type { PoolModel } from '../../src/engine/member.ts'
+import { type AdapterFile, readAdapter } from '../../src/engine/adapter-check.ts'
 import { startPool } from '../../src/engine/pool.ts'
+import type { PoolModel } from '../../src/engine/pool-model.ts'
 import type { Pool, PoolOptions } from '../../src/engine/pool-types.ts'
 import type { Model } from '../../src/wire/model.ts'
 import { complete, completionCall, never, reasonOf, textOf, usageOf } from '../conformance/calls.ts'
 import { silentLog } from '../support/engine.ts'
+import { writeAdapter } from '../support/gguf-adapter.ts'
 import { tinyLlama } from '../support/gguf-models.ts'
 import { byteVocabulary } from '../support/gguf-vocabulary.ts'
 import { starterModel } from '../support/weights.ts'
@@ -253,5 +255,57 @@ describe('memory that is not there', () => {
     } finally {
       limit('unlimited')
     }
+  })
+})
+
+describe('memory for adapters', () => {
+  let adapter: AdapterFile
+  let bytes = 0
+  before(async () => {
+    const path = join(folder, 'adapter.gguf')
+    // 128 MiB: more than is free beside two tiny models, and beside one in the room of one.
+    await writeAdapter({ path, weights: [['blk.0.attn_q.weight', 64, 64]], seed: 1, rank: 262_144, value: 0 })
+    adapter = { name: 'pirate', path, digest: 'digest of it' }
+    bytes = readAdapter(path, adapter.name).tensorBytes
+    assert.equal(bytes, 128 * mebibyte)
+  })
+  const adaptersOf = (of: Pool) => stateOf(of, 'one').plan.memory.adapters
+
+  test('it is planned for where it is known, and counts once', async () => {
+    const running = await start(1, { memoryBytes: roomForTwo }, [{ adapterBytes: bytes }])
+    const before = stateOf(running, 'one').plan.memory
+    assert.equal(before.adapters, bytes)
+    await running.addAdapter('one', adapter)
+    assert.deepEqual(stateOf(running, 'one').plan.memory, before)
+  })
+
+  test('for one that comes later another model makes room', async () => {
+    const running = await start(2, { memoryBytes: roomForTwo })
+    assert.deepEqual(states(running), ['ready', 'ready'])
+    const before = stateOf(running, 'one').plan.memory.total
+    await running.addAdapter('one', adapter)
+    assert.deepEqual([adaptersOf(running), stateOf(running, 'one').plan.memory.total], [bytes, before + bytes])
+    assert.deepEqual(states(running), ['ready', 'unloaded'])
+  })
+
+  test('one that there is no room for is refused, with the figures', async () => {
+    const running = await start(2, { memoryBytes: roomForTwo }, [{}, { pinned: true }])
+    await assert.rejects(running.addAdapter('one', adapter), (error) => {
+      assert.equal((error as { code?: string }).code, 'adapter_unusable')
+      assert.match(
+        String(error),
+        /no memory for it beside its model: it needs 128 MiB, \d+ MiB are free, .*"two" \(pinned\)/,
+      )
+      return true
+    })
+    assert.equal(adaptersOf(running), 0)
+    assert.equal(modelOf(running, 'one').card.adapters, undefined)
+    await running.stop()
+    await assert.rejects((await start(1)).addAdapter('one', adapter), { code: 'adapter_unusable' })
+  })
+
+  test('a model starts without room for adapters where there is none', async () => {
+    const running = await start(1, {}, [{ adapterBytes: bytes }])
+    assert.deepEqual([states(running), adaptersOf(running)], [['ready'], 0])
   })
 })

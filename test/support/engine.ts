@@ -1,8 +1,8 @@
 // Engine processes for tests: a pool with one small model, and a log that says nothing.
 
 import { createLog } from '../../src/base/log.ts'
-import type { PoolModel } from '../../src/engine/member.ts'
 import { startPool } from '../../src/engine/pool.ts'
+import type { PoolModel } from '../../src/engine/pool-model.ts'
 import type { Pool } from '../../src/engine/pool-types.ts'
 import type { Model } from '../../src/wire/model.ts'
 

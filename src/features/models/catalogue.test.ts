@@ -68,6 +68,15 @@ test('references: names, paths, hub files and addresses', () => {
   assert.ok(one.type === 'remote' && two.type === 'remote' && one.files[0]?.file !== two.files[0]?.file)
 })
 
+test('a model that is known and not in that quantisation is told with those there are', () => {
+  const of = (reference: string) => () => parseReference(reference, '/models')
+  assert.throws(
+    of('mistral-7b:q9_9'),
+    /the catalogue has mistral-7b-instruct-v0\.3:Q4_K_M, .*Q8_0; others are named by their file/,
+  )
+  assert.throws(of('nobody:q4_0'), /"nobody:q4_0" is no name of the catalogue/)
+})
+
 test('references: repositories, quantisations, models of Ollama, and every part of a model in parts', () => {
   const of = (reference: string) => parseReference(reference, '/models')
   const [usual, chosen] = [of('hf:a/Model-7B-GGUF'), of('hf:a/Model-7B-GGUF@v2:Q8_0')]

@@ -5,7 +5,7 @@ import { join, relative } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
-import type { PoolModel } from '../../engine/member.ts'
+import type { PoolModel } from '../../engine/pool-model.ts'
 import type { MemberChange, ModelState, Pool } from '../../engine/pool-types.ts'
 import type { RecentLine } from '../../engine/recent-lines.ts'
 import { modelUnder } from './adapted-model.ts'
@@ -165,7 +165,8 @@ async function serveOne(nameOrReference: string, parts: LocalModelParts): Promis
   const isVersion = other !== undefined && sha256 !== undefined
   const name = isVersion ? versionName(weights.name, sha256) : weights.name
   const aliases = isVersion ? [] : (findInCatalogue(stored?.reference ?? nameOrReference, catalogue)?.aliases ?? [])
-  const model = await pool.add({ ...parts.engine, name, aliases, path, digest: sha256 })
+  const adapterBytes = await parts.adapters.bytesOf(name)
+  const model = await pool.add({ ...parts.engine, name, aliases, path, digest: sha256, adapterBytes })
   await parts.adapters.attach(name)
   registry.add(model)
   return name

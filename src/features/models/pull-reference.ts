@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { fail } from '../../base/errors.ts'
-import { type CatalogueEntry, findInCatalogue } from './catalogue.ts'
+import { type CatalogueEntry, catalogue, findInCatalogue } from './catalogue.ts'
 import type { ModelSource } from './catalogue-schema.ts'
 import type { RepositoryChoice } from './download-hub-files.ts'
 import type { OllamaSource } from './download-ollama.ts'
@@ -81,9 +81,18 @@ export function parseReference(
   if (reference.startsWith('hf:')) throw invalid('write it as hf:owner/repository or hf:owner/repository:file.gguf')
   if (reference.startsWith('ollama:')) throw invalid('write it as ollama:name or ollama:name:tag')
   if (isPath(reference)) return localModel(resolve(folder, reference))
+  const named = findInCatalogue(reference.split(':')[0] ?? '', entries)
+  if (named !== undefined) throw invalid(otherQuantisation(named, entries))
   throw invalid(
     `"${reference.slice(0, 200)}" is no name of the catalogue ("galerne pull" lists them), no path of a .gguf file, no hf:owner/repository:file.gguf, no ollama:name and no https address`,
   )
+}
+
+/** The model is known, and not in that quantisation. */
+function otherQuantisation({ name }: CatalogueEntry, entries: readonly CatalogueEntry[] = catalogue): string {
+  const made = entries.filter((entry) => entry.name === name || entry.name.startsWith(`${name}:`))
+  const ways = made.flatMap(({ quantisation }) => (quantisation === undefined ? [] : [`${name}:${quantisation}`]))
+  return `the catalogue has ${ways.join(', ')}; others are named by their file, hf:owner/repository:file.gguf`
 }
 
 /** A name may hold a colon before its quantisation, which no file may have on every system: the files have names of their own. */

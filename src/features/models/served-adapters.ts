@@ -19,12 +19,19 @@ export interface AdapterState extends StoredAdapter {
 /** The adapters of one server. */
 export interface ServedAdapters {
   list(): Promise<readonly AdapterState[]>
+  /** Bytes of the stored adapters of a model that is to be served. */
+  bytesOf(model: string): Promise<number>
   /** Lets calls of a model that was just added use its adapters. One that does not fit is left out, and logged. */
   attach(model: string): Promise<void>
   /** Lets calls use a stored adapter. Throws `not_found`, `model_not_found`, `adapter_unusable`. */
   add(model: string, name: string): Promise<AdapterState>
   /** Takes it from calls and from the disk. Throws `not_found`, and `invalid_value` where an alias leads to it. */
   remove(model: string, name: string): Promise<void>
+}
+
+/** Bytes that the adapters of a model take, whichever of its versions it is. */
+export function bytesOf(model: string, adapters: readonly StoredAdapter[]): number {
+  return adapters.reduce((sum, adapter) => (adapter.model === familyOf(model) ? sum + adapter.bytes : sum), 0)
 }
 
 /** Joins them. */
@@ -74,6 +81,7 @@ export function servedAdapters({
   }
   return {
     list: async () => (await storedAdapters(home)).map(stateOf),
+    bytesOf: async (model) => bytesOf(model, await storedAdapters(home)),
     async attach(model) {
       for (const adapter of await storedAdapters(home)) {
         if (adapter.model !== familyOf(model)) continue
