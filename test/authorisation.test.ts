@@ -342,3 +342,23 @@ test('who sees what a call cost and reads no traces does not see what was said',
     }
   }
 })
+
+test('the address of a budget’s webhook is for who may set it; others see where it leads', async () => {
+  const acts = createActs(complete.database, systemClock)
+  const webhook = 'https://hooks.example.org/services/secret-of-the-hook'
+  const more = { period: 'month', time_zone: 'UTC', amount: 1, hard: 0, thresholds: '[50]', emails: '[]' } as const
+  const row = { id: 'budget_hook', scope: 'workspace', subject: red, webhook, ...more } as const
+  await complete.database.query
+    .insertInto('budgets')
+    .values({ ...row, created_at: 1, updated_at: 1 })
+    .execute()
+  const list = { method: 'GET', path: '/galerne/v1/budgets', permission: 'limits.read' } as const
+  for (const role of ['admin', 'billing', 'member', 'viewer'] as const) {
+    const wanted = { name: 'k', role, workspace: red }
+    const { secret } = await createKey(acts, { kind: 'system', id: 'test' }, wanted)
+    const { status, text } = await call(secret, list, () => '')
+    assert.equal(status, 200, text)
+    assert.ok(text.includes('https://hooks.example.org/'), text)
+    assert.equal(text.includes('secret-of-the-hook'), role === 'admin' || role === 'billing', `${role}: ${text}`)
+  }
+})

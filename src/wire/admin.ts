@@ -2,13 +2,12 @@
 
 import { type Static, Type } from 'typebox'
 import { fail } from '../base/errors.ts'
-import { nullable, optional } from './fields.ts'
+import { emailField, nullable, optional } from './fields.ts'
 import type { Role } from './permissions.ts'
 
 const id = Type.String({ maxLength: 200 })
 const moment = Type.String({ description: 'ISO 8601.' })
 const name = Type.String({ minLength: 1, maxLength: 255 })
-const email = Type.String({ minLength: 3, maxLength: 320, pattern: '^[^\\s@]+@[^\\s@]+$' })
 
 /** A role as a request gives it: by name, or by Mistral's letter. */
 const givenRole = {
@@ -58,10 +57,13 @@ export const AdminUsers = Type.Object({
   page: Type.Integer(),
   page_size: Type.Integer(),
 })
-export const AdminUsersCreate = Type.Array(Type.Object({ ...givenRole, email, first_name: name, last_name: name }), {
-  minItems: 1,
-  maxItems: 200,
-})
+export const AdminUsersCreate = Type.Array(
+  Type.Object({ ...givenRole, email: emailField, first_name: name, last_name: name }),
+  {
+    minItems: 1,
+    maxItems: 200,
+  },
+)
 export const AdminUsersCreated = Type.Object({
   invalid_emails: Type.Array(Type.String()),
   email_to_user_id: Type.Record(Type.String(), Type.String()),
@@ -69,7 +71,7 @@ export const AdminUsersCreated = Type.Object({
 export const AdminUserUpdate = Type.Object(givenRole)
 export const AdminInviteCreate = Type.Object({
   ...givenRole,
-  email,
+  email: emailField,
   workspace_uuids: optional(Type.Array(id, { maxItems: 200 })),
 })
 export const AdminInviteCreated = Type.Object({

@@ -38,6 +38,13 @@ export const idField = Type.String({ maxLength: 200, pattern: '^[\\x20-\\x7e]*$'
 /** Text that is looked for. PostgreSQL has no character 0. */
 export const searchText = (maxLength: number) => Type.String({ maxLength, pattern: '^[^\\u0000]*$' })
 
+/** An e-mail address as mail servers take it, without quotes, comments or a second one. */
+export const emailField = Type.String({
+  minLength: 3,
+  maxLength: 255,
+  pattern: '^[^\\s@<>"(),;:]{1,64}@[A-Za-z0-9.-]{1,190}$',
+})
+
 /** Seconds since 1970. */
 export const timestamp = Type.Integer({ description: 'Seconds since 1970.' })
 

@@ -1,6 +1,6 @@
 // Limits, tiers and budgets on the wire: our own shapes, Mistral's /v1/admin and OpenAI's /v1/organization.
 import { Type } from 'typebox'
-import { idField, nullable, optional, timestamp } from './fields.ts'
+import { emailField, idField, nullable, optional, timestamp } from './fields.ts'
 import { listSchema } from './paging.ts'
 
 /** Whose limit or budget it is. */
@@ -131,7 +131,7 @@ const thresholds = Type.Array(Type.Integer({ minimum: 1, maximum: 1000 }), {
   maxItems: 20,
   description: 'Percentages of the amount at which an alert is sent.',
 })
-const emails = Type.Array(Type.String({ pattern: '^[^\\s@<>"(),;:]{1,64}@[A-Za-z0-9.-]{1,190}$' }), { maxItems: 20 })
+const emails = Type.Array(emailField, { maxItems: 20 })
 
 /** `POST /galerne/v1/budgets`, and with all but the first two optional `POST /galerne/v1/budgets/{id}`. */
 export const PutBudget = Type.Object(
@@ -250,10 +250,7 @@ export const SpendLimitUpdate = Type.Object({
 
 const channel = Type.Object({
   type: Type.Literal('email'),
-  recipients: Type.Array(Type.String({ pattern: '^[^\\s@<>"(),;:]{1,64}@[A-Za-z0-9.-]{1,190}$' }), {
-    minItems: 1,
-    maxItems: 20,
-  }),
+  recipients: Type.Array(emailField, { minItems: 1, maxItems: 20 }),
   subject_prefix: optional(Type.String({ maxLength: 100, pattern: '^[^\\r\\n]*$' })),
 })
 

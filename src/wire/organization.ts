@@ -3,7 +3,7 @@
 
 import { type Static, Type } from 'typebox'
 import { fail } from '../base/errors.ts'
-import { nullable, optional, timestamp } from './fields.ts'
+import { emailField, nullable, optional, timestamp } from './fields.ts'
 import type { Role } from './permissions.ts'
 import { seconds, secondsOrNull } from './times.ts'
 
@@ -134,7 +134,7 @@ export const InviteCreated = Type.Object({
   mailed: Type.Boolean({ description: 'Whether the link was mailed to them.' }),
 })
 export const InviteCreate = Type.Object({
-  email: Type.String({ minLength: 3, maxLength: 320, pattern: '^[^\\s@]+@[^\\s@]+$' }),
+  email: emailField,
   role: roleName,
   projects: optional(Type.Array(invitedProject, { maxItems: 200 })),
 })

@@ -70,10 +70,31 @@ describeOnDatabases('alerts of budgets', (get) => {
       assert.equal(JSON.parse(hook.taken[1]?.body ?? '{}').threshold, 80)
       const rows = await get().database.query.selectFrom('budget_alerts').selectAll().execute()
       assert.equal(rows.length, 2)
+      // The webhook was not taken at first, and nobody got a mail twice for that.
+      await until(() => mails.messages.length >= 2)
+      const subjects = mails.messages.map((mail) => /^Subject: (\d+) %/m.exec(mail)?.[1])
+      assert.deepEqual(subjects, ['20', '80'])
     } finally {
       await server.stop()
       hook.close()
       mails.close()
+    }
+  })
+
+  test('a webhook that nothing could ever reach is refused at once', async () => {
+    const alerting = { webhookSecret: 'a secret of both sides, 32 letters' }
+    const server = await startLimitedServer(get().database, [createEchoModel()], { alerting })
+    try {
+      for (const webhook of [
+        ...['http://169.254.169.254/latest', 'http://[fe80::1]/', 'http://0.0.0.0/'],
+        ...['https://name:password@example.org/', 'https://', 'ftp://example.org/'],
+      ]) {
+        const body = { scope: 'workspace', amount: 1, webhook }
+        const refused = await send(server, '/galerne/v1/budgets', { headers: admin, body })
+        assert.deepEqual([refused.status, refused.json().error.param], [400, 'webhook'], webhook)
+      }
+    } finally {
+      await server.stop()
     }
   })
 

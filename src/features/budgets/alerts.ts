@@ -15,7 +15,7 @@ import { seconds } from '../../wire/times.ts'
 import type { ChargedAccount } from '../limits/account.ts'
 import { nanoPerUnit } from '../prices/price.ts'
 import { type Alert, alertMail } from './alert.ts'
-import { alertJobs } from './raised.ts'
+import { alertJobs, alertWays, jobNameOf } from './raised.ts'
 import { type Budget, budgetStore } from './store.ts'
 import type { PostWebhook } from './webhook.ts'
 
@@ -95,13 +95,17 @@ async function raise(
     .onConflict((conflict) => conflict.columns(['budget', 'opens_at', 'threshold', 'amount']).doNothing())
     .returning('id')
     .executeTakeFirst()
-  if (inserted !== undefined) {
-    await queue.enqueue(alertJobs, inserted.id, { within: jobsOf(transaction), maxAttempts: attempts })
+  if (inserted === undefined) return
+  // Each way is a job of its own: one that fails is tried again without the other, or people got the same mail twenty times.
+  const wanted = { webhook: budget.webhook !== null, mail: budget.emails.length > 0 }
+  for (const way of alertWays.filter((one) => wanted[one])) {
+    await queue.enqueue(alertJobs, jobNameOf(inserted.id, way), { within: jobsOf(transaction), maxAttempts: attempts })
   }
 }
 
-async function send(parts: AlertParts, id: string, signal: AbortSignal): Promise<void> {
+async function send(parts: AlertParts, job: string, signal: AbortSignal): Promise<void> {
   const { database, currency } = parts
+  const [id = '', way] = job.split(' ')
   const row = await database.query.selectFrom('budget_alerts').selectAll().where('id', '=', id).executeTakeFirst()
   const budget = row === undefined ? undefined : await budgetStore(database).byId(row.budget)
   // Removed meanwhile: nobody waits for it.
@@ -117,13 +121,13 @@ async function send(parts: AlertParts, id: string, signal: AbortSignal): Promise
     currency,
     opens_at: seconds(row.opens_at),
   }
-  const ways = [
-    ...(budget.webhook === null ? [] : [parts.post?.(budget.webhook, alert, signal) ?? missing('webhook-secret')]),
-    ...(budget.emails.length === 0 ? [] : [parts.mail?.(alertMail(budget.emails, alert)) ?? missing('smtp-url')]),
-  ]
-  // Both are tried; one that fails is tried again with the other, which both sides can tell by the alert's id.
-  const failed = (await Promise.allSettled(ways)).find((way) => way.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
+  // A way that was taken away since tells nobody any more.
+  if (way === 'webhook' && budget.webhook !== null) {
+    await (parts.post?.(budget.webhook, alert, signal) ?? missing('webhook-secret'))
+  }
+  if (way === 'mail' && budget.emails.length > 0) {
+    await (parts.mail?.(alertMail(budget.emails, alert)) ?? missing('smtp-url'))
+  }
 }
 
 async function missing(setting: string): Promise<never> {

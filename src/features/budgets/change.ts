@@ -1,4 +1,5 @@
 // Makes, changes and removes budgets. Each is an act in the audit log, and counts on every node at once.
+import { classifyAddress, isRange } from '../../base/addresses.ts'
 import { fail } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
 import type { Acts } from '../audit/acts.ts'
@@ -75,6 +76,7 @@ function check({ timeZone, webhook, emails, amount }: Budget, { ways }: BudgetPa
   if (!isTimeZone(timeZone))
     throw fail('invalid_value', { param: 'time_zone', reason: 'there is no time zone of that name' })
   if (!Number.isSafeInteger(amount)) throw fail('invalid_value', { param: 'amount', reason: 'it is too large' })
+  if (webhook !== null) checkWebhook(webhook)
   if (webhook !== null && !ways.webhook) {
     const reason = 'alerts are signed with the setting webhook-secret, which this server does not have'
     throw fail('invalid_value', { param: 'webhook', reason })
@@ -82,5 +84,18 @@ function check({ timeZone, webhook, emails, amount }: Budget, { ways }: BudgetPa
   if (emails.length > 0 && !ways.email) {
     const reason = 'mail is sent by the setting smtp-url, which this server does not have'
     throw fail('invalid_value', { param: 'emails', reason })
+  }
+}
+
+/** What no alert can ever reach is refused now, not in silence later. Names are judged when they are resolved. */
+function checkWebhook(webhook: string): void {
+  const url = URL.canParse(webhook) ? new URL(webhook) : undefined
+  if (url === undefined) throw fail('invalid_value', { param: 'webhook', reason: 'it is not a valid address' })
+  if (url.username !== '' || url.password !== '') {
+    throw fail('invalid_value', { param: 'webhook', reason: 'it must hold no name and no password' })
+  }
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  if (isRange(host) && classifyAddress(host) === 'forbidden') {
+    throw fail('invalid_value', { param: 'webhook', reason: `nothing is sent to ${host}` })
   }
 }

@@ -58,7 +58,9 @@ export function registerBudgets(server: Server, parts: BudgetRoutes): void {
     },
     async ({ query: asked, exchange: { caller } }) => {
       const page = pageOf(await visibleParties(query, caller, await store.list()), readPaging(asked))
-      return { ...page, data: await shownAll(page.data) }
+      const theirs = new Set((await visibleParties(query, caller, page.data, 'budgets.write')).map(({ id }) => id))
+      const data = await shownAll(page.data)
+      return { ...page, data: data.map((budget) => (theirs.has(budget.id) ? budget : withoutWebhook(budget))) }
     },
   )
   server.post(
@@ -211,6 +213,11 @@ function wantedOf(body: Partial<Static<typeof PutBudget>>): Pick<WantedBudget, n
     ...(webhook !== undefined && { webhook }),
     ...(emails !== undefined && { emails }),
   }
+}
+
+/** Whoever has the address of a webhook may post to it, so who may not set it sees no more than where it leads. */
+function withoutWebhook(budget: Static<typeof BudgetObject>): Static<typeof BudgetObject> {
+  return budget.webhook === null ? budget : { ...budget, webhook: `${new URL(budget.webhook).origin}/…` }
 }
 
 /** Nano-units. Throws `invalid_value` for an amount that would become none: a budget of nothing refuses every call. */

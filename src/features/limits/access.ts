@@ -38,19 +38,20 @@ export async function demandParty(
     throw fail('forbidden', { permission, workspace: workspace ?? party.scope })
 }
 
-/** Which of the parties the caller may see. */
+/** Which of the parties the caller may see, or do something else to. */
 export async function visibleParties<Item extends Party>(
   query: Kysely<Tables>,
   caller: Caller,
   items: readonly Item[],
+  permission: Permission = 'limits.read',
 ): Promise<Item[]> {
   const keys = new Map(
     (await query.selectFrom('keys').select(['id', 'workspace']).execute()).map(({ id, workspace }) => [id, workspace]),
   )
   return items.filter(({ scope, subject }) => {
-    if (scope === 'organisation') return may(caller, 'limits.read', '')
+    if (scope === 'organisation') return may(caller, permission, '')
     const workspace = scope === 'key' ? keys.get(subject) : subject
-    return workspace !== undefined && may(caller, 'limits.read', workspace)
+    return workspace !== undefined && may(caller, permission, workspace)
   })
 }
 

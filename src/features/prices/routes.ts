@@ -179,6 +179,7 @@ function registerMachine(server: Server, parts: PriceRoutes): void {
         inputTokensPerSecond: speed.input,
         outputTokensPerSecond: speed.output,
       })
+      demandPrice(cost, body.model)
       const source =
         `machine: ${body.hardware_per_hour} an hour, ${body.watts} W at ${body.electricity_per_kwh} a kWh, ` +
         `${round(speed.input)} tokens/s in, ${round(speed.output)} out (${speed.how})`
@@ -188,6 +189,17 @@ function registerMachine(server: Server, parts: PriceRoutes): void {
       return body.plan === true ? priceObject(price) : await keep(parts, request, price)
     },
   )
+}
+
+/** As in a price that is set by hand, money per million tokens. */
+const dearest = 1_000_000
+
+/** Throws `invalid_value` for a machine so dear or so slow that no price can say it. */
+function demandPrice({ input, output }: { readonly input: number; readonly output: number }, model: string): void {
+  if (input <= dearest && output <= dearest) return
+  const param = input > dearest ? 'input_tokens_per_second' : 'output_tokens_per_second'
+  const reason = `a million tokens of ${model} would cost ${Math.round(Math.max(input, output))}, and at most ${dearest} are a price`
+  throw fail('invalid_value', { param, reason })
 }
 
 async function throughput({ measured }: PriceRoutes, body: MachinePriceRequest, now: number) {

@@ -246,6 +246,9 @@ describeOnServers('usage kept, changed and deleted', (get) => {
     const { body } = await send('POST', '/galerne/v1/prices/from-machine', { ...machine, ...given })
     assert.deepEqual([body.input, body.cached, body.output], ['0.138888889', '0', '1.111111111'])
     assert.match(body.source, /500 W at 0\.4 a kWh, 4000 tokens\/s in, 500 out \(given\)/)
+    const slow = { ...machine, input_tokens_per_second: 1e-9, output_tokens_per_second: 1 }
+    const dear = await send('POST', '/galerne/v1/prices/from-machine', slow)
+    assert.deepEqual([dear.status, dear.body.error.param], [400, 'input_tokens_per_second'])
     const unknown = await send('POST', '/galerne/v1/prices/from-machine', machine)
     assert.deepEqual([unknown.status, unknown.body.error.param], [400, 'input_tokens_per_second'])
     const at = Date.now() - (Date.now() % 60_000)
