@@ -114,6 +114,20 @@ describeOnServers('lists in pages', (get) => {
     })
   }
 
+  for (const path of [
+    '/galerne/v1/models',
+    '/galerne/v1/models/stored',
+    '/galerne/v1/models/pulls',
+    '/galerne/v1/adapters',
+  ]) {
+    test(`${path}: a hostile cursor or size is refused by name`, async () => {
+      for (const query of ['limit=0', 'limit=101', 'after=x', 'after=%00', `after=${'x'.repeat(4_001)}`]) {
+        const { status, body } = await call('GET', `${path}?${query}`)
+        assert.deepEqual([status, body.error?.param], [400, query.split('=')[0]], query)
+      }
+    })
+  }
+
   test('versions of a prompt: whole for Mistral’s clients, in pages for who asks for them', async () => {
     const path = '/v2/prompts/greeting/versions'
     const versionsOf = ({ data }: { data: { version: number }[] }) => data.map(({ version }) => version)

@@ -55,6 +55,13 @@ describe('the administration commands', () => {
     assert.match((await galerne('keys', 'revoke', fresh.id)).out, /is revoked/)
     assert.equal((await running.call(fresh.secret, 'GET', '/v1/models')).status, 401)
     assert.match((await galerne('keys', 'list', '--all')).out, /revoked/)
+    // More than the server answers at once.
+    for (let number = 0; number < 101; number++) {
+      const { status } = await running.call(running.owner, 'POST', '/galerne/v1/keys', { name: `many ${number}` })
+      assert.equal(status, 200)
+    }
+    const many = (await json('keys', 'list')).filter(({ name }: { name: string }) => name.startsWith('many'))
+    assert.equal(many.length, 101)
     const wrong = await galerne('keys', 'revoke', 'key_none')
     assert.deepEqual([wrong.code, wrong.error], [1, 'There is no key "key_none".\n'])
     assert.match((await galerne('keys', 'create', 'x', '--expires-in', 'soon')).error, /no span of time/)

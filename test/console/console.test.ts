@@ -117,11 +117,11 @@ describe('the console', { skip: noBrowser, timeout: 600_000 }, () => {
   test('usage counts what was used, and its figures lead to the calls', async () => {
     await open('/usage')
     await page.getByRole('table').waitFor()
-    const link = page.getByRole('row').nth(1).getByRole('link')
+    const link = page.getByRole('row').nth(1).getByRole('link').first()
     await takePictures(page, 'usage')
     assert.deepEqual(await violations(page), [])
     await link.click()
-    await heading('Traces')
+    await heading('Calls')
     assert.match(page.url(), /model=/)
   })
 

@@ -195,6 +195,8 @@ describe('rows in the console', { skip: noBrowser, timeout: 900_000 }, () => {
     await page.getByRole('button', { name: 'Sign in', exact: true }).click()
     await page.getByRole('link', { name: 'My key' }).click()
     await page.getByRole('heading', { level: 1, name: 'holder' }).waitFor()
+    const navigation = page.getByRole('navigation', { name: 'Pages' }).getByRole('link')
+    assert.deepEqual(await navigation.allInnerTexts(), ['My key'], 'no way leads to a page that refuses this key')
     await figure(page, 'Requests').getByText('4', { exact: true }).click()
     assert.match(page.url(), /\/me#calls$/)
     await rowsOf(page, 'Calls').first().waitFor()

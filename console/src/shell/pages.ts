@@ -42,6 +42,7 @@ export const pages: readonly Page[] = [
     name: 'overview',
     group: undefined,
     icon: Gauge,
+    needs: 'models.read',
     component: lazyRouteComponent(() => import('../pages/overview/overview.tsx'), 'Overview'),
   },
   {
@@ -49,6 +50,7 @@ export const pages: readonly Page[] = [
     name: 'playground',
     group: 'build',
     icon: MessagesSquare,
+    needs: 'models.use',
     component: lazyRouteComponent(() => import('../pages/playground/playground.tsx'), 'Playground'),
   },
   {
@@ -128,6 +130,7 @@ export const pages: readonly Page[] = [
     name: 'models',
     group: 'serve',
     icon: Box,
+    needs: 'server.read',
     component: lazyRouteComponent(() => import('../pages/models/models.tsx'), 'Models'),
   },
   {

@@ -117,6 +117,12 @@ export async function signIn(
   return { object: 'session', expires_at: seconds(session.expiresAt) }
 }
 
+/** Whether the console's pages are open to the caller: a key that is held to other paths sees its own page and no more. */
+function opensConsole({ endpoints }: Caller): boolean {
+  if (endpoints === undefined) return true
+  return endpoints.some((path) => path.endsWith('/*') && '/galerne/v1/'.startsWith(path.slice(0, -1)))
+}
+
 function registerOwn(server: Server, { acts, passwords, attempts }: Doors): void {
   const { query } = acts.database
   server.get(
@@ -126,11 +132,12 @@ function registerOwn(server: Server, { acts, passwords, attempts }: Doors): void
       const { caller } = request.exchange
       const key = request.cookies[keyCookie]
       const seen = (await listWorkspaces(query)).filter(({ id }) => may(caller, 'workspaces.read', id))
+      const given = [...permissionsOf.owner].filter((one) => one === 'self.read' || opensConsole(caller))
       const common = {
         object: 'session' as const,
         workspace: caller.workspace,
         workspaces: seen.map(({ id, name }) => ({
-          ...{ id, name, permissions: [...permissionsOf.owner].filter((permission) => may(caller, permission, id)) },
+          ...{ id, name, permissions: given.filter((permission) => may(caller, permission, id)) },
         })),
       }
       if (caller.kind === 'key' && key !== undefined) {

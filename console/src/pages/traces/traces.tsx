@@ -190,13 +190,24 @@ function useColumns(
       name: t('tokens'),
       figures: true,
       wide: true,
-      show: (trace) => `${compact(trace.input_tokens)} / ${compact(trace.output_tokens)}`,
+      show: (trace) => (
+        <Go to="/traces/$traceId" params={{ traceId: trace.trace_id }} look="plain">
+          {`${compact(trace.input_tokens)} / ${compact(trace.output_tokens)}`}
+        </Go>
+      ),
     },
     {
       name: t('cost'),
       figures: true,
       wide: true,
-      show: (trace) => (trace.cost === null || trace.currency === null ? '–' : money(trace.cost, trace.currency)),
+      show: (trace) =>
+        trace.cost === null || trace.currency === null ? (
+          '–'
+        ) : (
+          <Go to="/traces/$traceId" params={{ traceId: trace.trace_id }} look="plain">
+            {money(trace.cost, trace.currency)}
+          </Go>
+        ),
     },
     {
       name: t('choose'),
