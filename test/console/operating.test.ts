@@ -91,7 +91,10 @@ describe('operating in the console', { skip: noBrowser, timeout: 600_000 }, () =
     await lookAt(page, 'canary')
     await row.getByRole('link', { name: 'two' }).click()
     await running.heading('Calls')
-    await page.getByRole('status').getByText(/^1 calls/).waitFor()
+    await page
+      .getByRole('status')
+      .getByText(/^Calls: 1 /)
+      .waitFor()
     assert.match(page.url(), /model=two/)
     await open('/models')
     await row.getByRole('button', { name: 'Undo' }).click()

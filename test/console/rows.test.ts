@@ -61,7 +61,11 @@ describe('rows in the console', { skip: noBrowser, timeout: 900_000 }, () => {
   /** The calls that are shown, as the sum above them says and as rows. */
   const calls = async (page: Page) => {
     await page.getByRole('heading', { level: 1, name: 'Calls' }).waitFor()
-    const said = (await page.getByRole('status').filter({ hasText: 'calls' }).textContent()) ?? ''
+    const said =
+      (await page
+        .getByRole('status')
+        .filter({ hasText: /calls: /i })
+        .textContent()) ?? ''
     return { said, rows: await rowsOf(page, 'Calls').count() }
   }
 
@@ -70,12 +74,12 @@ describe('rows in the console', { skip: noBrowser, timeout: 900_000 }, () => {
     await open('/')
     await figure(page, 'Requests').getByText('4', { exact: true }).click()
     const { said, rows } = await calls(page)
-    assert.match(said, /^4 calls · \d+ tokens in · \d+ tokens out · \$/)
+    assert.match(said, /^Calls: 4 · tokens in: \d+ · tokens out: \d+ · \$/)
     assert.equal(rows, 4)
     await lookAt(page, 'calls')
     await open('/')
     await figure(page, 'Errors').getByText('1', { exact: true }).click()
-    assert.deepEqual(await calls(page), { said: '1 failed calls', rows: 1 })
+    assert.deepEqual(await calls(page), { said: 'Failed calls: 1', rows: 1 })
     await page.getByText('context_length_exceeded').waitFor()
     await open('/')
     const spend = figure(page, 'Spent').filter({ hasText: '$' })
@@ -104,11 +108,11 @@ describe('rows in the console', { skip: noBrowser, timeout: 900_000 }, () => {
     await row.getByRole('link').first().click()
     const { said, rows } = await calls(page)
     const [requests, input, , output, cost] = shown
-    assert.equal(said, `${requests} calls · ${input} tokens in · ${output} tokens out · ${cost}`)
+    assert.equal(said, `Calls: ${requests} · tokens in: ${input} · tokens out: ${output} · ${cost}`)
     assert.equal(rows, 4)
     await page.getByLabel('State').selectOption('failed')
     await page.getByRole('button', { name: 'Filter' }).click()
-    await page.getByText('1 failed calls').waitFor()
+    await page.getByText('Failed calls: 1').waitFor()
     await open('/budgets')
     const spent = (await page.getByRole('meter').getAttribute('aria-valuetext'))?.split(' ')[0]
     await page.getByRole('link', { name: 'What it was spent on' }).click()
@@ -161,9 +165,9 @@ describe('rows in the console', { skip: noBrowser, timeout: 900_000 }, () => {
     await open('/batches')
     await page.getByText('done', { exact: true }).waitFor()
     for (const [name, count] of [
-      ['3 lines', '3'],
-      ['2 answered', '2'],
-      ['1 failed', '1'],
+      ['lines: 3', '3'],
+      ['answered: 2', '2'],
+      ['failed: 1', '1'],
     ] as const) {
       await open('/batches')
       await page.getByRole('link', { name, exact: true }).click()
@@ -181,7 +185,7 @@ describe('rows in the console', { skip: noBrowser, timeout: 900_000 }, () => {
     const shown = await cost.textContent()
     await cost.click()
     const { said, rows } = await calls(page)
-    assert.ok(said.startsWith('3 calls') && said.endsWith(` · ${shown}`), `${said}, ${shown}`)
+    assert.ok(said.startsWith('Calls: 3 ') && said.endsWith(` · ${shown}`), `${said}, ${shown}`)
     assert.equal(rows, 3)
     await counted(8)
   })
