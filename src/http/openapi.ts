@@ -22,7 +22,7 @@ export async function collectSchemas(server: Server, version: string): Promise<v
     // The names of components are the `$id`s of the schemas.
     refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json['$id'] ?? `schema-${index}`) },
     transform: ({ schema, url, route }) => ({
-      schema: { ...schema, ...describe(schema ?? {}, route.config ?? {}) } as typeof schema,
+      schema: { ...schema, ...describe(schema ?? {}, route.config ?? {}, url) } as typeof schema,
       // OpenAPI has no wildcard: the one route that has one takes a name that may hold slashes.
       url: url.replace('*', ':id'),
     }),
@@ -35,8 +35,10 @@ interface Described {
 }
 
 /** Adds what routes do not say themselves: the error body, events of a stream, no security where none is wanted. */
-function describe({ params, response }: Described, { open, permission, streamed }: FastifyContextConfig) {
+function describe({ params, response }: Described, { open, permission, streamed }: FastifyContextConfig, url: string) {
   const answers = { ...(response as Record<string, object> | undefined) }
+  // What has no schema is no JSON: the bytes of a file.
+  if (response === undefined) answers['200'] = { description: 'As it is.', content: { 'application/octet-stream': {} } }
   if (streamed !== undefined) {
     const content = { 'application/json': { schema: answers['200'] }, 'text/event-stream': { schema: streamed } }
     answers['200'] = { description: 'In one piece, or as events when `stream` is true.', content }
@@ -45,14 +47,16 @@ function describe({ params, response }: Described, { open, permission, streamed 
     response: { ...answers, default: { $ref: 'Error#', description: 'An error, in the shapes of both vendors.' } },
     ...(open === true && { security: [] }),
     ...(permission !== undefined && { 'x-permission': permission }),
-    ...(params !== undefined && { params: nameWildcard(params as { properties: Record<string, object> }) }),
+    ...(params !== undefined && { params: pathParameters(params as { properties: Record<string, object> }, url) }),
   }
 }
 
-function nameWildcard(params: { readonly properties: Record<string, object> }): object {
-  const { '*': id, ...others } = params.properties
-  if (id === undefined) return params
-  return { type: 'object', required: ['id'], properties: { ...others, id } }
+/** Those that the path has: one schema may serve the paths of an organisation and of its workspaces. */
+function pathParameters(params: { readonly properties: Record<string, object> }, url: string): object {
+  const properties = Object.entries(params.properties)
+    .filter(([name]) => url.includes(name === '*' ? '*' : `:${name}`))
+    .map(([name, schema]) => [name === '*' ? 'id' : name, schema] as const)
+  return { type: 'object', required: properties.map(([name]) => name), properties: Object.fromEntries(properties) }
 }
 
 /** Adds `GET /openapi.json`. */
