@@ -1,5 +1,5 @@
 // `galerne batch`: answers a file of requests at half price below live traffic; run, list, watch, cancel.
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -121,6 +121,12 @@ async function submit(connection: Connection, path: string, options: Options): P
   }
   const hours = parseCount(String(options['window']), 'window', 1, 168)
   const folder = await mkdtemp(join(tmpdir(), 'galerne-batch-'))
+  // Whoever breaks off here leaves nothing of what was to be sent.
+  const broken = () => {
+    rmSync(folder, { recursive: true, force: true })
+    process.exit(130)
+  }
+  process.once('SIGINT', broken)
   try {
     const prepared = join(folder, 'batch.jsonl')
     const lines = Readable.from(batchLines(input)).map((line: string) => `${line}\n`)
@@ -132,6 +138,7 @@ async function submit(connection: Connection, path: string, options: Options): P
       completion_window: `${hours}h`,
     })
   } finally {
+    process.removeListener('SIGINT', broken)
     await rm(folder, { recursive: true, force: true })
   }
 }

@@ -79,13 +79,31 @@ async function keepResults(
   }
   const spooled = await files.spool(texts(), { bytes: Number.POSITIVE_INFINITY, setting: '' })
   if (count === 0) return spooled.discard()
-  await files.keep({ ...spooled, lines: count }, detailsOf(batch, column, clock), async (within, { id }) => {
+  const details = { ...detailsOf(batch, column, clock), visibility: await visibilityOf(batch, files, clock) }
+  await files.keep({ ...spooled, lines: count }, details, async (within, { id }) => {
     const kept = await store.update(batch.id, openStatuses, { [column]: id }, within)
     if (!kept) throw new Error(`batch ${batch.id} ended while its results were written`)
   })
 }
 
-function detailsOf(batch: BatchRow, column: 'output_file' | 'error_file', clock: Clock): FileDetails {
+/** Answers tell what was asked: results are for whom the input was for. An input that is gone may have been for its owner alone. */
+async function visibilityOf(
+  { workspace, owner, input_files }: BatchRow,
+  files: Files,
+  clock: Clock,
+): Promise<FileDetails['visibility']> {
+  for (const id of JSON.parse(input_files) as string[]) {
+    const file = await files.store.find({ workspace, id: owner }, id, clock.now())
+    if (file?.visibility !== 'workspace') return 'user'
+  }
+  return 'workspace'
+}
+
+function detailsOf(
+  batch: BatchRow,
+  column: 'output_file' | 'error_file',
+  clock: Clock,
+): Omit<FileDetails, 'visibility'> {
   const isOutput = column === 'output_file'
   return {
     workspace: batch.workspace,
@@ -94,7 +112,6 @@ function detailsOf(batch: BatchRow, column: 'output_file' | 'error_file', clock:
     purpose: batch.dialect === 'openai' ? 'batch_output' : 'batch',
     sample_type: isOutput ? 'batch_result' : 'batch_error',
     source: 'mistral',
-    visibility: 'workspace',
     mimetype: 'application/jsonl',
     expires_at: batch.output_expires_after === null ? null : clock.now() + batch.output_expires_after,
   }

@@ -94,7 +94,10 @@ export function registerJobs(
     },
     async (request) => {
       const batch = await batches.get(request.exchange.caller, request.params.id, 'job_id')
-      return batchJob(batch, isTrue(request.query.inline) ? await readOutputs(batch, files) : null)
+      return batchJob(
+        batch,
+        isTrue(request.query.inline) ? await readOutputs(batch, files, request.exchange.caller) : null,
+      )
     },
   )
   server.post(

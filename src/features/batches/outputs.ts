@@ -2,15 +2,17 @@
 import { fail } from '../../base/errors.ts'
 import type { Files } from '../files/files.ts'
 import { linesOf } from '../files/lines.ts'
+import type { Viewer } from '../files/store.ts'
 import type { BatchRow } from './store.ts'
 
 // An answer in one piece must fit into memory several times over.
 const mostBytes = 32 * 1024 * 1024
 
-/** Every result, those that failed last; null while there are none. Throws `invalid_value` where they are too many for one answer. */
+/** Every result that the viewer may see, those that failed last; null while there are none. Throws `invalid_value` where they are too many for one answer. */
 export async function readOutputs(
-  { output_file, error_file, workspace, owner }: BatchRow,
+  { output_file, error_file }: BatchRow,
   files: Files,
+  viewer: Viewer,
 ): Promise<Record<string, unknown>[] | null> {
   const ids = [output_file, error_file].filter((id) => id !== null)
   if (ids.length === 0) return null
@@ -18,7 +20,7 @@ export async function readOutputs(
   let bytes = 0
   for (const id of ids) {
     // Deleted or expired results are gone; the job's other facts are not.
-    const file = await files.get({ workspace, id: owner }, id).catch(() => undefined)
+    const file = await files.get(viewer, id).catch(() => undefined)
     if (file === undefined) continue
     bytes += file.bytes
     if (bytes > mostBytes) {

@@ -161,6 +161,29 @@ describeOnServers('batches', (get) => {
     assert.equal((await send(server, `/v1/batch/jobs/${second.id}`)).status, 404)
   })
 
+  test('what is answered of a file that its owner alone sees, its owner alone sees', async () => {
+    const { body } = await upload(server, {
+      ...{
+        purpose: 'batch',
+        visibility: 'user',
+        file: ['own.jsonl', jsonl([line('secret'), line('bad', { body: {} })])],
+      },
+    })
+    const other = { authorization: `Bearer ${adminKey}` }
+    const job = { endpoint: '/v1/chat/completions', model: 'echo', input_files: [body.id] }
+    const { id } = (await send(server, '/v1/batch/jobs', { body: job })).json()
+    const path = `/v1/batch/jobs/${id}?inline=true`
+    const done = await until(path, ({ status }) => status === 'SUCCESS')
+    assert.equal(done.outputs.length, 2)
+    for (const file of [done.output_file, done.error_file]) {
+      assert.equal((await send(server, `/v1/files/${file}`)).json().visibility, 'user')
+      assert.equal((await send(server, `/v1/files/${file}/content`, { headers: other })).status, 404)
+    }
+    const seen = await send(server, path, { headers: other })
+    assert.deepEqual([seen.status, seen.json().outputs], [200, []])
+    assert.ok(!seen.text.includes('secret'))
+  })
+
   test('every endpoint that batches serve answers as the live one', async () => {
     const bodies: Record<string, Line> = {
       '/v1/completions': { model: 'echo', prompt: ['one two', 'three'], echo: true, max_tokens: 5 },
