@@ -29,6 +29,8 @@ export async function collectSchemas(server: Server, version: string): Promise<v
   })
 }
 
+const bytes = { type: 'string', format: 'binary' } as const
+
 interface Described {
   readonly params?: unknown
   readonly response?: unknown
@@ -38,7 +40,8 @@ interface Described {
 function describe({ params, response }: Described, { open, permission, streamed }: FastifyContextConfig, url: string) {
   const answers = { ...(response as Record<string, object> | undefined) }
   // What has no schema is no JSON: the bytes of a file.
-  if (response === undefined) answers['200'] = { description: 'As it is.', content: { 'application/octet-stream': {} } }
+  if (response === undefined)
+    answers['200'] = { description: 'As it is.', content: { 'application/octet-stream': { schema: bytes } } }
   if (streamed !== undefined) {
     const content = { 'application/json': { schema: answers['200'] }, 'text/event-stream': { schema: streamed } }
     answers['200'] = { description: 'In one piece, or as events when `stream` is true.', content }
