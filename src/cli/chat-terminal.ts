@@ -2,12 +2,13 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { createInterface, type Interface } from 'node:readline'
 import { Writable } from 'node:stream'
+import type { OnText } from './conversation.ts'
 import { dim } from './terminal.ts'
 
 /** What the terminal talks to. */
 export interface ChatPartner {
   /** Answers one message, writing text through `write` as it comes; resolves to a line of figures. */
-  answer(message: string, signal: AbortSignal, write: (text: string) => void): Promise<string>
+  answer(message: string, signal: AbortSignal, write: OnText): Promise<string>
   /** Forgets the turns so far. */
   clear(): void
   setSystem(text: string): void
@@ -122,12 +123,22 @@ async function handle(session: Session, message: string): Promise<void> {
   if (/^\/[a-z]+$/.test(message)) return print(`There is no command ${message}; /help lists them.`)
   screen.muted = true
   try {
-    const figures = await partner.answer(message, session.turn.signal, (text) => process.stdout.write(text))
+    const figures = await partner.answer(message, session.turn.signal, answerWriter())
     print(`\n${dim(figures)}\n`)
   } catch (error) {
     print(`\n${error instanceof Error ? error.message : String(error)}\n`)
   } finally {
     screen.muted = false
+  }
+}
+
+/** Writes an answer; what the model thinks stands before it in grey. */
+function answerWriter(): OnText {
+  let thinking = false
+  return (text, thought) => {
+    if (thinking && !thought) process.stdout.write('\n\n')
+    thinking = thought
+    process.stdout.write(thought ? dim(text) : text)
   }
 }
 

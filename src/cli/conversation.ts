@@ -12,6 +12,8 @@ export interface Turn {
 /** A finished or stopped answer. */
 export interface Answer {
   readonly text: string
+  /** What the model thought before; empty for one that does not say. */
+  readonly reasoning: string
   readonly finishReason: string | null
   readonly promptTokens: number | null
   readonly cachedTokens: number | null
@@ -31,7 +33,7 @@ export interface AnswerOptions {
 
 interface Chunk {
   readonly choices?: readonly {
-    readonly delta?: { readonly content?: string | null }
+    readonly delta?: { readonly content?: string | null; readonly reasoning_content?: string | null }
     readonly finish_reason?: string | null
   }[]
   readonly usage?: {
@@ -41,6 +43,9 @@ interface Chunk {
   } | null
   readonly error?: { readonly message?: string }
 }
+
+/** Takes the answer as it comes; `thought` is what the model says to itself. */
+export type OnText = (text: string, thought: boolean) => void
 
 /**
  * Asks for the next turn and hands its text to `onText` as it arrives. An abort ends the answer: what came so far is returned with
@@ -52,7 +57,7 @@ export async function askModel(
   options: AnswerOptions,
   clock: Clock,
   signal: AbortSignal,
-  onText: (text: string) => void,
+  onText: OnText,
 ): Promise<Answer> {
   const body = JSON.stringify({
     model: options.model,
@@ -63,7 +68,7 @@ export async function askModel(
     ...(options.maxTokens !== undefined && { max_tokens: options.maxTokens }),
   })
   const sentAt = clock.elapsed()
-  const seen = { text: '', finishReason: null as string | null, usage: undefined as Chunk['usage'] }
+  const seen = { text: '', reasoning: '', finishReason: null as string | null, usage: undefined as Chunk['usage'] }
   let firstAt: number | undefined
   let lastAt = sentAt
   try {
@@ -72,12 +77,18 @@ export async function askModel(
       if (chunk.error !== undefined)
         throw new Error(chunk.error.message ?? 'The server ended the answer with an error.')
       const choice = chunk.choices?.[0]
-      const text = choice?.delta?.content ?? ''
-      if (text !== '') {
+      const { content, reasoning_content: thought } = choice?.delta ?? {}
+      if (content || thought) {
         lastAt = clock.elapsed()
         firstAt ??= lastAt
-        seen.text += text
-        onText(text)
+      }
+      if (thought) {
+        seen.reasoning += thought
+        onText(thought, true)
+      }
+      if (content) {
+        seen.text += content
+        onText(content, false)
       }
       seen.finishReason = choice?.finish_reason ?? seen.finishReason
       seen.usage = chunk.usage ?? seen.usage
@@ -90,6 +101,7 @@ export async function askModel(
   const seconds = firstAt === undefined ? 0 : (lastAt - firstAt) / 1000
   return {
     text: seen.text,
+    reasoning: seen.reasoning,
     finishReason: seen.finishReason,
     promptTokens: seen.usage?.prompt_tokens ?? null,
     cachedTokens: seen.usage?.prompt_tokens_details?.cached_tokens ?? null,

@@ -5,7 +5,7 @@ import { systemClock } from '../../base/clock.ts'
 import { historyFile, makeHome } from '../../base/home.ts'
 import { runTerminal } from '../chat-terminal.ts'
 import type { Connection } from '../connection.ts'
-import { type Answer, type AnswerOptions, askModel, type Turn } from '../conversation.ts'
+import { type Answer, type AnswerOptions, askModel, type OnText, type Turn } from '../conversation.ts'
 import { addRemote, withServer } from '../remote.ts'
 import { configFrom } from '../settings.ts'
 import { dim, printResult, remark } from '../terminal.ts'
@@ -80,7 +80,8 @@ async function answerOnce(
   const controller = new AbortController()
   process.once('SIGINT', () => controller.abort())
   const turns: readonly Turn[] = [...system, { role: 'user', content }]
-  const write = json ? () => {} : (text: string) => process.stdout.write(text)
+  // A pipe gets the answer and nothing else.
+  const write: OnText = (text, thought) => void (json || thought || process.stdout.write(text))
   const answer = await askModel(connection, turns, options, systemClock, controller.signal, write)
   if (json) printResult(true, { model: options.model, ...answer }, () => '')
   else process.stdout.write('\n')
