@@ -56,9 +56,7 @@ function placesOf(value: unknown, way: readonly string[] = []): readonly (readon
 
 function changed(value: unknown, [key, ...rest]: readonly string[], change: (old: unknown) => unknown): unknown {
   if (key === undefined) return change(value)
-  const copy: Record<string, unknown> = Array.isArray(value)
-    ? Object.assign([], value)
-    : { ...(value as Record<string, unknown>) }
+  const copy = (Array.isArray(value) ? [...value] : { ...(value as object) }) as Record<string, unknown>
   copy[key] = changed(copy[key], rest, change)
   return copy
 }
