@@ -3,12 +3,8 @@ import { type Clock, systemClock } from './base/clock.ts'
 import type { Config } from './base/config.ts'
 import type { Log } from './base/log.ts'
 import type { Pool } from './engine/pool-types.ts'
-import { openAccounts } from './start/accounts.ts'
 import { type EngineOptions, orderEngines } from './start/engine.ts'
 import { layGround } from './start/ground.ts'
-import { openModels } from './start/models.ts'
-import { openServer } from './start/server.ts'
-import { openStore } from './start/store.ts'
 import type { ModelCard } from './wire/model.ts'
 
 /** What a start needs besides the settings. */
@@ -39,6 +35,13 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
   try {
     // The weights load in other processes while everything else is made ready in this one.
     const engines = await orderEngines(ground, options)
+    // So does most of the program's own code.
+    const [{ openStore }, { openAccounts }, { openModels }, { openServer }] = await Promise.all([
+      import('./start/store.ts'),
+      import('./start/accounts.ts'),
+      import('./start/models.ts'),
+      import('./start/server.ts'),
+    ])
     const store = await openStore(ground)
     const accounts = await openAccounts(ground, store)
     const models = await openModels(ground, engines, store, accounts)

@@ -13,6 +13,7 @@ import type { PullProgress } from '../features/models/pull-progress.ts'
 import { placeOf, pullOptions, servedModels } from '../features/models/served.ts'
 import { bytesOf } from '../features/models/served-adapters.ts'
 import { openCorrections } from '../features/plans/corrections.ts'
+import { checkAddress } from '../http/listen.ts'
 import type { Ground } from './ground.ts'
 
 /** What engines need besides the settings. */
@@ -47,10 +48,17 @@ export async function orderEngines(ground: Ground, options: EngineOptions): Prom
     fetching.resolve()
     options.onPull?.(model, progress)
   }
-  const loading = load(ground, first, places, { ...options, onPull })
+  const givenUp = new AbortController()
+  const signal = AbortSignal.any([givenUp.signal, ...(options.signal === undefined ? [] : [options.signal])])
+  const loading = load(ground, first, places, { ...options, onPull, signal })
   // A failure is told where it is waited for.
   loading.catch(() => {})
-  opened.push(async () => (await loading.catch(() => undefined))?.stop())
+  opened.push(async () => {
+    givenUp.abort()
+    await (await loading.catch(() => undefined))?.stop()
+  })
+  // A taken port is told before anybody waits for weights.
+  await checkAddress(config)
   await Promise.race([loading, fetching.promise])
   return { loading, places, pulling, first }
 }

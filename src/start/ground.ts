@@ -6,7 +6,6 @@ import { createEgress, type Egress } from '../base/egress.ts'
 import { fail } from '../base/errors.ts'
 import { makeHome } from '../base/home.ts'
 import type { Log } from '../base/log.ts'
-import { checkAddress } from '../http/listen.ts'
 import { nothingOpened, type Opened } from './opened.ts'
 
 /** The ground of one server. */
@@ -22,7 +21,6 @@ export interface Ground {
 /** Lays it. Throws, before anything slow, where a setting names what cannot be had. */
 export async function layGround(config: Config, { log, clock }: Pick<Ground, 'log' | 'clock'>): Promise<Ground> {
   await checkCertificate(config)
-  await checkAddress(config)
   await prepareHome(config)
   const opened = nothingOpened(log)
   const egress = createEgress({ clock })

@@ -11,10 +11,8 @@ import { machineDevices } from '../features/plans/machine.ts'
 import { openPrompts } from '../features/prompts/open.ts'
 import { openOidc } from '../features/sessions/open-oidc.ts'
 import { listen } from '../http/listen.ts'
-import { ChatRequest } from '../wire/chat.ts'
-import { CompletionRequest } from '../wire/completions.ts'
+import { createServer } from '../http/server.ts'
 import type { Caller } from '../wire/exchange.ts'
-import { prepareChecks } from '../wire/validate.ts'
 import type { Accounts } from './accounts.ts'
 import type { Engines } from './engine.ts'
 import type { Ground } from './ground.ts'
@@ -31,7 +29,6 @@ export async function openServer(
 ): Promise<string> {
   const { config, log, clock, environment, egress, opened } = ground
   const { database, reader, keys, acts, files } = store
-  const { createServer } = await import('../http/server.ts')
   const prompts = openPrompts(database, clock)
   opened.push(() => prompts.close())
   const batches = openBatches({
@@ -58,8 +55,6 @@ export async function openServer(
   opened.push(() => Promise.all([server.drain.stop(config.drainTimeout), batches.stop()]))
   // Who watches a pull would hold the server open.
   opened.push(() => pulls.close())
-  // While the weights still load: half of the first answer's time would be this.
-  prepareChecks([ChatRequest, CompletionRequest])
   await ready()
   batches.start()
   const url = await listen(server, config)
