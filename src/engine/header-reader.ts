@@ -19,6 +19,8 @@ export class FileReader {
   readonly size: number
   readonly #file: number
   #buffer = Buffer.alloc(0)
+  /** The buffer's bytes as characters, where they were asked for. */
+  #text: string | undefined
   /** File offset of the buffer's first byte. */
   #start = 0
   /** Offset in the buffer of the next byte. */
@@ -68,20 +70,21 @@ export class FileReader {
   float64 = (): number => this.bytes(8).readDoubleLE()
   int64 = (): number => Number(this.bytes(8).readBigInt64LE())
 
-  /** An unsigned 64-bit number. Put together from halves, in place: it is read for each of 262,144 tokens. */
+  /** An unsigned 64-bit number. Put together in place: it is read for each of 262,144 tokens, and every start waits for that. */
   uint64 = (): number => {
     this.#need(8)
     const at = this.#next
     this.#next += 8
-    return this.#buffer.readUInt32LE(at + 4) * 2 ** 32 + this.#buffer.readUInt32LE(at)
+    return uint32At(this.#buffer, at) + uint32At(this.#buffer, at + 4) * 2 ** 32
   }
 
-  /** Bytes as a string with one character each: the quickest way to compare them. */
+  /** Bytes as a string with one character each: the quickest way to compare them. All that are here are decoded in one go. */
   characters(count: number): string {
     this.#need(count)
     const at = this.#next
     this.#next += count
-    return this.#buffer.toString('latin1', at, this.#next)
+    this.#text ??= this.#buffer.toString('latin1')
+    return this.#text.slice(at, this.#next)
   }
 
   /** A count of things that take at least `least` bytes each: refused when the rest of the file cannot hold them. */
@@ -107,6 +110,7 @@ export class FileReader {
     if (inside < count) {
       this.#start = this.position + (count - inside)
       this.#buffer = this.#buffer.subarray(0, 0)
+      this.#text = undefined
       this.#next = 0
     }
   }
@@ -128,5 +132,15 @@ export class FileReader {
       filled += read
     }
     this.#buffer = buffer
+    this.#text = undefined
   }
+}
+
+function uint32At(buffer: Buffer, at: number): number {
+  return (
+    (buffer[at] ?? 0) +
+    (buffer[at + 1] ?? 0) * 2 ** 8 +
+    (buffer[at + 2] ?? 0) * 2 ** 16 +
+    (buffer[at + 3] ?? 0) * 2 ** 24
+  )
 }

@@ -1,5 +1,5 @@
 // The console's files, as the build left them, under a policy that lets the page speak with this server alone. Knows no page of it.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -44,7 +44,8 @@ export async function registerConsole(server: Server): Promise<SendConsole> {
     })
     await inside.register(fastifyStatic, {
       root: folder,
-      wildcard: false,
+      // A route for each file, as it would make them, costs every start 20 ms: one is for all that the build names.
+      serve: false,
       cacheControl: false,
       setHeaders(response, path) {
         // Names of built files change with their content; the page that names them must be asked for each time.
@@ -53,6 +54,12 @@ export async function registerConsole(server: Server): Promise<SendConsole> {
         void response.headers(headers)
       },
     })
+    const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile())
+    for (const { name } of files) inside.get(`/${name}`, (_, reply) => (reply as FastifyReply).sendFile(name))
+    inside.get('/', (_, reply) => (reply as FastifyReply).sendFile('index.html'))
+    inside.get<{ Params: { '*': string } }>('/assets/*', ({ params }, reply) =>
+      (reply as FastifyReply).sendFile(`assets/${params['*']}`),
+    )
   })
   return (request, reply) => {
     if (!wantsConsole(request)) return false

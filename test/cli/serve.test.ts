@@ -7,6 +7,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { startHub, weightsLike } from '../support/hub.ts'
 import { starterModel } from '../support/weights.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -123,7 +124,7 @@ test('a port that is taken, a model that is absent, a file that is no model: tol
     return { status, stderr }
   }
   const small = ['--streams', '2', '--context-length', '256']
-  // Told before the model is even looked for.
+  // Told first, whatever the model is.
   const taken = start(['--port', String(port), '--model', 'no-such-model', ...small])
   blocker.close()
   assert.deepEqual(taken, {
@@ -155,4 +156,23 @@ test('wrong settings are refused together before anything starts, with code 2', 
     stderr,
     'These settings are wrong:\n  GALERNE_STREAMS: streams must be a whole number, not "many"\n  --port: port must be between 0 and 65535\n',
   )
+})
+
+test('a start that fails does not wait for the weights that it was fetching', { timeout: 120_000 }, async () => {
+  const hub = await startHub()
+  after(() => hub.close())
+  hub.put('team/Tiny-GGUF', 'tiny.gguf', { content: weightsLike(4_000_000) })
+  // They never come.
+  hub.nextFault = () => ({ type: 'stall', after: 100_000 })
+  const own = join(folder, 'fetching')
+  const flags = ['--port', '0', '--home', own, '--hub-url', hub.url, '--model', 'hf:team/Tiny-GGUF:tiny.gguf']
+  const child = spawn(process.execPath, [command, 'serve', ...flags, '--database-url', `sqlite:${folder}`], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let spoken = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (spoken += text))
+  const [code] = (await once(child, 'exit')) as [number | null]
+  assert.equal(code, 1, spoken)
+  assert.match(spoken, /database/)
+  assert.ok(hub.requests.length > 0)
 })
