@@ -63,6 +63,14 @@ function questions(end: number): readonly (readonly [name: string, path: string]
     ['the last 50 calls of a key', '/galerne/v1/usage/calls?key=key_42'],
     ['the last 50 calls of a model in a workspace', '/galerne/v1/usage/calls?model=model-3&workspace=workspace-3'],
     ['the last 50 failed calls', '/galerne/v1/usage/calls?failed=true'],
+    ['the last 50 failed calls of a key', '/galerne/v1/usage/calls?failed=true&key=key_42'],
+    ['the last 50 calls in batches', '/galerne/v1/usage/calls?class=batch'],
+    [
+      '50 calls of a day, of one model',
+      `/galerne/v1/usage/calls?from=${second(end - 9 * day)}&to=${second(end - 8 * day)}&model=model-3`,
+    ],
+    ['the calls of one request', '/galerne/v1/usage/calls?request=none'],
+    ['30 days by day and key, the first page', own('width=day&group_by=key&limit=50')],
   ]
 }
 

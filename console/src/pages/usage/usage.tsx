@@ -155,18 +155,18 @@ function Report({ entries, choice, calls }: ReportProps) {
   const currency = entries[0]?.currency ?? 'USD'
   const sum = (read: (entry: UsageEntry) => number) => entries.reduce((total, entry) => total + read(entry), 0)
   const prompt = sum((entry) => entry.prompt_tokens)
+  // Currencies are never added to each other.
+  const costs = [...Map.groupBy(entries, (entry) => entry.currency)].map(([one, of]) =>
+    money(
+      of.reduce((total, entry) => total + entry.cost_nano, 0),
+      one,
+    ),
+  )
   const figure = (value: number) => (measure === 'cost' ? money(value * 1e9, currency) : compact(value))
   return (
     <div className="space-y-4">
       <div className="grid grid-cols-2 gap-4 lg:grid-cols-4">
-        <Figure
-          {...behind}
-          name={t('cost')}
-          value={money(
-            sum((entry) => entry.cost_nano),
-            currency,
-          )}
-        />
+        <Figure {...behind} name={t('cost')} value={costs.join(' + ')} />
         <Figure
           {...behind}
           name={t('requests')}
