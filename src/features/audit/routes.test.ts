@@ -71,7 +71,11 @@ describeOnDatabases('the audit log’s routes', (get) => {
     const [first] = await list('sort=asc&limit=1')
     assert.equal(first.log_id, 1)
     assert.deepEqual(await list('before=2001-01-01T00:00:00Z'), [])
-    assert.equal((await call('GET', '/v1/admin/audit-logs?after=yesterday')).body.error.param, 'after')
+    for (const time of ['yesterday', '1', '2026-02-30', '2026-02-30T10:00:00Z']) {
+      const refused = await call('GET', `/v1/admin/audit-logs?after=${encodeURIComponent(time)}`)
+      assert.deepEqual([refused.status, refused.body.error.param], [400, 'after'], time)
+    }
+    assert.equal((await call('GET', '/v1/admin/audit-logs?after=2026-01-01T00:00:00%2B02:00')).status, 200)
   })
 
   test('the export holds every entry with the hash that anybody can compute again, and is safe in a spreadsheet', async () => {

@@ -13,6 +13,7 @@ import {
 } from '../../wire/audit.ts'
 import type { Server } from '../../wire/exchange.ts'
 import { asList, listObject, listSchema, readPaging, repeated } from '../../wire/paging.ts'
+import { readTime } from '../../wire/times.ts'
 import { verifyChain } from './chain.ts'
 import { exportLines } from './export.ts'
 import { allEntries, listEntries } from './store.ts'
@@ -175,7 +176,12 @@ function registerMistral(server: Server, { query }: Database): void {
 
 function momentOf(text: string | undefined, param: string): number | undefined {
   if (text === undefined) return undefined
-  const moment = Date.parse(text)
-  if (Number.isNaN(moment)) throw fail('invalid_value', { param, reason: 'it is no time in ISO 8601' })
+  const [day] = /^\d{4}-\d\d-\d\d(?=T|$)/.exec(text) ?? []
+  const moment = day === undefined ? Number.NaN : Date.parse(text)
+  if (day === undefined || Number.isNaN(moment)) {
+    throw fail('invalid_value', { param, reason: 'it is no time in ISO 8601' })
+  }
+  // JavaScript takes the 31st of February for the 3rd of March.
+  readTime(day, param)
   return moment
 }

@@ -4,6 +4,7 @@ import { fail } from '../../base/errors.ts'
 import { AdminApiKey, AdminApiKeyCreate, AdminApiKeyDeleted, AdminApiKeys, day, iso } from '../../wire/admin.ts'
 import type { Caller, Server } from '../../wire/exchange.ts'
 import { may } from '../../wire/permissions.ts'
+import { readTime } from '../../wire/times.ts'
 import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
 import { checkHolder, checkWanted, manageable, mayManage, maySee, unknownKey } from './access.ts'
@@ -103,8 +104,7 @@ export function registerAdminKeys(server: Server, { acts }: { readonly acts: Act
 
 /** A key works to the end of its last day. */
 function endOfDay(date: string, now: number): number {
-  const start = Date.parse(`${date}T00:00:00Z`)
-  if (Number.isNaN(start)) throw fail('invalid_value', { param: 'expiration', reason: 'there is no such day' })
+  const start = readTime(date, 'expiration')
   if (start + dayMs <= now) throw fail('invalid_value', { param: 'expiration', reason: 'it lies in the past' })
   return start + dayMs
 }

@@ -216,6 +216,18 @@ describeOnDatabases('the keys routes', (get) => {
     await server.close()
   })
 
+  test('a key of Mistral’s works to the end of a day that there is', async () => {
+    const { server, admin } = await open()
+    const make = (expiration: string) =>
+      call(server, admin, 'POST', '/v1/admin/api-keys', { workspace_uuid: 'default', expiration })
+    for (const day of ['2099-02-30', '2020-01-01', '2099-13-01']) {
+      const { status, body } = await make(day)
+      assert.deepEqual([status, body.error.param], [400, 'expiration'], day)
+    }
+    assert.equal((await make('2096-02-29')).body.expiration_date, '2096-02-29')
+    await server.close()
+  })
+
   test('an expiry in seconds is kept, and a key of the caller’s own choosing works', async () => {
     const { server, admin } = await open()
     const expires = Math.floor(systemClock.now() / 1000) + 3600
