@@ -1,5 +1,5 @@
 // Puts the console into the page.
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
@@ -12,6 +12,13 @@ import { router } from './shell/router.tsx'
 import './style.css'
 
 const queries = new QueryClient({
+  queryCache: new QueryCache({
+    // A session that ended is found out by whatever is asked next.
+    onError(error, { queryKey }) {
+      const hasEnded = error instanceof ServerError && error.status === 401 && queryKey[0] !== 'session'
+      if (hasEnded) void queries.invalidateQueries({ queryKey: ['session'] })
+    },
+  }),
   defaultOptions: {
     queries: {
       // The server's refusals stay refusals; only what may pass by itself is tried again.

@@ -4,6 +4,7 @@ import { Download as Icon } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { send } from '../server/client.ts'
 import { Button } from './button.tsx'
+import { useReason } from './reason.ts'
 
 interface DownloadProps {
   readonly path: string
@@ -15,6 +16,7 @@ interface DownloadProps {
 
 /** The button. */
 export function Download({ path, name, quiet, children }: DownloadProps) {
+  const reason = useReason()
   const fetching = useMutation({
     async mutationFn() {
       const address = URL.createObjectURL(await (await send(path)).blob())
@@ -37,7 +39,7 @@ export function Download({ path, name, quiet, children }: DownloadProps) {
       </Button>
       {fetching.isError && (
         <span role="alert" className="text-xs text-bad">
-          {fetching.error.message}
+          {reason(fetching.error)}
         </span>
       )}
     </>

@@ -1,5 +1,6 @@
 // A list that pages on the server, from the first row to the last: loading, an error, nothing yet, rows, and the way on.
 import type { ReactNode } from 'react'
+import { useFailure } from '../server/failure.ts'
 import { type Page, usePages } from '../server/pages.ts'
 import { More } from './more.tsx'
 import { Loading, Problem } from './states.tsx'
@@ -27,13 +28,16 @@ export function Pages<Item, Answer extends Page<Item> = Page<Item>>({
   children,
 }: PagesProps<Item, Answer>) {
   const list = usePages<Answer>(name, path, every)
-  if (list.isPending) return <Loading />
-  if (list.isError) return <Problem error={list.error} retry={() => void list.refetch()} />
+  const failure = useFailure(list)
+  if (failure !== undefined) return <Problem error={failure} retry={() => void list.refetch()} />
+  if (list.data === undefined) return <Loading />
   const [first] = list.data.pages
   const items = list.data.pages.flatMap((page) => page.data)
   if (first === undefined || items.length === 0) return empty
   return (
     <>
+      {/* What was read before stays: a server that is away for a moment takes no page away. */}
+      {list.isError && <Problem error={list.error} />}
       {children(items, first)}
       <More list={list} />
     </>

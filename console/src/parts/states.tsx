@@ -5,20 +5,19 @@ import { useWords } from '../language/language.tsx'
 import { words } from '../language/words.ts'
 import { ServerError } from '../server/client.ts'
 import { Button } from './button.tsx'
+import { useReason } from './reason.ts'
 import { useTitle } from './title.ts'
 
 const text = words({
   en: {
     loading: 'Loading…',
     failed: 'That did not work',
-    offline: 'The server does not answer. Is it still running?',
     request: 'Request {id}: name it when you ask whoever runs this server.',
     again: 'Try again',
   },
   fr: {
     loading: 'Chargement…',
     failed: 'Cela n’a pas marché',
-    offline: 'Le serveur ne répond pas. Tourne-t-il encore ?',
     request: 'Requête {id} : à citer à la personne qui gère ce serveur.',
     again: 'Réessayer',
   },
@@ -73,13 +72,13 @@ export function Problem({
   const Title = page === true ? 'h1' : 'p'
   useTitle(page === true ? t('failed') : undefined)
   const fromServer = error instanceof ServerError
-  const message = fromServer ? error.message : error instanceof TypeError ? t('offline') : String(error)
+  const reason = useReason()
   return (
     <div role="alert" className="m-4 flex gap-3 rounded-lg border border-line bg-bad-soft p-4 text-sm">
       <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
       <div className="min-w-0">
         <Title className="font-medium">{t('failed')}</Title>
-        <p className="mt-1">{message}</p>
+        <p className="mt-1">{reason(error)}</p>
         {fromServer && error.requestId !== null && (
           <p className="mt-1 text-muted">{t('request', { id: error.requestId })}</p>
         )}

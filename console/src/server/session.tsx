@@ -57,9 +57,9 @@ export function SessionProvider({ children, signIn }: { readonly children: React
     }
   }, [data, queries])
   if (session.isPending) return <Loading />
+  if (session.error instanceof ServerError && session.error.status === 401) return signIn
   if (signedIn !== undefined) return <SessionContext value={signedIn}>{children}</SessionContext>
-  const nobody = session.error instanceof ServerError && session.error.status === 401
-  return nobody ? signIn : <Problem page error={session.error} retry={() => void session.refetch()} />
+  return <Problem page error={session.error} retry={() => void session.refetch()} />
 }
 
 /** Reads it; a workspace that is no longer there is forgotten. */

@@ -13,7 +13,7 @@ import { TextField } from '../../parts/field.tsx'
 import { Go } from '../../parts/link.tsx'
 import { List } from '../../parts/list.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
-import { Empty } from '../../parts/states.tsx'
+import { Empty, Problem } from '../../parts/states.tsx'
 import type { Column } from '../../parts/table.tsx'
 import { call } from '../../server/client.ts'
 import { useKeys } from '../../server/parties.ts'
@@ -60,10 +60,11 @@ function Chain() {
     staleTime: 60_000,
     queryFn: ({ signal }) => call<Static<typeof AuditVerification>>('/galerne/v1/audit/verify', { signal }),
   })
+  if (chain.isLoadingError) return <Problem error={chain.error} retry={() => void chain.refetch()} />
   if (chain.data === undefined) {
     return (
       <p role="status" className="mb-4 rounded-lg bg-raised p-3 text-sm text-muted">
-        {chain.isError ? chain.error.message : t('checking')}
+        {t('checking')}
       </p>
     )
   }

@@ -100,7 +100,13 @@ function All() {
       columns={columns}
       id={(batch) => batch.id}
       every={3_000}
-      empty={<Empty title={t('none')} hint={t('noneHint')} />}
+      empty={
+        <Empty title={t('none')} hint={t('noneHint')}>
+          <Go to="/files" look="button">
+            {t('toFiles')}
+          </Go>
+        </Empty>
+      }
     />
   )
 }

@@ -48,7 +48,7 @@ function Fields({ chosen, close }: { readonly chosen: string | undefined; close(
   const make = useAct('batches', close)
   const files = useAll<Static<typeof FileObject>>(['files'], '/v1/files?purpose=batch&limit=100')
   if (files.isPending) return <Loading />
-  if (files.isError) return <Problem error={files.error} retry={() => void files.refetch()} />
+  if (files.isLoadingError) return <Problem error={files.error} retry={() => void files.refetch()} />
   const [first] = files.data
   if (first === undefined) {
     return (

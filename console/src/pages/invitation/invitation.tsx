@@ -6,6 +6,7 @@ import type { InvitationObject } from '../../../../src/wire/sessions.ts'
 import { useWords } from '../../language/language.tsx'
 import { TextField } from '../../parts/field.tsx'
 import { Form } from '../../parts/form.tsx'
+import { useReason } from '../../parts/reason.ts'
 import { Loading, Problem } from '../../parts/states.tsx'
 import { call, send } from '../../server/client.ts'
 import { Door } from '../sign-in/door.tsx'
@@ -40,6 +41,7 @@ interface AcceptProps {
 
 function Accept({ secret, invitation: { email, role } }: AcceptProps) {
   const t = useWords(text)
+  const reason = useReason()
   const [name, setName] = useState('')
   const [password, setPassword] = useState('')
   const accept = useMutation({
@@ -59,7 +61,7 @@ function Accept({ secret, invitation: { email, role } }: AcceptProps) {
       <TextField
         label={t('password')}
         hint={t('passwordHint')}
-        fault={accept.error === null ? undefined : accept.error.message}
+        fault={accept.error === null ? undefined : reason(accept.error)}
         type="password"
         autoComplete="new-password"
         required

@@ -6,6 +6,7 @@ import { useFormats, useWords } from '../../language/language.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
 import { List } from '../../parts/list.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
+import { useReason } from '../../parts/reason.ts'
 import { Empty } from '../../parts/states.tsx'
 import type { Column } from '../../parts/table.tsx'
 import { useAct } from '../../server/act.ts'
@@ -176,9 +177,10 @@ function Everybody() {
 }
 
 function Refused({ error }: { readonly error: Error }) {
+  const reason = useReason()
   return (
     <p role="alert" className="border-b border-line bg-bad-soft px-4 py-2 text-sm">
-      {error.message}
+      {reason(error)}
     </p>
   )
 }

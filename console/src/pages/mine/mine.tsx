@@ -62,7 +62,7 @@ export function Mine() {
     queryFn: ({ signal }) => call<Me>('/v1/whoami', { signal }),
   })
   if (me.isPending) return <Loading />
-  if (me.isError) return <Problem page error={me.error} retry={() => void me.refetch()} />
+  if (me.isLoadingError) return <Problem page error={me.error} retry={() => void me.refetch()} />
   const { principal, api_key: key, workspace, limits, spend } = me.data
   const who =
     principal.principal_type === 'user' ? (principal.email ?? principal.id) : (principal.name ?? key?.name ?? '')

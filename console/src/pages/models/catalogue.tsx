@@ -8,6 +8,7 @@ import { Button } from '../../parts/button.tsx'
 import { SelectField } from '../../parts/field.tsx'
 import { List } from '../../parts/list.tsx'
 import { Panel } from '../../parts/panel.tsx'
+import { useReason } from '../../parts/reason.ts'
 import { Empty } from '../../parts/states.tsx'
 import type { Column } from '../../parts/table.tsx'
 import { useAct } from '../../server/act.ts'
@@ -119,6 +120,7 @@ function Fit({ fit }: { readonly fit: Model['fit'] }) {
 
 function Pull({ name }: { readonly name: string }) {
   const t = useWords(text)
+  const reason = useReason()
   const begin = useAct('pulls')
   return (
     <>
@@ -131,7 +133,7 @@ function Pull({ name }: { readonly name: string }) {
       </Button>
       {begin.isError && (
         <p role="alert" className="mt-1 text-xs text-bad">
-          {begin.error.message}
+          {reason(begin.error)}
         </p>
       )}
     </>

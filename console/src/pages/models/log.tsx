@@ -37,7 +37,7 @@ function Lines({ model }: { readonly model: string }) {
       call<Static<typeof ModelLog>>(`/galerne/v1/models/log?${new URLSearchParams({ model })}`, { signal }),
   })
   if (log.isPending) return <Loading />
-  if (log.isError) return <Problem error={log.error} retry={() => void log.refetch()} />
+  if (log.isLoadingError) return <Problem error={log.error} retry={() => void log.refetch()} />
   if (log.data.data.length === 0) return <Empty title={t('noLog')} hint={t('noLogHint')} />
   // The newest first: that is what one looks for.
   const lines = [...log.data.data].reverse()

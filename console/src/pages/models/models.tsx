@@ -7,6 +7,7 @@ import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
 import { List, Pages } from '../../parts/list.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
+import { useReason } from '../../parts/reason.ts'
 import { Empty } from '../../parts/states.tsx'
 import { type Column, Table } from '../../parts/table.tsx'
 import { call } from '../../server/client.ts'
@@ -97,6 +98,7 @@ function Served() {
 function Actions({ model }: { readonly model: ModelStateShown }) {
   const t = useWords(text)
   const queries = useQueryClient()
+  const reason = useReason()
   const act = useMutation({
     mutationFn: ({ verb, body }: { readonly verb: string; readonly body: object }) =>
       call(`/galerne/v1/models/${verb}`, { body: { model: model.model, ...body } }),
@@ -120,7 +122,11 @@ function Actions({ model }: { readonly model: ModelStateShown }) {
         {t(model.pinned ? 'unpin' : 'pin')}
       </Button>
       <Log model={model.model} />
-      {act.isError && <span className="text-xs text-bad">{act.error.message}</span>}
+      {act.isError && (
+        <span role="alert" className="text-xs text-bad">
+          {reason(act.error)}
+        </span>
+      )}
     </div>
   )
 }

@@ -9,6 +9,7 @@ import { Meter } from '../../parts/meter.tsx'
 import { Figure, PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty, Loading, Problem } from '../../parts/states.tsx'
 import { call } from '../../server/client.ts'
+import { useFailure } from '../../server/failure.ts'
 import { type Rates, ratesOf } from './rates.ts'
 import { text } from './text.ts'
 import { Today } from './today.tsx'
@@ -37,8 +38,9 @@ function useOverview() {
 export function Overview() {
   const t = useWords(text)
   const overview = useOverview()
-  if (overview.isPending) return <Loading />
-  if (overview.data === undefined) return <Problem page error={overview.error} retry={() => void overview.refetch()} />
+  const failure = useFailure(overview)
+  if (failure !== undefined) return <Problem page error={failure} retry={() => void overview.refetch()} />
+  if (overview.data === undefined) return <Loading />
   const { now, rates } = overview.data
   return (
     <>
@@ -48,7 +50,11 @@ export function Overview() {
       <Today />
       <Panel id="models" title={t('models')} className="mt-6">
         {now.models.length === 0 ? (
-          <Empty title={t('none')} hint={t('noneHint')} />
+          <Empty title={t('none')} hint={t('noneHint')}>
+            <Go to="/models" look="button">
+              {t('toModels')}
+            </Go>
+          </Empty>
         ) : (
           <div className="divide-y divide-line">
             {now.models.map((model) => (

@@ -6,6 +6,7 @@ import type { UsageReport } from '../../../../src/wire/usage-report.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
 import { Go } from '../../parts/link.tsx'
 import { Figure } from '../../parts/panel.tsx'
+import { useReason } from '../../parts/reason.ts'
 import { callsOfBudget } from '../../server/calls.ts'
 import { call } from '../../server/client.ts'
 import { useAll } from '../../server/pages.ts'
@@ -29,6 +30,7 @@ export function Today() {
 function Used() {
   const t = useWords(text)
   const { whole, money, percent } = useFormats()
+  const reason = useReason()
   // Days are days in UTC, as usage counts them.
   const from = new Date().toISOString().slice(0, 10)
   const report = useQuery({
@@ -43,12 +45,13 @@ function Used() {
     entries.reduce((total, entry) => total + read(entry), 0)
   const [requests, errors] = [sum((entry) => entry.requests), sum((entry) => entry.errors)]
   const cost = entries.map((entry) => money(entry.cost_nano, entry.currency)).join(' + ')
+  const unknown = !isKnown && report.isError ? reason(report.error) : undefined
   return (
     <>
       <Figure
         name={t('requests')}
         value={isKnown ? whole(requests) : '–'}
-        note={t('today')}
+        note={unknown ?? t('today')}
         to="/usage/calls"
         search={{ from }}
       />
@@ -78,8 +81,12 @@ function Budget() {
   const t = useWords(text)
   const { money, percent } = useFormats()
   const nameOf = useParties()
+  const reason = useReason()
   const budgets = useAll<OneBudget>(['budgets'], '/galerne/v1/budgets?limit=100', { every })
   const [tightest] = [...(budgets.data ?? [])].sort((one, other) => use(other) - use(one))
+  if (budgets.data === undefined) {
+    return <Figure name={t('budget')} value="–" note={budgets.isError ? reason(budgets.error) : undefined} />
+  }
   if (tightest === undefined) {
     return <Figure name={t('budget')} value={t('noBudget')} note={t('noBudgetNote')} to="/budgets" />
   }

@@ -30,7 +30,7 @@ export function Playground() {
   const t = useWords(text)
   const models = useModels()
   if (models.isPending) return <Loading />
-  if (models.isError) return <Problem page error={models.error} retry={() => void models.refetch()} />
+  if (models.isLoadingError) return <Problem page error={models.error} retry={() => void models.refetch()} />
   const names = models.data.data.filter(({ capabilities }) => capabilities.completion_chat).map(({ id }) => id)
   if (names.length === 0) return <Empty page title={t('noModels')} hint={t('noModelsHint')} />
   const seeing = new Set(models.data.data.filter(({ capabilities }) => capabilities.vision).map(({ id }) => id))
@@ -59,7 +59,7 @@ function Opened({ models, seeing }: ModelsProps) {
       </Empty>
     )
   }
-  if (opening.isError) return <Problem page error={opening.error} retry={() => void opening.refetch()} />
+  if (opening.isLoadingError) return <Problem page error={opening.error} retry={() => void opening.refetch()} />
   if (opening.data !== 'missing') return <Desk models={models} seeing={seeing} opening={opening.data} />
   return (
     <>

@@ -85,6 +85,8 @@ export async function streamAnswer(
         firstTokenMs: answer.firstTokenMs ?? (saysSomething(chunk) ? passed() : undefined),
       })
     }
+    // An answer that breaks off is not one that is complete. (What `fetch` throws where no answer comes.)
+    if (answer.finish === undefined) throw new TypeError('the answer broke off')
     change({ state: 'done', totalMs: passed() })
   } catch (error) {
     if (signal.aborted) change({ state: 'stopped', totalMs: passed() })

@@ -48,8 +48,8 @@ export function PromptPage() {
   const path = `/v2/prompts/${encodeURIComponent(promptId)}`
   const shown = usePrompt(path, version)
   const compared = usePrompt(path, other, other !== undefined)
-  const failed = shown.isError ? shown : compared
-  if (failed.isError) return <Problem page error={failed.error} retry={() => void failed.refetch()} />
+  const failed = shown.isLoadingError ? shown : compared
+  if (failed.isLoadingError) return <Problem page error={failed.error} retry={() => void failed.refetch()} />
   if (shown.data === undefined) return <Loading />
   return <View shown={shown.data} compared={other === undefined ? undefined : compared.data} path={path} />
 }

@@ -7,6 +7,7 @@ import { useWords } from '../../language/language.tsx'
 import { Button } from '../../parts/button.tsx'
 import { TextField } from '../../parts/field.tsx'
 import { Form } from '../../parts/form.tsx'
+import { useReason } from '../../parts/reason.ts'
 import { call, ServerError, send } from '../../server/client.ts'
 import { Door } from './door.tsx'
 import { text } from './text.ts'
@@ -58,14 +59,18 @@ function useSignIn(path: string) {
   })
 }
 
-function faultOf(error: unknown, refused: string): string | undefined {
-  if (error === null) return undefined
-  return error instanceof ServerError && error.status === 401 ? refused : (error as Error).message
+function useFault() {
+  const reason = useReason()
+  return (error: unknown, refused: string): string | undefined => {
+    if (error === null) return undefined
+    return error instanceof ServerError && error.status === 401 ? refused : reason(error)
+  }
 }
 
 function KeyForm() {
   const t = useWords(text)
   const [key, setKey] = useState('')
+  const faultOf = useFault()
   const signIn = useSignIn('/galerne/v1/session/key')
   return (
     <Form
@@ -96,6 +101,7 @@ function PasswordForm() {
   const t = useWords(text)
   const [email, setEmail] = useState('')
   const [password, setPassword] = useState('')
+  const faultOf = useFault()
   const signIn = useSignIn('/galerne/v1/session')
   return (
     <Form act={t('submit')} sending={signIn} send={() => signIn.mutate({ email, password })} wide quiet>

@@ -45,8 +45,8 @@ export function CompareTraces() {
       </Empty>
     )
   }
-  const failed = one.isError ? one : other
-  if (failed.isError) return <Problem page error={failed.error} retry={() => void failed.refetch()} />
+  const failed = one.isLoadingError ? one : other
+  if (failed.isLoadingError) return <Problem page error={failed.error} retry={() => void failed.refetch()} />
   if (one.data === undefined || other.data === undefined) return <Loading />
   return <View left={one.data} right={other.data} />
 }

@@ -50,6 +50,7 @@ export const text = words({
     Unset: 'ended early',
     empty: 'No trace here',
     emptyHint: 'Ask a model something in the playground, or send spans to POST /v1/traces, and look again.',
+    toPlayground: 'Open the playground',
     emptyFiltered: 'Nothing fits. Take a filter away, or look at a longer time.',
     shed: '{count} spans found no room since the start of the server and were not kept.',
     back: 'All traces',
@@ -113,6 +114,7 @@ export const text = words({
     empty: 'Aucune trace ici',
     emptyHint:
       'Posez une question à un modèle dans le bac à sable, ou envoyez des spans à POST /v1/traces, puis revenez.',
+    toPlayground: 'Ouvrir le bac à sable',
     emptyFiltered: 'Rien ne correspond. Retirez un filtre, ou regardez une période plus longue.',
     shed: '{count} spans n’ont pas trouvé de place depuis le démarrage du serveur et n’ont pas été gardés.',
     back: 'Toutes les traces',

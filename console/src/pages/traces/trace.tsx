@@ -26,7 +26,7 @@ export function Trace() {
     queryFn: ({ signal }) => call<WholeTrace>(`/galerne/v1/traces/${encodeURIComponent(traceId)}`, { signal }),
   })
   if (whole.isPending) return <Loading />
-  if (whole.isError) return <Problem page error={whole.error} retry={() => void whole.refetch()} />
+  if (whole.isLoadingError) return <Problem page error={whole.error} retry={() => void whole.refetch()} />
   return <View {...whole.data} />
 }
 

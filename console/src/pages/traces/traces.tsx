@@ -14,6 +14,7 @@ import { PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty, Loading, Problem } from '../../parts/states.tsx'
 import { type Column, Table } from '../../parts/table.tsx'
 import { call } from '../../server/client.ts'
+import { useFailure } from '../../server/failure.ts'
 import { useModels } from '../../server/models.ts'
 import { expressionOf, type Filters, pathOf } from './search.ts'
 import { text } from './text.ts'
@@ -128,16 +129,25 @@ function List({ filters }: { readonly filters: Filters }) {
       }),
     getNextPageParam: (page) => page.traces.cursor ?? undefined,
   })
-  if (traces.isPending) return <Loading />
-  if (traces.isError) return <Problem error={traces.error} retry={() => void traces.refetch()} />
+  const failure = useFailure(traces)
+  if (failure !== undefined) return <Problem error={failure} retry={() => void traces.refetch()} />
+  if (traces.data === undefined) return <Loading />
   const items = traces.data.pages.flatMap((page) => page.traces.results)
   if (items.length === 0) {
     const filtered = Object.keys(filters).length > 0
-    return <Empty title={t('empty')} hint={t(filtered ? 'emptyFiltered' : 'emptyHint')} />
+    if (filtered) return <Empty title={t('empty')} hint={t('emptyFiltered')} />
+    return (
+      <Empty title={t('empty')} hint={t('emptyHint')}>
+        <Go to="/playground" look="button">
+          {t('toPlayground')}
+        </Go>
+      </Empty>
+    )
   }
   return (
     <>
       {chosen.length > 0 && <Compare chosen={chosen} />}
+      {traces.isError && <Problem error={traces.error} />}
       <Table label={t('title')} columns={columns} items={items} id={(trace) => trace.trace_id} />
       <More list={traces} />
     </>

@@ -31,6 +31,7 @@ export const text = words({
     chart: '{measure} by day and {group}',
     empty: 'Nothing was used in this time',
     emptyHint: 'Ask a model something: its call appears here within a second.',
+    toPlayground: 'Open the playground',
     other: '(none)',
     calls: 'Calls',
     callsHint: 'Each call of a model, the newest first. What figures of requests, tokens and money count stands here.',
@@ -79,6 +80,7 @@ export const text = words({
     chart: '{measure} par jour et par {group}',
     empty: 'Rien n’a été utilisé pendant cette période',
     emptyHint: 'Posez une question à un modèle : son appel apparaît ici en une seconde.',
+    toPlayground: 'Ouvrir le bac à sable',
     other: '(aucun)',
     calls: 'Appels',
     callsHint:

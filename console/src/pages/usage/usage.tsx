@@ -148,7 +148,11 @@ function Report({ entries, choice, calls }: ReportProps) {
   if (entries.length === 0) {
     return (
       <Panel>
-        <Empty title={t('empty')} hint={t('emptyHint')} />
+        <Empty title={t('empty')} hint={t('emptyHint')}>
+          <Go to="/playground" look="button">
+            {t('toPlayground')}
+          </Go>
+        </Empty>
       </Panel>
     )
   }
