@@ -29,8 +29,7 @@ export function UsageCalls() {
         {t('title')}
       </Go>
       <PageHead title={t('calls')} hint={t('callsHint')} />
-      {/* Another address is another form. */}
-      <FilterBar key={callsQuery(filters)} filters={filters} />
+      <FilterBar filters={filters} />
       <Panel>
         {filters.request === undefined && <Sum filters={filters} />}
         <Calls path={`/galerne/v1/usage/calls?${callsQuery(filters)}`} />
@@ -73,6 +72,12 @@ function FilterBar({ filters }: { readonly filters: CallFilters }) {
   const models = useModels()
   const keys = useKeys()
   const [typed, setTyped] = useState(filters)
+  const [read, setRead] = useState(filters)
+  // Another address is another form, in which the keyboard keeps its place.
+  if (callsQuery(read) !== callsQuery(filters)) {
+    setRead(filters)
+    setTyped(filters)
+  }
   const submit = (event: FormEvent) => {
     event.preventDefault()
     const given = Object.entries(typed).filter(([, value]) => value !== undefined && value !== '')
