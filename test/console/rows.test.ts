@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Locator, Page } from 'playwright-core'
 import { noBrowser } from '../support/browser.ts'
-import { lookAt, type OpenConsole, openConsole } from '../support/console-page.ts'
+import { lookAt, type OpenConsole, openConsole, signIn } from '../support/console-page.ts'
 import { starterModel } from '../support/weights.ts'
 
 /** More than a page. */
@@ -218,6 +218,20 @@ describe('rows in the console', { skip: noBrowser, timeout: 900_000 }, () => {
     await context.close()
   })
 
+  test('where somebody may not go a name is a name, a figure a figure, and no link', async () => {
+    const made = await running.call('POST', '/galerne/v1/keys', { name: 'seer', role: 'viewer' })
+    const context = await running.browser.newContext({ viewport: { width: 1280, height: 860 } })
+    const page = await context.newPage()
+    await signIn(page, running.product.url, String(made['secret']))
+    await page.locator('#models').getByText(model, { exact: true }).waitFor()
+    assert.equal(await page.getByRole('link', { name: model }).count(), 0, 'a viewer asks no model')
+    assert.equal(await page.getByRole('link', { name: 'Playground' }).count(), 0)
+    await figure(page, 'Errors').getByText('2', { exact: true }).click()
+    assert.deepEqual(await calls(page), { said: 'Failed calls: 2', rows: 2 })
+    await context.close()
+    await running.call('DELETE', `/galerne/v1/keys/${made['id']}`)
+  })
+
   test('every list shows more to its last row, and every choice is whole', async () => {
     const { page, open } = running
     const made: { readonly id: string; readonly secret: string }[] = []
@@ -248,7 +262,7 @@ describe('rows in the console', { skip: noBrowser, timeout: 900_000 }, () => {
     }
 
     const lists: readonly (readonly [path: string, label: string, rows: number])[] = [
-      ['/keys', 'Keys', many + 2],
+      ['/keys', 'Keys', many + 3],
       ['/limits', 'Limits', many],
       ['/limits', 'Who is in which tier', many],
       ['/models', 'Aliases', many],
