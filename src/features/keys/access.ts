@@ -20,9 +20,14 @@ export function maySee(caller: Caller, key: KeyCard): boolean {
   return isOwn(caller, key) || may(caller, key.reach === 'organisation' ? 'users.read' : 'keys.read', key.workspace)
 }
 
-/** The key itself, or one of the same person. */
+/**
+ * The key itself, or one of the same person. To a person's key only those of its own workspace are theirs: administrators make such keys for
+ * others, and must not get at what counts elsewhere by them.
+ */
 function isOwn(caller: Caller, key: KeyCard): boolean {
-  return key.id === caller.id || (caller.user !== undefined && key.user === caller.user)
+  if (key.id === caller.id) return true
+  if (caller.user === undefined || key.user !== caller.user) return false
+  return caller.kind === 'session' || (key.reach === 'workspace' && key.workspace === caller.workspace)
 }
 
 /** The key that the caller may change; throws `not_found` for all others, whether they exist or not. */

@@ -9,6 +9,7 @@ import { createServer, type ServerParts } from '../../http/server.ts'
 import { createMetrics } from '../../telemetry/metrics.ts'
 import type { Server } from '../../wire/exchange.ts'
 import { createActs } from '../audit/acts.ts'
+import { addPerson } from '../members/change.ts'
 import { createRegistry } from '../models/registry.ts'
 import { createKey } from './create.ts'
 import { keyVerifier } from './verify.ts'
@@ -213,6 +214,26 @@ describeOnDatabases('the keys routes', (get) => {
     const last = await call(server, admin, 'DELETE', `/galerne/v1/keys/${adminId}`)
     assert.deepEqual([last.status, last.body.error.param], [400, 'id'])
     assert.equal((await call(server, admin, 'GET', '/v1/models')).status, 200)
+    await server.close()
+  })
+
+  test('a key that somebody made for a person gets at none of theirs that count elsewhere', async () => {
+    const { server, admin } = await open()
+    const acts = createActs(get().database, systemClock)
+    const actor = { kind: 'system', id: 'test' } as const
+    const boss = await addPerson(acts, actor, { email: `boss${admin.slice(-8)}@example.org`, name: 'B', role: 'owner' })
+    const theirs = await createKey(acts, actor, { name: 'b', role: 'owner', reach: 'organisation', user: boss.id })
+    const { secret: local } = await createKey(acts, actor, { name: 'local', role: 'admin' })
+    const wanted = { name: 'for the boss', role: 'admin', user_id: boss.id }
+    const { body: made } = await call(server, local, 'POST', '/galerne/v1/keys', wanted)
+    const listed = await call(server, made.secret, 'GET', '/galerne/v1/keys')
+    assert.ok(!listed.text.includes(theirs.key.id))
+    for (const path of ['/galerne/v1/keys', '/v1/admin/api-keys']) {
+      assert.equal((await call(server, made.secret, 'DELETE', `${path}/${theirs.key.id}`)).status, 404)
+    }
+    assert.equal((await call(server, made.secret, 'POST', `/galerne/v1/keys/${theirs.key.id}/rotate`, {})).status, 404)
+    assert.equal((await call(server, theirs.secret, 'GET', '/v1/models')).status, 200)
+    assert.equal((await call(server, made.secret, 'DELETE', `/galerne/v1/keys/${made.id}`)).status, 200)
     await server.close()
   })
 
