@@ -1,5 +1,6 @@
 // The batches' door in OpenAI's shape: /v1/batches. Mistral's is beside it.
 import { Type } from 'typebox'
+import { fail } from '../../base/errors.ts'
 import { BatchList, BatchObject, BatchQuery, CreateBatch } from '../../wire/batches.ts'
 import type { Server } from '../../wire/exchange.ts'
 import { idField } from '../../wire/fields.ts'
@@ -14,6 +15,13 @@ const reading = { permission: 'batches.read' } as const
 const writing = { permission: 'batches.write' } as const
 const params = Type.Object({ id: idField })
 const hour = 3_600_000
+
+/** `24h` → 24. */
+function hoursOf(window: string): number {
+  const hours = /^[1-9]\d{0,2}h$/.test(window) ? Number.parseInt(window, 10) : Number.NaN
+  if (hours <= 168) return hours
+  throw fail('invalid_value', { param: 'completion_window', reason: 'write it in hours, 1h to 168h; 24h is usual' })
+}
 
 /** Adds both vendors' routes. */
 export function registerBatches(server: Server, parts: { readonly batches: Batches; readonly files: Files }): void {
@@ -37,7 +45,7 @@ export function registerBatches(server: Server, parts: { readonly batches: Batch
         endpoint: body.endpoint,
         model: null,
         completion_window: body.completion_window,
-        window: Number.parseInt(body.completion_window, 10) * hour,
+        window: hoursOf(body.completion_window) * hour,
         output_expires_after: expires ? expires.seconds * 1000 : null,
         metadata: body.metadata ?? null,
         input: { files: [body.input_file_id], param: 'input_file_id' },

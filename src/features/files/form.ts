@@ -24,13 +24,15 @@ const limits = {
 }
 
 /**
- * Walks a form. `take` gets the file of the field `name`, and the fields that came before it; what it gives is given back with all fields.
+ * Walks a form. `take` gets the file of the field `name`, and the fields that came before it; what it gives is given back with all fields,
+ * or handed to `undo` where what follows it is no form.
  * Throws `unsupported_media_type` for what is no form and `invalid_value` for one that is broken or lacks its file.
  */
 export async function readForm<Taken>(
   request: FastifyRequest,
   name: string,
   take: (file: FormFile, fields: FormFields) => Promise<Taken>,
+  undo: (taken: Taken) => Promise<void> = async () => {},
 ): Promise<{ readonly fields: FormFields; readonly taken: Taken }> {
   if (!request.isMultipart()) {
     const contentType = (request.headers['content-type'] ?? '').slice(0, 100)
@@ -53,6 +55,7 @@ export async function readForm<Taken>(
     }
   } catch (error) {
     linger(request.raw)
+    if (taken !== undefined) await undo(taken.value)
     throw named(error, name)
   }
   if (taken === undefined) throw invalid(name, 'it is missing')
@@ -84,6 +87,7 @@ const invalid = (param: string, reason: string) => fail('invalid_value', { param
 function named(error: unknown, name: string): unknown {
   if (!(error instanceof Error) || error.name === 'Failure') return error
   const code = 'code' in error ? String(error.code) : ''
+  if (code === 'FST_FILES_LIMIT') return invalid('form', 'it must hold one file')
   if (code.startsWith('FST_') && /LIMIT|PROTO|JSON/.test(code)) return invalid('form', error.message)
   if (/multipart|part terminated|unexpected end|premature|malformed|boundary/i.test(`${code} ${error.message}`)) {
     return fail('invalid_value', { param: name, reason: 'the form breaks off before its end' }, error)

@@ -157,6 +157,7 @@ describeOnServers('files', (get) => {
       [{ 'expires_after[seconds]': '5', purpose: 'batch', file: good }, 400, 'expires_after[seconds]', /3600/],
       [{ 'expires_after[anchor]': 'now', purpose: 'batch', file: good }, 400, 'expires_after[anchor]', /created_at/],
       [{ purpose: 'batch', data: good }, 400, 'data', /"file"/],
+      [{ file: good, purpose: 'batch', data: good }, 400, 'form', /one file/],
       [
         { purpose: 'batch', file: ['a.jsonl', `${line('a')}\n{"b":\n`] },
         400,

@@ -71,16 +71,21 @@ function registerUpload(server: Server, { files, limit }: FileRoutes): void {
         linger(request.raw)
         throw error
       })
-      const { fields, taken } = await readForm(request, 'file', async (file, before) => ({
-        filename: file.filename,
-        mimetype: mimeTypeOf(file.filename, file.mimetype),
-        spooled: await files.spool(file.stream, {
-          bytes: limit,
-          setting: 'file-limit',
-          // Where the purpose comes after the file, lines are checked when all has arrived.
-          ...(isJsonl(before['purpose']) && { line: files.longestLine }),
+      const { fields, taken } = await readForm(
+        request,
+        'file',
+        async (file, before) => ({
+          filename: file.filename,
+          mimetype: mimeTypeOf(file.filename, file.mimetype),
+          spooled: await files.spool(file.stream, {
+            bytes: limit,
+            setting: 'file-limit',
+            // Where the purpose comes after the file, lines are checked when all has arrived.
+            ...(isJsonl(before['purpose']) && { line: files.longestLine }),
+          }),
         }),
-      }))
+        ({ spooled }) => spooled.discard(),
+      )
       const { spooled, filename, mimetype } = taken
       try {
         const details = detailsOf(caller, { ...described(fields), filename, mimetype }, clock.now())
