@@ -215,6 +215,7 @@ function Rates({ rates, balances }: { readonly rates: readonly Rate[]; readonly 
 function Card({ me: { api_key: key, permissions } }: { readonly me: Me }) {
   const t = useWords(text)
   const { day } = useFormats()
+  const { may } = useSession()
   const all = t('all')
   const facts =
     key === null
@@ -244,12 +245,14 @@ function Card({ me: { api_key: key, permissions } }: { readonly me: Me }) {
           ))}
         </dd>
       </dl>
-      <p className="mt-4 text-xs text-muted">
-        {t('more')}{' '}
-        <Go to="/playground" className="underline">
-          {t('playground')}
-        </Go>
-      </p>
+      {may('models.use') && (
+        <p className="mt-4 text-xs text-muted">
+          {t('more')}{' '}
+          <Go to="/playground" className="underline">
+            {t('playground')}
+          </Go>
+        </p>
+      )}
     </div>
   )
 }
