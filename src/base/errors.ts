@@ -330,6 +330,11 @@ export class Failure extends Error {
     return typeof param === 'string' ? param : null
   }
 
+  /** Its message, where limits or the server are the cause: it may be kept. Another one may quote what was asked. */
+  get ownCause(): string | undefined {
+    return this.status === 429 || this.status >= 500 ? this.message : undefined
+  }
+
   /** The part that crosses a process boundary; `reviveFailure` is its inverse. */
   toJSON(): { code: FailureCode; fields: FailureFields } {
     return { code: this.code, fields: this.fields }

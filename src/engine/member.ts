@@ -354,11 +354,12 @@ export class Member implements EngineHost, EngineListener {
   }
 
   async #attempt(plan: Plan): Promise<EngineIdentity | Failure> {
-    const process = this.#startProcess(plan, 'load')
+    let process: EngineProcess | undefined
     try {
+      process = this.#startProcess(plan, 'load')
       return await process.ready()
     } catch (error) {
-      await process.stop()
+      await process?.stop()
       return error instanceof Failure ? error : fail('engine_failed', { model: this.name }, error)
     }
   }

@@ -32,6 +32,7 @@ const contentNames: ReadonlySet<string> = new Set([
   // Before v1.28, and of OpenInference and OpenLLMetry.
   'gen_ai.prompt',
   'gen_ai.completion',
+  'gen_ai.event.content',
   'input.value',
   'output.value',
   'llm.prompts',

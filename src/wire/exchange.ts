@@ -62,6 +62,8 @@ export interface RefusedRequest {
   readonly status: number
   /** The field that is to blame. */
   readonly param?: string
+  /** In words, where limits or the server are the cause. */
+  readonly cause?: string
   readonly model?: string
   readonly endUser?: string
   readonly traceparent?: string
@@ -71,7 +73,7 @@ export interface RefusedRequest {
 /** What is told of a request that was refused with this. */
 export function refusedRequest(
   request: Pick<FastifyRequest, 'id' | 'headers' | 'exchange' | 'body' | 'routeOptions'>,
-  { code, status, fields }: Pick<Failure, 'code' | 'status' | 'fields'>,
+  { code, status, fields, ownCause }: Pick<Failure, 'code' | 'status' | 'fields' | 'ownCause'>,
 ): RefusedRequest {
   const { caller, clock, receivedAt } = request.exchange
   const durationMs = clock.elapsed() - receivedAt
@@ -89,6 +91,7 @@ export function refusedRequest(
     durationMs,
     ...{ code, status },
     ...(typeof param === 'string' && { param }),
+    ...(ownCause !== undefined && { cause: ownCause }),
     ...(model !== undefined && { model }),
     ...(endUser !== undefined && { endUser }),
     ...(typeof traceparent === 'string' && { traceparent }),

@@ -26,7 +26,7 @@ export function spanOfCall(call: FinishedCall): OwnedSpan {
     name: `${operations[row.operation]} ${row.model}`,
     kind: 'server',
     state: row.status === 'ok' ? 'ok' : row.status === 'abandoned' ? 'unset' : 'error',
-    stateMessage: row.status === 'ok' ? '' : row.status,
+    stateMessage: row.status === 'ok' ? '' : (call.cause ?? row.status),
     attributes: attributesOf(call),
   }
   return {

@@ -77,7 +77,7 @@ function spanOf(refused: RefusedRequest, operation: string): Span {
     name: refused.model === undefined ? operation : `${operation} ${refused.model}`,
     kind: 'server',
     state: 'error',
-    stateMessage: refused.code,
+    stateMessage: refused.cause ?? refused.code,
     attributes: factsOf({
       'gen_ai.operation.name': operation,
       'gen_ai.provider.name': 'galerne',

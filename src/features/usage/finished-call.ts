@@ -10,6 +10,8 @@ export interface FinishedCall {
   /** Milliseconds from the call until the engine began, and how many of them the loading of the model took. */
   readonly queueMs: number
   readonly loadMs: number
+  /** Why it failed, in words, where limits or the server are the cause. */
+  readonly cause?: string
   /** Of a call that generates. */
   readonly sampling?: Sampling
   /** What its choices were drawn with. */

@@ -63,6 +63,8 @@ interface Facts {
   firstTokenMs?: number
   readonly reasons: string[]
   status: string
+  /** Of a failure, where it may be kept. */
+  cause?: string
 }
 
 /** Opens it; takes the place for its row, so it throws `database_unavailable` where there is none. */
@@ -95,6 +97,8 @@ export function openTally(
     failed(error) {
       const code = error instanceof Failure ? error.code : 'internal_error'
       facts.status = code === 'client_closed' ? 'abandoned' : code
+      const cause = error instanceof Failure ? error.ownCause : undefined
+      if (cause !== undefined) facts.cause = cause
     },
     close() {
       if (closed) return
@@ -113,7 +117,7 @@ function finished(
   card: ModelCard,
   row: UsageRow,
   { context, sampling }: { readonly context: CallContext; readonly sampling?: Sampling },
-  { started, end, answer }: Facts,
+  { started, end, answer, cause }: Facts,
 ): FinishedCall {
   return {
     row,
@@ -121,6 +125,7 @@ function finished(
     card,
     queueMs: started?.queueMs ?? answer?.queueMs ?? 0,
     loadMs: started?.loadMs ?? answer?.loadMs ?? 0,
+    ...(cause !== undefined && { cause }),
     ...(sampling !== undefined && { sampling }),
     ...(started?.seed !== undefined && { seed: started.seed }),
     ...(end !== undefined && { timings: end.timings }),
