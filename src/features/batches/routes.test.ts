@@ -161,6 +161,18 @@ describeOnServers('batches', (get) => {
     assert.equal((await send(server, `/v1/batch/jobs/${second.id}`)).status, 404)
   })
 
+  test('of several input files each counts its own lines, and faults name the file', async () => {
+    const first = await input(jsonl([line('a'), line('b')]))
+    const second = await input(jsonl([line('c'), line('b'), line('d', { body: { model: 'none' } })]))
+    const job = { endpoint: '/v1/chat/completions', input_files: [first, second] }
+    const { id } = (await send(server, '/v1/batch/jobs', { body: job })).json()
+    const failed = await until(`/v1/batch/jobs/${id}`, ({ status }) => status === 'FAILED')
+    assert.deepEqual(failed.errors.map(({ message }: { message: string }) => message).sort(), [
+      `Line 2: The custom_id "b" is also that of line 2 of ${first}. It is a line of ${second}.`,
+      `Line 3: There is no model "none" here. GET /v1/models lists what this server has. It is a line of ${second}.`,
+    ])
+  })
+
   test('what is answered of a file that its owner alone sees, its owner alone sees', async () => {
     const { body } = await upload(server, {
       ...{

@@ -85,11 +85,13 @@ function createCollector(batch: BatchRow, { lines, registry }: ValidateParts): C
   let heldIds = new Map<string, number>()
   let total = 0
   let number = 0
-  const fault = (line: number, { code, param, message }: LineFault) => faults.push({ code, message, param, line })
+  const places = createPlaces(batch)
+  const fault = (line: number, { code, param, message }: LineFault) =>
+    faults.push({ code, param, ...places.tell(line, message) })
   const flush = async () => {
     if (held.length === 0) return
     const known = heldIds.size === 0 ? new Map<string, number>() : await lines.known(batch.id, [...heldIds.keys()])
-    for (const [customId, first] of known) fault(heldIds.get(customId) ?? 0, duplicate(customId, first))
+    for (const [customId, first] of known) fault(heldIds.get(customId) ?? 0, duplicate(customId, places.words(first)))
     // What has faults will not run: nothing more is written.
     if (faults.length === 0) await lines.insert(held)
     total += held.length
@@ -104,6 +106,7 @@ function createCollector(batch: BatchRow, { lines, registry }: ValidateParts): C
     flush,
     async add(input, line) {
       number += 1
+      places.begin(input, number)
       try {
         const request = readLine(line.bytes, batch)
         if (request === undefined) return
@@ -112,7 +115,7 @@ function createCollector(batch: BatchRow, { lines, registry }: ValidateParts): C
         }
         const version = versionOf(request.model)
         const first = request.customId === null ? undefined : heldIds.get(request.customId)
-        if (request.customId !== null && first !== undefined) throw duplicate(request.customId, first)
+        if (request.customId !== null && first !== undefined) throw duplicate(request.customId, places.words(first))
         if (request.customId !== null) heldIds.set(request.customId, number)
         held.push(newLine(batch.id, number, input, line, { ...request, version }))
       } catch (error) {
@@ -165,7 +168,32 @@ function versionsOf(
   }
 }
 
-function duplicate(customId: string, first: number): LineFault {
+/** Where lines are told to lie, which are counted over all inputs: of several files each counts its own. */
+function createPlaces({ input_files }: BatchRow) {
+  const files = JSON.parse(input_files) as string[]
+  const firsts: number[] = []
+  const placeOf = (number: number) => {
+    const input = firsts.findLastIndex((first) => first <= number)
+    const line = number - (firsts[input] ?? 1) + 1
+    return { line, file: files.length > 1 ? files[input] : undefined }
+  }
+  return {
+    /** A line of an input comes; of its first one the number is kept. */
+    begin(input: number, number: number) {
+      firsts[input] ??= number
+    },
+    words(number: number): string {
+      const { line, file } = placeOf(number)
+      return file === undefined ? `line ${line}` : `line ${line} of ${file}`
+    },
+    tell(number: number, message: string): Pick<BatchFault, 'line' | 'message'> {
+      const { line, file } = placeOf(number)
+      return { line, message: file === undefined ? message : `${message} It is a line of ${file}.` }
+    },
+  }
+}
+
+function duplicate(customId: string, first: string): LineFault {
   const shown = customId.slice(0, 100)
-  return new LineFault('duplicate_custom_id', 'custom_id', `The custom_id "${shown}" is also that of line ${first}.`)
+  return new LineFault('duplicate_custom_id', 'custom_id', `The custom_id "${shown}" is also that of ${first}.`)
 }
