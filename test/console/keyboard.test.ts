@@ -43,6 +43,13 @@ describe('the console by keyboard alone', { skip: noBrowser, timeout: 600_000 },
   /** Goes on with Tab until this has the focus; what has it on the way must be seen to have it. */
   const tabTo = async (target: Locator, key = 'Tab') => {
     await target.waitFor()
+    // A dialog that opens takes the focus a moment later.
+    const isInside = () =>
+      running.page.evaluate(() => {
+        const dialog = document.querySelector('[role=dialog]')
+        return dialog === null || dialog.contains(document.activeElement)
+      })
+    await until(isInside, 'the dialog takes the focus')
     for (let stops = 0; !(await hasFocus(target)); stops++) {
       assert.ok(stops < 150, `${target} is not reached`)
       await press(key)
@@ -307,6 +314,31 @@ describe('the console by keyboard alone', { skip: noBrowser, timeout: 600_000 },
     await press('ArrowDown')
     await page.locator('ins').filter({ hasText: 'kind' }).waitFor()
     assert.ok(await hasFocus(page.getByLabel('Compare with')))
+  })
+
+  test('whoever works in two workspaces goes from one to the other, and keeps their place', async () => {
+    const { page, call, product } = running
+    const { id } = await call('POST', '/v1/organization/projects', { name: 'Elsewhere' })
+    await running.open('/keys')
+    await button('Make a key').waitFor()
+    assert.equal(await page.getByLabel('Workspace').count(), 0, 'a key works in its own workspace')
+    const projects = ['default', id].map((project) => ({ id: project, role: 'owner' }))
+    const invite = { email: 'two@example.org', role: 'reader', projects }
+    const { secret } = await call('POST', '/v1/organization/invites', invite)
+    const context = await running.browser.newContext({ viewport: { width: 1280, height: 860 } })
+    const person = await context.newPage()
+    await person.goto(`${product.url}/invitation/${secret}`)
+    await person.getByLabel('Your name').fill('Two')
+    await person.getByLabel('Choose a password').fill('correct horse battery')
+    await person.keyboard.press('Enter')
+    await person.getByRole('link', { name: 'Prompts' }).click()
+    await person.getByRole('link', { name: 'kept', exact: true }).waitFor()
+    await person.getByLabel('Workspace').focus()
+    const chosen = await person.getByLabel('Workspace').inputValue()
+    await person.keyboard.press(chosen === 'default' ? 'ArrowDown' : 'ArrowUp')
+    await person.getByText('No prompt yet').waitFor()
+    assert.ok(await hasFocus(person.getByLabel('Workspace')))
+    await context.close()
   })
 
   test('the audit log is filtered; language and appearance change under the focus', async () => {

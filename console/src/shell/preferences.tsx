@@ -16,7 +16,8 @@ export function Preferences() {
   const { session, chooseWorkspace, signOut } = useSession()
   return (
     <div className="space-y-2 border-t border-line p-3">
-      {session.workspaces.length > 1 && (
+      {/* A key works in its own workspace; people choose. */}
+      {session.user !== null && session.workspaces.length > 1 && (
         <SelectField
           label={t('workspace')}
           bare

@@ -127,7 +127,7 @@ describeOnServers('the doors of traces', (get) => {
     await done('PUT', '/galerne/v1/limits', { ...limit, requests_per_minute: null, tokens_per_minute: 1 })
     await refused(await ask(), 'rate_limit_exceeded', /^The limit of 1 tokens per minute for this workspace/)
     await done('PUT', '/galerne/v1/limits', { ...limit, tokens_per_minute: null, line_length: 0 })
-    const crowd = await Promise.all(Array.from({ length: 8 }, () => ask({ max_tokens: 100, min_tokens: 100 })))
+    const crowd = await Promise.all(Array.from({ length: 8 }, () => ask({ max_tokens: 24, min_tokens: 24 })))
     const turnedAway = crowd.find(({ status }) => status === 429)
     assert.ok(turnedAway, 'some find no place in the line')
     await refused(turnedAway, 'queue_full', /^The line for model "tiny" is full/)
