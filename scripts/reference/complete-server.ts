@@ -83,6 +83,7 @@ export async function openCompleteServer(given: CompleteOptions = {}): Promise<C
     ...{ database, files: files.files, registry, clock, log },
     ...{ usageKept: () => usage.writer.flush(), graceMs: 0 },
   })
+  batches.start()
   // Required: a part that is added to the server and not here does not compile, so none of its routes can be forgotten.
   const parts: Required<ServerParts> = {
     ...{ config, registry, files, batches, traces, prompts, money, keys, log, clock, metrics, version },
