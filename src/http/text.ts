@@ -3,8 +3,10 @@ import type { FastifyInstance } from 'fastify'
 import { fail } from '../base/errors.ts'
 import type { Permission } from '../wire/permissions.ts'
 
-/** Bodies that hold what models read, applications trace, and lines of batches: stored as JSON, where the character is written as an escape. */
-const carriers: ReadonlySet<Permission> = new Set<Permission>(['models.use', 'traces.write', 'batches.write'])
+/** Bodies that hold what models read, applications trace, lines of batches and shares: stored as JSON, where the character is written as an escape. */
+const carriers: ReadonlySet<Permission> = new Set<Permission>([
+  ...(['models.use', 'traces.write', 'batches.write', 'shares.write'] as const),
+])
 
 /** Adds the check of paths, queries and bodies, before they meet their schemas. Call it before routes are added. */
 export function refuseNullCharacters(server: FastifyInstance): void {
