@@ -77,6 +77,7 @@ export const CallsQuery = Type.Object(
     model: repeated(name),
     class: Type.Optional(callClass),
     request: Type.Optional(name),
+    batch: Type.Optional(name),
     failed: Type.Optional(flag),
     ...ListQuery.properties,
   },

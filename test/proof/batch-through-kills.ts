@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { databaseFile } from '../../src/base/home.ts'
 import { connect } from '../../src/database/connect.ts'
-import { requestIdOf } from '../../src/features/batches/run-line.ts'
+import { batchRequestId } from '../../src/features/usage/batch-calls.ts'
 import { tinyLlama } from '../support/gguf-models.ts'
 import { byteVocabulary } from '../support/gguf-vocabulary.ts'
 import { findPostgres, freePort, startCluster } from '../support/postgres-cluster.ts'
@@ -154,7 +154,7 @@ async function verifyUsage(
     assert.ok(rows.every((row) => row.class === 'batch'))
     const lineOf = new Map<string, number>()
     for (let number = 1; number <= lines; number++)
-      for (let attempt = 0; attempt < 5; attempt++) lineOf.set(requestIdOf(id, number, attempt), number)
+      for (let attempt = 0; attempt < 5; attempt++) lineOf.set(batchRequestId(id, number, attempt), number)
     const counted = complete.map(({ request_id }) => lineOf.get(request_id))
     assert.equal(counted.length, lines, 'one complete call per line')
     assert.equal(new Set(counted).size, lines)

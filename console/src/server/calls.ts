@@ -13,6 +13,8 @@ export interface CallFilters {
   readonly class?: 'interactive' | 'batch'
   /** Id of the request that made them. */
   readonly request?: string
+  /** Id of the batch that they are lines of. */
+  readonly batch?: string
   readonly state?: 'failed'
 }
 
@@ -22,7 +24,7 @@ export function callsQuery({ state, ...filters }: CallFilters): string {
 }
 
 /** The query of their sums. */
-export function sumsQuery({ state: _, request: __, ...filters }: CallFilters): string {
+export function sumsQuery({ state: _, request: __, batch: ___, ...filters }: CallFilters): string {
   return String(new URLSearchParams({ from: '1970-01-01', ...filters, width: 'total' }))
 }
 

@@ -10,8 +10,8 @@ import { createEchoModel } from '../../../test/support/echo-model.ts'
 import { type FilesServer, startFilesServer } from '../../../test/support/files-server.ts'
 import { send } from '../../../test/support/http-client.ts'
 import { usageRow } from '../../../test/support/usage-rows.ts'
+import { batchRequestId } from '../usage/batch-calls.ts'
 import { writeUsage } from '../usage/store.ts'
-import { requestIdOf } from './run-line.ts'
 
 type Job = Record<string, unknown>
 
@@ -91,7 +91,7 @@ describeOnServers('batches when things end', (get) => {
     t.after(() => server.stop())
     const id = await create(server, 'broken', 1)
     // What a server leaves that was killed between writing the usage of a line and settling the line.
-    const requestId = requestIdOf(id, 1, 0)
+    const requestId = batchRequestId(id, 1, 0)
     const row = usageRow({ id: `call_${requestId}`, requestId, class: 'batch', status: 'ok' })
     await writeUsage(get().database, [{ row }])
     await until(server, id, isDone)

@@ -2,8 +2,8 @@
 import type { Clock } from '../../base/clock.ts'
 import type { BatchStatus } from '../../database/file-tables.ts'
 import type { FileDetails, Files } from '../files/files.ts'
+import { batchRequestId } from '../usage/batch-calls.ts'
 import type { LineRow, LineStore } from './lines.ts'
-import { requestIdOf } from './run-line.ts'
 import { type BatchRow, type BatchStore, openStatuses } from './store.ts'
 import type { BatchFault } from './validate.ts'
 import { unansweredLine } from './views.ts'
@@ -65,7 +65,8 @@ async function keepResults(
   let count = 0
   const [code, message] = unanswered[outcome] ?? ['internal_error', 'This request was not executed.']
   const textOf = ({ number, attempts, custom_id, output }: LineRow) =>
-    output ?? unansweredLine({ requestId: requestIdOf(batch.id, number, attempts), customId: custom_id }, code, message)
+    output ??
+    unansweredLine({ requestId: batchRequestId(batch.id, number, attempts), customId: custom_id }, code, message)
   async function* texts() {
     const kind = column === 'output_file' ? 'succeeded' : 'others'
     let last = 0

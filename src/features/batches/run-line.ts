@@ -1,5 +1,4 @@
 // Answers one line of a batch: calls the model as a live request would, waits where waiting helps, tries again where that helps, settles it once.
-import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../../base/clock.ts'
 import { Failure } from '../../base/errors.ts'
@@ -8,6 +7,7 @@ import { collect } from '../files/contents.ts'
 import type { Files } from '../files/files.ts'
 import type { Registry } from '../models/registry.ts'
 import type { FillPrompt } from '../prompts/fill.ts'
+import { batchRequestId } from '../usage/batch-calls.ts'
 import { answerFor } from './endpoints.ts'
 import type { LineRow, LineStore, LineUsage, Settled } from './lines.ts'
 import { readLine } from './read-line.ts'
@@ -43,18 +43,13 @@ const passing: ReadonlySet<string> = new Set([
   'deadline_exceeded',
 ])
 
-/** The id of an attempt: the same after a crash, so that usage can count it once; another for an attempt after a failure. */
-export function requestIdOf(batch: string, number: number, attempt: number): string {
-  return createHash('sha256').update(`${batch}\n${number}\n${attempt}`).digest('hex').slice(0, 32)
-}
-
 /** Works on a line until it is settled, or leaves it waiting when the signal aborts. */
 export async function runLine(batch: BatchRow, line: LineRow, parts: LineParts, signal: AbortSignal): Promise<void> {
   const { lines } = parts
   let attempt = line.attempts
   let failures = line.attempts
   for (let pauses = 0; ; pauses++) {
-    const name = { requestId: requestIdOf(batch.id, line.number, attempt), customId: line.custom_id }
+    const name = { requestId: batchRequestId(batch.id, line.number, attempt), customId: line.custom_id }
     let settled: Omit<Settled, 'requestIds'>
     try {
       const body = await answer(batch, line, name.requestId, parts, signal)
@@ -76,7 +71,7 @@ export async function runLine(batch: BatchRow, line: LineRow, parts: LineParts, 
       }
       settled = { state: 'failed', output: refusedLine(name, failure), error: failure.message, usage: noUsage }
     }
-    const requestIds = Array.from({ length: attempt + 1 }, (_, past) => requestIdOf(batch.id, line.number, past))
+    const requestIds = Array.from({ length: attempt + 1 }, (_, past) => batchRequestId(batch.id, line.number, past))
     const kept = async () => {
       await parts.usageKept()
       await lines.settle(batch.id, line.number, { ...settled, requestIds })

@@ -2,6 +2,7 @@
 import type { Kysely } from 'kysely'
 import { fail } from '../../base/errors.ts'
 import type { Row, Tables } from '../../database/tables.ts'
+import { batchMark } from './batch-calls.ts'
 
 /** Which calls. */
 export interface CallsQuestion {
@@ -15,6 +16,8 @@ export interface CallsQuestion {
   readonly class?: 'interactive' | 'batch'
   /** Id of the request that made them. */
   readonly request?: string
+  /** Id of the batch that they are lines of. */
+  readonly batch?: string
   /** Only those that an error ended, as sums count them. */
   readonly failed?: boolean
   /** Only calls before this one, by id. Throws a 400 where there is none. */
@@ -31,6 +34,10 @@ export async function listCalls(query: Kysely<Tables>, question: CallsQuestion):
   if (keys !== undefined) selected = selected.where('key_id', 'in', [...keys])
   if (models !== undefined) selected = selected.where('model', 'in', [...models])
   if (question.request !== undefined) selected = selected.where('request_id', '=', question.request)
+  if (question.batch !== undefined) {
+    const mark = batchMark(question.batch)
+    selected = selected.where('request_id', '>=', mark).where('request_id', '<', `${mark}g`)
+  }
   if (question.class !== undefined) selected = selected.where('class', '=', question.class)
   if (from !== undefined) selected = selected.where('at', '>=', from)
   if (to !== undefined) selected = selected.where('at', '<', to)

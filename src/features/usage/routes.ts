@@ -143,6 +143,7 @@ async function pageOfCalls(
     ...(models !== undefined && { models }),
     ...(query.class !== undefined && { class: query.class }),
     ...(query.request !== undefined && { request: query.request }),
+    ...(query.batch !== undefined && { batch: query.batch }),
     ...{ failed: isTrue(query.failed), after: paging.after, limit: paging.limit + 1 },
   })
   return listObject(rows.map(callObject), paging, undefined)

@@ -11,7 +11,7 @@ import { Meter } from '../../parts/meter.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty } from '../../parts/states.tsx'
 import type { Column } from '../../parts/table.tsx'
-import { type CallFilters, timeIn } from '../../server/calls.ts'
+import type { CallFilters } from '../../server/calls.ts'
 import { useSession } from '../../server/session.tsx'
 import { MakeBatch } from './make-batch.tsx'
 import { text } from './text.ts'
@@ -143,13 +143,9 @@ function Lines({ file, of }: { readonly file: string | null; readonly of: string
   )
 }
 
+/** What a batch cost, and the calls that cost it. */
 function Cost({ batch, shown }: { readonly batch: Batch; readonly shown: string }) {
-  // Whole minutes, which sums are made of.
-  const from = Math.floor(batch.created_at / 60) * 60_000
-  const search: CallFilters = {
-    ...{ from: timeIn(from), class: 'batch' },
-    ...(batch.model !== null && { model: batch.model }),
-  }
+  const search: CallFilters = { batch: batch.id }
   return (
     <Go to="/usage/calls" search={search}>
       {shown}

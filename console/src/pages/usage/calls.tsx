@@ -31,7 +31,10 @@ export function UsageCalls() {
       <PageHead title={t('calls')} hint={t('callsHint')} />
       <FilterBar filters={filters} />
       <Panel>
-        {filters.request === undefined && <Sum filters={filters} />}
+        {filters.batch !== undefined && (
+          <p className="border-b border-line px-4 py-3 text-sm font-medium">{t('ofBatch', { batch: filters.batch })}</p>
+        )}
+        {filters.request === undefined && filters.batch === undefined && <Sum filters={filters} />}
         <Calls path={`/galerne/v1/usage/calls?${callsQuery(filters)}`} />
       </Panel>
     </>
