@@ -66,6 +66,7 @@ describe('rows in the console', { skip: noBrowser, timeout: 900_000 }, () => {
         .getByRole('status')
         .filter({ hasText: /calls: /i })
         .textContent()) ?? ''
+    await rowsOf(page, 'Calls').first().waitFor()
     return { said, rows: await rowsOf(page, 'Calls').count() }
   }
 

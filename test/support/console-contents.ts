@@ -71,7 +71,7 @@ type Call = OpenConsole['call']
 async function fillPeople(call: Call): Promise<void> {
   const projects = [{ id: 'default', role: 'member' }]
   for (const [index, name] of [hostileName, longName].entries()) {
-    const email = `${'a-very-long-address-of-somebody-'.repeat(2)}${index}@${'department.'.repeat(8)}example.org`
+    const email = `a-very-long-address-of-somebody-of-the-many-people-here-${index}@${'department.'.repeat(8)}example.org`
     const { secret } = await call('POST', '/v1/organization/invites', { email, role: 'reader', projects })
     await call('POST', '/galerne/v1/invitations/accept', { secret, name, password: 'correct horse battery' })
     await call('POST', '/v1/organization/invites', { email: `open-${email}`, role: 'reader', projects })
