@@ -1,7 +1,15 @@
 // Kysely over PostgreSQL 15 or later through pg. Knows no table. The operator's own url decides where it connects, so egress does not.
 
 import { createRequire } from 'node:module'
-import { type Dialect, PostgresDialect, type PostgresPoolClient } from 'kysely'
+import {
+  type DatabaseIntrospector,
+  type Dialect,
+  type Kysely,
+  PostgresDialect,
+  PostgresIntrospector,
+  type PostgresPoolClient,
+  sql,
+} from 'kysely'
 import type Pg from 'pg'
 import type PgCursor from 'pg-cursor'
 import { type Failure, fail } from '../base/errors.ts'
@@ -59,7 +67,7 @@ export function postgresDialect(url: string, options: PostgresOptions = {}): Dia
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
   const answerMs = statementTimeoutMs > 0 ? statementTimeoutMs + answerAllowanceMs : undefined
-  return new PostgresDialect({
+  const dialect = new PostgresDialect({
     cursor: Cursor,
     pool: {
       options: pool.options,
@@ -67,6 +75,27 @@ export function postgresDialect(url: string, options: PostgresOptions = {}): Dia
       connect: async () => guard(await pool.connect().catch(rethrow), answerMs),
     },
   })
+  return {
+    createAdapter: () => dialect.createAdapter(),
+    createDriver: () => dialect.createDriver(),
+    createQueryCompiler: () => dialect.createQueryCompiler(),
+    createIntrospector: ownTables,
+  }
+}
+
+/**
+ * Sees the tables of our schema alone, without their columns. Kysely's own looks up every column of every schema, and fails where another
+ * program drops a table at that moment (seen on 2026-11-26: `schema "…" does not exist` at a start).
+ */
+function ownTables(query: Kysely<unknown>): DatabaseIntrospector {
+  const getTables = async () => {
+    const { rows } = await sql<{ name: string; schema: string }>`
+      select tablename as name, schemaname as schema from pg_catalog.pg_tables
+      where schemaname = current_schema()`.execute(query)
+    return rows.map((row) => ({ ...row, isView: false, isForeign: false, columns: [] }))
+  }
+  const getSchemas = () => new PostgresIntrospector(query).getSchemas()
+  return { getSchemas, getTables }
 }
 
 /** Adds to the options that the server is started with, keeping the operator's own. */
