@@ -28,10 +28,10 @@ const server = (status: number, retryable: boolean, message: FailureKind['messag
   message,
 })
 
-/** Every code, alphabetical. A code is stable once released: clients match on it. */
 /** `98362432` → `98.4 MB`; the reference gives a name in place of a number. */
 const megabytes = (bytes: unknown) => `${typeof bytes === 'number' ? (bytes / 1e6).toFixed(1) : bytes} MB`
 
+/** Every code, alphabetical. A code is stable once released: clients match on it. */
 const kinds = {
   adapter_unusable: request(400, (f) => `The adapter "${f['adapter']}" cannot be used: ${f['reason']}.`),
   backup_unusable: request(400, (f) => `The backup ${f['file']} cannot be used: ${f['reason']}.`),

@@ -4,9 +4,7 @@ import { fail } from '../base/errors.ts'
 import type { Permission } from '../wire/permissions.ts'
 
 /** Bodies that hold what models read, applications trace, lines of batches and shares: stored as JSON, where the character is written as an escape. */
-const carriers: ReadonlySet<Permission> = new Set<Permission>([
-  ...(['models.use', 'traces.write', 'batches.write', 'shares.write'] as const),
-])
+const carriers: ReadonlySet<Permission> = new Set(['models.use', 'traces.write', 'batches.write', 'shares.write'])
 
 /** Adds the check of paths, queries and bodies, before they meet their schemas. Call it before routes are added. */
 export function refuseNullCharacters(server: FastifyInstance): void {
