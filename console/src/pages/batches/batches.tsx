@@ -11,7 +11,6 @@ import { Meter } from '../../parts/meter.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty } from '../../parts/states.tsx'
 import type { Column } from '../../parts/table.tsx'
-import type { CallFilters } from '../../server/calls.ts'
 import { useSession } from '../../server/session.tsx'
 import { MakeBatch } from './make-batch.tsx'
 import { text } from './text.ts'
@@ -63,8 +62,14 @@ function All() {
       name: t('cost'),
       figures: true,
       wide: true,
-      show: (batch) =>
-        batch.cost === null ? '–' : <Cost batch={batch} shown={money(batch.cost.nano_units, batch.cost.currency)} />,
+      show: ({ id, cost }) =>
+        cost === null ? (
+          '–'
+        ) : (
+          <Go to="/usage/calls" search={{ batch: id }}>
+            {money(cost.nano_units, cost.currency)}
+          </Go>
+        ),
     },
     {
       name: t('made'),
@@ -139,16 +144,6 @@ function Lines({ file, of }: { readonly file: string | null; readonly of: string
   return (
     <Go to="/files" search={{ search: file }} look="plain">
       {of}
-    </Go>
-  )
-}
-
-/** What a batch cost, and the calls that cost it. */
-function Cost({ batch, shown }: { readonly batch: Batch; readonly shown: string }) {
-  const search: CallFilters = { batch: batch.id }
-  return (
-    <Go to="/usage/calls" search={search}>
-      {shown}
     </Go>
   )
 }
