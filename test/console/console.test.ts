@@ -168,6 +168,18 @@ describe('the console', { skip: noBrowser, timeout: 600_000 }, () => {
     await page.getByLabel('Langue').first().selectOption('en')
   })
 
+  test('for whoever wants less motion, colours change at once and not level by level', async () => {
+    await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
+    await open('/prompts')
+    await page.getByRole('heading', { level: 1 }).waitFor()
+    const moving = await page.evaluate(() => {
+      document.documentElement.dataset['theme'] = 'dark'
+      const colourOf = (selector: string) => getComputedStyle(document.querySelector(selector) as Element).color
+      return { title: colourOf('h1'), page: colourOf('html'), animations: document.getAnimations().length }
+    })
+    assert.deepEqual(moving, { title: 'rgb(231, 237, 241)', page: 'rgb(231, 237, 241)', animations: 0 })
+  })
+
   test('the page asked nobody but this server, broke no policy, and ran no script of a stranger', async () => {
     assert.deepEqual(faults, [])
     assert.notEqual(await page.title(), 'taken')
