@@ -11,6 +11,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: 'es2022',
+    // What the licences of the packages in it ask for.
+    license: { fileName: 'third-party-licenses.md' },
   },
   server: {
     // In development the page comes from Vite and everything else from a running server.

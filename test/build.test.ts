@@ -1,4 +1,5 @@
-// The build of the server: the command runs it while the sources are those that it was made of, and it has every part that is started by name.
+// The build of the server: the command runs it while the sources are those that it was made of, it has every part that is started by name,
+// and it is what a package carries.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import {
@@ -7,14 +8,20 @@ import {
   globSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { after, test } from 'node:test'
+import { extract } from 'tar'
 import { buildFolder } from '../bin/build-folder.js'
+import { tinyLlama } from './support/gguf-models.ts'
+import { byteVocabulary } from './support/gguf-vocabulary.ts'
+import { startProduct } from './support/product.ts'
 
 const root = dirname(import.meta.dirname)
 const folder = mkdtempSync(join(tmpdir(), 'galerne-build-'))
@@ -78,4 +85,54 @@ test('the build of this checkout has every part that is started by name, and its
   assert.match(run(command, '--version'), new RegExp(version.replaceAll('.', '\\.')))
   const findings = JSON.parse(run(command, 'doctor', '--json', '--home', join(folder, 'home'))) as object[]
   assert.match(JSON.stringify(findings), /"name":"engine","state":"ok"/)
+})
+
+test('what npm packs is the program alone; installed, it serves a model and its console', async () => {
+  const packed = spawnSync('npm', ['pack', '--json', '--pack-destination', folder], { cwd: root, encoding: 'utf8' })
+  assert.equal(packed.status, 0, packed.stderr)
+  const installed = join(folder, 'installed/node_modules')
+  mkdirSync(join(installed, 'galerne'), { recursive: true })
+  const archive = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? ''
+  await extract({ file: join(folder, archive), cwd: join(installed, 'galerne'), strip: 1 })
+  const files = globSync('**/*', { cwd: join(installed, 'galerne') })
+  assert.deepEqual(
+    files.filter((path) => /(^|\/)(src|test|scripts|bench|compiled|node_modules)(\/|$)|\.tsx?$/.test(path)),
+    [],
+  )
+  assert.equal(files.filter((path) => path.endsWith('THIRD-PARTY-LICENSES')).length, 2)
+  // As npm would lay its dependencies beside it.
+  for (const name of readdirSync(join(root, 'node_modules'))) {
+    if (!name.startsWith('.')) symlinkSync(join(root, 'node_modules', name), join(installed, name))
+  }
+  const model = await tinyLlama({ folder, vocabulary: byteVocabulary([]) })
+  const flags = ['--model', `tiny=${model}`, '--streams', '2', '--context-length', '256']
+  const product = await startProduct(flags, {}, join(installed, 'galerne/bin/galerne.js'))
+  try {
+    const answer = await fetch(`${product.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${product.key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        ...{ model: 'tiny', max_tokens: 40, messages: [{ role: 'user', content: 'yes or no?' }] },
+        response_format: {
+          type: 'json_schema',
+          json_schema: {
+            name: 'said',
+            schema: {
+              type: 'object',
+              properties: { yes: { type: 'boolean' } },
+              required: ['yes'],
+              additionalProperties: false,
+            },
+          },
+        },
+      }),
+    })
+    const { choices } = (await answer.json()) as { choices: { message: { content: string } }[] }
+    assert.equal(typeof JSON.parse(choices[0]?.message.content ?? '').yes, 'boolean')
+    const page = await fetch(product.url, { headers: { accept: 'text/html' } })
+    const [script = ''] = /\/assets\/[^"]+\.js/.exec(await page.text()) ?? []
+    assert.equal((await fetch(product.url + script)).status, 200)
+  } finally {
+    assert.equal(await product.stop(), 0)
+  }
 })

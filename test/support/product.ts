@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const launcher = fileURLToPath(new URL('../../bin/galerne.js', import.meta.url))
+const ownLauncher = fileURLToPath(new URL('../../bin/galerne.js', import.meta.url))
 
 /** A key for scripted starts: long enough for the server's rule of 32 characters. */
 export const testKey = 'gal_test_0123456789abcdef0123456789abcdef'
@@ -25,12 +25,13 @@ export interface RunningProduct {
 
 /**
  * Runs `galerne serve` on an ephemeral port with a fresh home and waits until it says where it listens.
- * `flags` are appended as they are, for example `['--model', path, '--streams', '8']`.
+ * `flags` are appended as they are, for example `['--model', path, '--streams', '8']`; `launcher` is the command's file where it is not this checkout's.
  * Throws with the server's own output when it exits first.
  */
 export async function startProduct(
   flags: readonly string[],
   environment: Record<string, string> = {},
+  launcher: string = ownLauncher,
 ): Promise<RunningProduct> {
   const home = await mkdtemp(join(tmpdir(), 'galerne-test-'))
   const args = [launcher, 'serve', '--port', '0', '--home', home, '--api-key', testKey, ...flags]
