@@ -2,13 +2,14 @@
 """Makes tiny random Hugging Face folders and records what transformers computes with them, for test/recordings/conversion.test.ts.
 
     python3 -m venv .cache/python/conversion
-    .cache/python/conversion/bin/pip install torch==2.15.0 transformers==5.24.0 sentencepiece==0.2.3
+    .cache/python/conversion/bin/pip install torch==2.15.0 transformers==5.24.0 sentencepiece==0.2.3 protobuf==7.36.2
     .cache/python/conversion/bin/python scripts/record-conversion.py && npx biome check --write test/recordings
 
 Writes test/recordings/conversion/: a folder a model as `save_pretrained` writes it, and recorded.json with log-probabilities or vectors
 of token ids and the ids of texts. Weights are random, in the types that folders in use have: BF16, F16, F32, one file and several.
 """
 
+import base64
 import importlib.metadata
 import json
 import math
@@ -19,6 +20,7 @@ from pathlib import Path
 import sentencepiece
 import torch
 import transformers
+from sentencepiece import sentencepiece_model_pb2
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 ROOT = Path(__file__).parent.parent
@@ -199,11 +201,90 @@ def bert(folder: Path) -> dict:
     return {"ids": IDS, "cls": rounded(vectors)[0], "mean": rounded(vectors)[1], "texts": [tokenizer.encode(text).ids for text in TEXTS]}
 
 
+UNIGRAM_TEXTS = TEXTS + [
+    "Ａｐｐｌｅ Ｉｎｃ．　㍿ ㈱ № ™ … ‥ ⑴ ｶﾞｷﾞ",
+    "한국어 \u1112\u1161\u11ab\u1100\u116e\u11a8 e\u0301\u0323 q\u0307\u0323 A\u030a",
+    "क्षत्रिय हिन्दी ক্ষ கொ ไทย ก็ ญี่ปุ่น",
+    "👍🏽 👨‍👩‍👧 🇩🇪🇫🇷 ❤️‍🔥 1️⃣ ☎︎ \u200d\ufe0f",
+    "\u00a0leading\u2009thin\u202fnarrow\u2028line\u2029paragraph\u0085next\u180emongolian\u00adsoft\u2060joiner",
+    "a\u200bb\u200cc\u200dd\ufeffe \u061c\u200e\u200f\u202a\u202e x",
+    "tabs\t\tand\r\nlines\n\n\nand  trailing   ",
+    "\x00nul\x1bescape\x7f\x80\x9f",
+    "ﷺ ﬃ ĳ ŉ ſ ß ẞ İ ı Ω µ Å K",
+    "▁already▁there ▁ ▁▁ _ __",
+    "¨ ´ ¯ ¸ ˘ ﹉ ︵ ㌔ ㍻ ㋿ 🄰 𝐀𝒜𝔸 ²³¹ ½",
+    "\u0344\u0958\ufb1d\U0001d15e \u0f73\u0f75 \uac01\u11a8",
+    "unknown \u4e02\u4e04\U00020000\U0001f980 unknown",
+    "",
+]
+
+
+def unigram(folder: Path, rule: str = "nmt_nfkc") -> tuple[list, str]:
+    """The pieces of a SentencePiece unigram model as XLM-RoBERTa numbers them, and its table of replacements."""
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(training_text(len(TEXTS))), model_prefix=str(folder / "trained"), vocab_size=700, model_type="unigram",
+        character_coverage=0.998, normalization_rule_name=rule, unk_id=0, bos_id=1, eos_id=2, pad_id=-1, minloglevel=2,
+    )
+    (folder / "trained.vocab").unlink()
+    (folder / "trained.model").rename(folder / "sentencepiece.bpe.model")
+    proto = sentencepiece_model_pb2.ModelProto.FromString((folder / "sentencepiece.bpe.model").read_bytes())
+    pieces = [(piece.piece, piece.score) for piece in proto.pieces[3:]]
+    first = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    return [*first, *pieces, ("<mask>", 0.0)], base64.b64encode(proto.normalizer_spec.precompiled_charsmap).decode()
+
+
+def xlm_roberta(folder: Path) -> dict:
+    vocabulary, charsmap = unigram(folder)
+    (folder / "sentencepiece.bpe.model").rename(OUT / "unigram.model")
+    tokenizer = transformers.XLMRobertaTokenizer(vocabulary)
+    # The class takes the table as bytes and the files hold it as a text.
+    tokenizer.backend_tokenizer.normalizer = normalizers.Precompiled(base64.b64decode(charsmap))
+    tokenizer.save_pretrained(folder)
+    config = transformers.XLMRobertaConfig(vocab_size=len(vocabulary) + 3, hidden_size=64, intermediate_size=96, num_hidden_layers=2,
+                                           num_attention_heads=4, max_position_embeddings=130, type_vocab_size=1, layer_norm_eps=1e-5)
+    model = saved(transformers.XLMRobertaModel(config), folder, torch.float16)
+    modules = [{"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+               for i, (path, kind) in enumerate([("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")])]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}))
+    ids = [0, *(4 + (i * 7919) % 640 for i in range(60)), 2]
+    with torch.no_grad():
+        hidden = model(torch.tensor([ids])).last_hidden_state[0]
+    vectors = torch.nn.functional.normalize(torch.stack([hidden[0], hidden.mean(0)]), dim=-1)
+    return {"ids": ids, "cls": rounded(vectors)[0], "mean": rounded(vectors)[1], "unigramTexts": UNIGRAM_TEXTS,
+            "texts": [tokenizer(text)["input_ids"] for text in UNIGRAM_TEXTS]}
+
+
+STRETCHED = [
+    ("mistral", {"rope_parameters": {"rope_type": "yarn", "rope_theta": 100.0, "factor": 8.0, "original_max_position_embeddings": 512}}),
+    ("mistral", {"rope_parameters": {"rope_type": "yarn", "rope_theta": 100.0, "factor": 4.0, "original_max_position_embeddings": 64,
+                                     "attention_factor": 0.8}}),
+    ("mistral", {"rope_parameters": {"rope_type": "yarn", "rope_theta": 100.0, "factor": 16.0, "original_max_position_embeddings": 64,
+                                     "beta_fast": 4.0, "beta_slow": 0.5, "truncate": False, "mscale": 2.0, "mscale_all_dim": 0.5}}),
+    ("llama", {"rope_theta": 100.0, "rope_scaling": {"type": "yarn", "factor": 8.0, "original_max_position_embeddings": 128}}),
+    ("llama", {"rope_theta": 500.0, "rope_scaling": {"rope_type": "dynamic", "factor": 4.0}}),
+    ("mixtral", {"rope_theta": 100.0, "rope_scaling": {"type": "linear", "factor": 4.0}}),
+    ("mixtral", {"rope_theta": 100.0, "head_dim": 16, "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64}}),
+]
+
+
+def stretched(name: str, changes: dict) -> dict:
+    """What the same weights compute with another rotation."""
+    with tempfile.TemporaryDirectory() as other:
+        folder = shutil.copytree(OUT / name, Path(other) / name)
+        config = json.loads((folder / "config.json").read_text())
+        del config["rope_parameters"]
+        (folder / "config.json").write_text(json.dumps({**config, **changes}))
+        model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+        return {"model": name, "changes": changes, **log_probabilities(model)}
+
+
 def main() -> None:
     torch.manual_seed(5)
     shutil.rmtree(OUT, ignore_errors=True)
     recorded = {}
-    for make in (llama, mistral, mixtral, bert):
+    for make in (llama, mistral, mixtral, bert, xlm_roberta):
         folder = OUT / make.__name__
         folder.mkdir(parents=True)
         recorded[make.__name__] = make(folder)
@@ -218,7 +299,8 @@ def main() -> None:
         tokenizer.save(str(OUT / f"{name}.tokenizer.json"))
         cuttings[name] = [tokenizer.encode(text).ids for text in TEXTS]
     versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers", "tokenizers", "sentencepiece")}
-    (OUT / "recorded.json").write_text(json.dumps({"versions": versions, "texts": TEXTS, "models": recorded, "cuttings": cuttings}))
+    (OUT / "recorded.json").write_text(json.dumps({"versions": versions, "texts": TEXTS, "models": recorded, "cuttings": cuttings,
+                                                    "stretched": [stretched(name, changes) for name, changes in STRETCHED]}))
 
 
 main()

@@ -28,14 +28,19 @@ export function checkAdapterFor(base: ModelHeader, { name, path }: AdapterFile):
     if (shape === undefined) throw unusable(`the model has no weight "${weight.slice(0, 60)}"`)
     if (!fits(weight, shape, a, b))
       throw unusable(
-        `its "${weight.slice(0, 60)}" is for ${[a[0], b[1]].join(' × ')} weights, and the model's has ${shape.join(' × ')}`,
+        `its "${weight.slice(0, 60)}" is for ${[a[0], b[1], ...a.slice(2)].join(' × ')} weights, and the model's has ${shape.join(' × ')}`,
       )
   }
   return header.tensorBytes
 }
 
-/** As libllama's loader has it; of the token embedding both parts lie the other way. */
+/**
+ * As libllama's loader has it, which of the token embedding wants both parts the other way. It does not look at the experts that are stacked
+ * in a weight: with fewer of them in the parts it would read beyond their end.
+ */
 function fits(name: string, shape: readonly number[], a: readonly number[], b: readonly number[]): boolean {
+  const stacked = (dimensions: readonly number[]) => dimensions.slice(2).reduce((product, size) => product * size, 1)
+  if (stacked(a) !== stacked(shape) || stacked(b) !== stacked(shape)) return false
   if (name.endsWith('token_embd.weight')) return shape[0] === b[1] && shape[1] === a[1]
   return shape[0] === a[0] && shape[1] === b[1] && a[1] === b[0]
 }

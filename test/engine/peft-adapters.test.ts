@@ -13,6 +13,7 @@ import { importFolder } from '../../src/features/models/folder-import.ts'
 import type { ChosenLogprob, Model } from '../../src/wire/model.ts'
 import { complete, completionCall, context, logprobsOf } from '../conformance/calls.ts'
 import { startOne } from '../support/engine.ts'
+import { writeAdapter } from '../support/gguf-adapter.ts'
 import { type PeftContent, type SafeContent, writePeft, writeSafetensors } from '../support/peft-adapter.ts'
 
 const recordings = join(import.meta.dirname, '../recordings/conversion')
@@ -36,6 +37,11 @@ const attention = [
   ...both('self_attn.o_proj', 64, 64),
 ]
 const feedForward = [...both('mlp.gate_proj', 96, 64), ...both('mlp.up_proj', 96, 64), ...both('mlp.down_proj', 64, 96)]
+
+const experts = (numbers: readonly number[]) =>
+  numbers.flatMap((number) =>
+    ['w1', 'w2', 'w3'].flatMap((part) => both(`block_sparse_moe.experts.${number}.${part}`, 64, 64)),
+  )
 
 /** The recorded folder in F32, its weights changed. */
 async function folderOf(name: string, change: (weight: string, values: Float32Array) => void): Promise<string> {
@@ -95,7 +101,15 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       config: { rank_pattern: { k_proj: 2, down_proj: 7 }, modules_to_save: null, alpha_pattern: {} },
     },
   ],
-  mixtral: [{ modules: attention, type: 'F32', rank: 4, alpha: 8 }],
+  mixtral: [
+    { modules: attention, type: 'F32', rank: 4, alpha: 8 },
+    { modules: [...experts([0, 1, 2, 3]), ...both('block_sparse_moe.gate', 4, 64)], type: 'F32', rank: 4, alpha: 8 },
+    // The others stay as they are; a layer's matrices may have ranks of their own.
+    {
+      ...{ modules: [...attention, ...experts([1, 3])], type: 'F16', rank: 8, alpha: 12, ranks: { w2: 2 } },
+      config: { rank_pattern: { w2: 2 } },
+    },
+  ],
 }
 
 for (const [name, list] of Object.entries(cases))
@@ -119,6 +133,13 @@ for (const [name, list] of Object.entries(cases))
       assert.ok(changed > 10 * rounding, `${content.type}: ${changed}`)
       assert.ok(most < rounding, `${content.type}: ${most}`)
     }
+    if (name !== 'mixtral') return
+    // One matrix for all experts: the library would read the others' beyond its end.
+    const flat = { name: 'flat', path: join(place, 'flat.gguf'), digest: 'flat' }
+    await writeAdapter({ path: flat.path, weights: [['blk.0.ffn_up_exps.weight', 64, 64]], seed: 1 })
+    const message = /is for 64 × 64 weights, and the model's has 64 × 64 × 4/
+    await assert.rejects(plain.pool.addAdapter(name, flat), { code: 'adapter_unusable', message })
+    assert.ok(apart(await answer(plain.model), without) < rounding)
   })
 
 describe('refused', () => {
@@ -196,6 +217,32 @@ describe('refused', () => {
         [a(query).replace('_A', '_B')]: { shape: [64, 4], type: 'F32', values: new Float32Array(256) },
       }),
     )
+  })
+
+  test('by the experts', async () => {
+    const mixture = await importFolder(join(recordings, 'mixtral'), home, { type: 'F16', name: 'experts' })
+    const base = () => readBase('experts', { home, settings: [`experts=${mixture.path}`] })
+    const put = (source: string) => storeAdapter(home, { model: 'experts', name: 'broken', source, base })
+    const a = (module: string) => `base_model.model.model.layers.0.block_sparse_moe.${module}.lora_A.weight`
+    const faults: readonly (readonly [content: Partial<PeftContent>, param: string, reason: RegExp])[] = [
+      [{ modules: both('block_sparse_moe.experts.4.w1', 64, 64) }, a('experts.4.w1'), /has 4 experts/],
+      [{ modules: both('block_sparse_moe.experts.0.w4', 64, 64) }, a('experts.0.w4'), /no place/],
+      [{ modules: both('block_sparse_moe.experts.0.w1', 64, 32) }, a('experts.0.w1'), /asks for \[4, 64\]/],
+      [
+        { modules: experts([0, 1]), ranks: { '1.w3': 2 }, config: { rank_pattern: { 'experts.1.w3': 2 } } },
+        a('experts.1.w3'),
+        /its rank is 2, and 4 that of another expert/,
+      ],
+    ]
+    for (const [content, param, reason] of faults) {
+      const folder = await mkdtemp(join(place, 'broken-'))
+      await writePeft({ ...{ modules: attention, seed: 1, type: 'F32', rank: 4, alpha: 8 }, ...content, folder })
+      await assert.rejects(put(folder), (error: Failure) => {
+        assert.deepEqual([error.code, error.param], ['invalid_value', param], error.message)
+        assert.match(error.message, reason)
+        return true
+      })
+    }
   })
 
   test('by the file', async () => {

@@ -17,6 +17,12 @@ interface Recorded {
     Record<'llama' | 'mistral' | 'mixtral', RecordedModel & { positions: number[]; logprobs: number[][] }>
   > & { readonly bert: RecordedModel & { cls: number[]; mean: number[] } }
   readonly cuttings: Readonly<Record<string, readonly number[][]>>
+  readonly stretched: readonly (RecordedModel & {
+    readonly model: 'llama' | 'mistral' | 'mixtral'
+    readonly changes: Readonly<Record<string, unknown>>
+    readonly positions: number[]
+    readonly logprobs: number[][]
+  })[]
 }
 
 interface RecordedModel {
@@ -47,21 +53,72 @@ async function load(from: string, type: (typeof conversionTypes)[number]): Promi
   return engine
 }
 
+/** The largest difference between what an engine computes at some positions and what was recorded. */
+async function apart(
+  engine: TestEngine,
+  { ids, positions, logprobs }: Pick<Recorded['stretched'][number], 'ids' | 'positions' | 'logprobs'>,
+): Promise<number> {
+  const context = engine.context({ kvType: 'f16' })
+  let most = 0
+  for (const [place, position] of positions.entries()) {
+    context.clear(0)
+    const logits = await prefill(context, ids.slice(0, position + 1), 0)
+    most = Math.max(most, difference(logSoftmax(logits), Float32Array.from(logprobs[place] ?? [])))
+  }
+  return most
+}
+
 for (const name of ['llama', 'mistral', 'mixtral'] as const)
   for (const type of conversionTypes)
     test(`${name} as ${type} gives the log-probabilities of transformers`, async (test) => {
-      const { ids, positions, logprobs } = recorded.models[name]
-      const engine = await load(join(folder, name), type)
-      const context = engine.context({ kvType: 'f16' })
-      let most = 0
-      for (const [place, position] of positions.entries()) {
-        context.clear(0)
-        const logits = await prefill(context, ids.slice(0, position + 1), 0)
-        most = Math.max(most, difference(logSoftmax(logits), Float32Array.from(logprobs[place] ?? [])))
-      }
+      const most = await apart(await load(join(folder, name), type), recorded.models[name])
       test.diagnostic(`the largest difference is ${most.toFixed(5)}`)
       assert.ok(most < tolerance[type], `the largest difference is ${most}`)
     })
+
+/** What the header of a file says where it can name the rotation; the others are in tensors. */
+const named: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  'mistral yarn 8': { type: 'yarn', factor: 8, original_context_length: 512, attn_factor: undefined },
+  'mistral yarn 4': {
+    ...{ type: 'yarn', factor: 4, original_context_length: 64 },
+    attn_factor: Math.fround(0.8 / (1 + 0.1 * Math.log(4))),
+  },
+  'mistral yarn 16': {
+    type: undefined,
+    attn_factor: Math.fround((1 + 0.2 * Math.log(16)) / (1 + 0.05 * Math.log(16))),
+  },
+  'llama yarn 8': { type: 'yarn', factor: 8, original_context_length: 128 },
+  'llama dynamic 4': { type: undefined, factor: undefined },
+  'mixtral linear 4': { type: 'linear', factor: 4 },
+  'mixtral yarn 4': { type: 'yarn', factor: 4, original_context_length: 64 },
+}
+
+for (const stretched of recorded.stretched) {
+  const rotation = Object.values(stretched.changes).find((value) => typeof value === 'object') as Record<
+    string,
+    unknown
+  >
+  const title = `${stretched.model} ${String(rotation['rope_type'] ?? rotation['type'])} ${String(rotation['factor'])}`
+  test(`a rotation that is stretched: ${title}`, async (test) => {
+    const copy = join(home, title.replaceAll(' ', '-'))
+    await cp(join(folder, stretched.model), copy, { recursive: true })
+    const config = JSON.parse(await readFile(join(copy, 'config.json'), 'utf8')) as Record<string, unknown>
+    delete config['rope_parameters']
+    await writeFile(join(copy, 'config.json'), JSON.stringify({ ...config, ...stretched.changes }))
+    const { path, remarks } = await importFolder(copy, home, { type: 'F32' })
+    const { metadata } = readHeader(path)
+    for (const [key, value] of Object.entries(named[title] ?? {}))
+      assert.equal(metadata.get(`llama.rope.scaling.${key}`), value, key)
+    assert.equal(remarks.join().includes('stretched beyond 256 tokens'), title.includes('dynamic'))
+    const engine = await TestEngine.load(path)
+    engines.push(engine)
+    const most = await apart(engine, stretched)
+    const plain = await apart(await load(join(folder, stretched.model), 'F32'), stretched)
+    test.diagnostic(`the largest difference is ${most.toFixed(5)}, and ${plain.toFixed(3)} without`)
+    assert.ok(most < tolerance.F32, `the largest difference is ${most}`)
+    assert.ok(plain > 10 * tolerance.F32, `without it the difference is ${plain}`)
+  })
+}
 
 for (const name of ['llama', 'mistral', 'mixtral'] as const)
   test(`${name}'s texts have the ids of its tokenizer`, async () => {

@@ -141,12 +141,17 @@ async function* piecesOf({ from, pairs, shape }: PlannedTensor, shards: Shards):
     return
   }
   const row = shape[0] ?? 1
+  const each = shape.reduce((product, size) => product * size, 1) / from.length
   for (const name of from) {
-    const count = shards.tensors.get(name)?.shape.reduce((product, size) => product * size, 1) ?? 0
+    if (name === undefined) {
+      for (let start = 0; start < each; start += pieceLength)
+        yield new Float32Array(Math.min(pieceLength, each - start))
+      continue
+    }
     // A head is moved as one; everything else goes through in equal pieces.
     const length = pairs === undefined ? pieceLength : pairs.headRows * row
-    for (let start = 0; start < count; start += length) {
-      const values = await shards.read(name, start, Math.min(length, count - start))
+    for (let start = 0; start < each; start += length) {
+      const values = await shards.read(name, start, Math.min(length, each - start))
       yield pairs === undefined ? values : pairHalves(values, row)
     }
   }

@@ -1,8 +1,9 @@
 // Llama, Mistral and Mixtral in GGUF's words, which has one architecture for the three. Knows names and shapes, reads no numbers.
 
 import type { GgufValue } from '../../formats/gguf.ts'
-import { type Fields, refused, shown } from './folder.ts'
-import { type ConversionPlan, f32, type TensorCollector, text, u32 } from './plan.ts'
+import { type Fields, refused } from './folder.ts'
+import { type ConversionPlan, f32, type TensorCollector, u32 } from './plan.ts'
+import { readRope } from './rope.ts'
 
 /** Bounds of llama.cpp's loader, and of what a memory holds. */
 const most = { layers: 512, experts: 1024, width: 1_048_576, context: 2 ** 30 }
@@ -25,7 +26,7 @@ export function planLlama(config: Fields, tensors: TensorCollector): ConversionP
   requireKnown(config)
   const numbers = readNumbers(config)
   const context = readContext(config)
-  const rope = readRope(config, numbers.headLength)
+  const rope = readRope(config, { headLength: numbers.headLength, isMixtral: numbers.experts > 0 })
   const metadata = new Map<string, GgufValue>([
     ['llama.context_length', u32(context.length)],
     ['llama.vocab_size', u32(numbers.vocabulary)],
@@ -36,7 +37,7 @@ export function planLlama(config: Fields, tensors: TensorCollector): ConversionP
     ['llama.attention.head_count_kv', u32(numbers.keyHeads)],
     ['llama.attention.key_length', u32(numbers.headLength)],
     ['llama.attention.value_length', u32(numbers.headLength)],
-    ['llama.attention.layer_norm_rms_epsilon', f32(config.number('rms_norm_eps', 1e-6))],
+    ['llama.attention.layer_norm_rms_epsilon', f32(config.number('rms_norm_eps', numbers.experts > 0 ? 1e-5 : 1e-6))],
     ['llama.rope.dimension_count', u32(numbers.headLength)],
     ...rope.metadata,
   ])
@@ -47,7 +48,7 @@ export function planLlama(config: Fields, tensors: TensorCollector): ConversionP
   }
   if (rope.factors !== undefined) tensors.add('rope_freqs.weight', [rope.factors.length], rope.factors)
   takeTensors(tensors, numbers, config)
-  return { architecture: 'llama', metadata, tensors: tensors.finish(), remarks: context.remarks }
+  return { architecture: 'llama', metadata, tensors: tensors.finish(), remarks: [...context.remarks, ...rope.remarks] }
 }
 
 /** What would change the numbers and has no place in the architecture. */
@@ -85,48 +86,6 @@ function readContext(config: Fields): { length: number; remarks: string[] } {
   if (window >= length) return { length, remarks: [] }
   const remark = `Its sliding window of ${window} tokens has no place in GGUF's architecture "llama": its context is ${window} tokens, not ${length}.`
   return { length: window, remarks: [remark] }
-}
-
-interface Rope {
-  readonly metadata: readonly (readonly [string, GgufValue])[]
-  /** What each pair's angle is divided by. */
-  readonly factors?: Float32Array
-}
-
-/** The base of the rotation and how it is stretched: `rope_theta` and `rope_scaling`, or both in `rope_parameters`. */
-function readRope(config: Fields, headLength: number): Rope {
-  const both = config.object('rope_parameters')
-  const scaling = both ?? config.object('rope_scaling')
-  const base = both?.has('rope_theta') === true ? both.number('rope_theta') : config.number('rope_theta', 10_000)
-  const metadata: [string, GgufValue][] = [['llama.rope.freq_base', f32(base)]]
-  const type = scaling?.text('rope_type') ?? scaling?.text('type') ?? 'default'
-  if (scaling === undefined || type === 'default') return { metadata }
-  if (type === 'linear') {
-    metadata.push(['llama.rope.scaling.type', text('linear')])
-    metadata.push(['llama.rope.scaling.factor', f32(scaling.number('factor'))])
-    return { metadata }
-  }
-  if (type === 'llama3') return { metadata, factors: stretched(scaling, base, headLength) }
-  throw refused(`${scaling.where}: rope_type`, `it is ${shown(type)}, and "default", "linear" and "llama3" are known`)
-}
-
-/**
- * Llama 3.1's stretching: slow pairs by the whole factor, fast ones not at all, those between by a mix
- * (https://huggingface.co/docs/transformers/internal/rope_utils).
- */
-function stretched(scaling: Fields, base: number, headLength: number): Float32Array {
-  const factor = scaling.number('factor')
-  const slow = scaling.number('low_freq_factor', 1)
-  const fast = scaling.number('high_freq_factor', 4)
-  const context = scaling.number('original_max_position_embeddings', 8192)
-  if (fast <= slow) throw refused(`${scaling.where}: high_freq_factor`, 'it is not above low_freq_factor')
-  return Float32Array.from({ length: headLength / 2 }, (_, pair) => {
-    const turns = context / (2 * Math.PI * base ** ((2 * pair) / headLength))
-    if (turns > fast) return 1
-    if (turns < slow) return factor
-    const share = (turns - slow) / (fast - slow)
-    return 1 / ((1 - share) / factor + share)
-  })
 }
 
 function takeTensors(tensors: TensorCollector, numbers: Numbers, config: Fields): void {

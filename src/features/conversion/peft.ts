@@ -2,10 +2,10 @@
 
 import type { ModelHeader } from '../../engine/header-types.ts'
 import type { GgufValue } from '../../formats/gguf.ts'
-import type { SafeTensor } from '../../formats/safetensors.ts'
 import { layOut, writeAll } from './convert.ts'
 import { type Fields, isObject, readFields, refused, shown } from './folder.ts'
-import { f32, type PlannedTensor, text } from './plan.ts'
+import { type AdapterSettings, adapterConfig, planAdapter } from './peft-tensors.ts'
+import { f32, text } from './plan.ts'
 import { openShard } from './shards.ts'
 
 /** An adapter's folder that is understood, before its numbers are read. */
@@ -17,19 +17,7 @@ export interface AdapterConversion {
   close(): Promise<void>
 }
 
-const configFile = 'adapter_config.json'
 const most = { rank: 65_536, modules: 1024, nameLength: 512 }
-
-/** The matrices of a layer: PEFT's names, which are Hugging Face's, and GGUF's of the architecture "llama". */
-const matrices: Readonly<Record<string, string>> = {
-  'self_attn.q_proj': 'attn_q',
-  'self_attn.k_proj': 'attn_k',
-  'self_attn.v_proj': 'attn_v',
-  'self_attn.o_proj': 'attn_output',
-  'mlp.gate_proj': 'ffn_gate',
-  'mlp.up_proj': 'ffn_up',
-  'mlp.down_proj': 'ffn_down',
-}
 
 /** Fields that would change the numbers in a way that a GGUF adapter has no place for, unless they are empty. */
 const unknown: Readonly<Record<string, string>> = {
@@ -50,38 +38,20 @@ const unknown: Readonly<Record<string, string>> = {
 /** Ways to begin that leave the model's own weights as they are; others adapt weights that differ from the model's. */
 const beginnings: readonly unknown[] = [undefined, null, true, false, 'gaussian', 'eva', 'orthogonal']
 
-/** What the configuration says. */
-interface Settings {
-  /** What GGUF's loader divides by the rank of each matrix. */
-  readonly alpha: number
-  /** Ranks that a matrix may have. */
-  readonly ranks: readonly number[]
-  /** Ends of modules' names; undefined where they are an expression, which is not run. */
-  readonly targets: readonly string[] | undefined
-}
-
-/** One matrix that the adapter changes. */
-interface Parts {
-  readonly module: string
-  readonly layer: string
-  readonly matrix: string
-  A?: SafeTensor
-  B?: SafeTensor
-}
-
 /**
  * Reads what the folder says and compares every tensor with the model. Throws `invalid_value` with the file, and the field or tensor, that
  * is wrong.
  */
 export async function openAdapterConversion(folder: string, base: ModelHeader): Promise<AdapterConversion> {
-  const config = await readFields(folder, configFile)
-  if (config === undefined) throw refused('folder', `there is no ${configFile}: it is not the folder of a PEFT adapter`)
+  const config = await readFields(folder, adapterConfig)
+  if (config === undefined)
+    throw refused('folder', `there is no ${adapterConfig}: it is not the folder of a PEFT adapter`)
   const settings = readSettings(config)
   if (base.architecture !== 'llama')
     throw refused('model', `its architecture is "${base.architecture}", and PEFT folders are taken for "llama"`)
   const shard = await openShard(folder, 'adapter_model.safetensors')
   try {
-    const tensors = partsOf(shard.tensors).flatMap((parts) => planParts(parts, settings, base))
+    const tensors = planAdapter(shard.tensors, settings, base)
     if (tensors.length === 0) throw refused('adapter_model.safetensors', 'it holds no tensors')
     const metadata = new Map<string, GgufValue>([
       ['general.architecture', text(base.architecture)],
@@ -101,7 +71,7 @@ export async function openAdapterConversion(folder: string, base: ModelHeader): 
   }
 }
 
-function readSettings(config: Fields): Settings {
+function readSettings(config: Fields): AdapterSettings {
   const wrong = (name: string, reason: string) => refused(`${config.where}: ${name}`, reason)
   const type = config.text('peft_type')
   if (type !== 'LORA') throw wrong('peft_type', `it is ${shown(type)}, and "LORA" is known`)
@@ -152,62 +122,4 @@ function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === false) return true
   if (Array.isArray(value)) return value.length === 0
   return isObject(value) && Object.keys(value).length === 0
-}
-
-/** The tensors two by two. */
-function partsOf(tensors: ReadonlyMap<string, SafeTensor>): readonly Parts[] {
-  const found = new Map<string, Parts>()
-  for (const [name, tensor] of tensors) {
-    const pattern =
-      /^base_model\.model\.(model\.layers\.(0|[1-9]\d{0,3})\.([a-z_.]+))\.lora_([AB])(?:\.default)?\.weight$/
-    const [, module = '', layer = '', within = '', side] = pattern.exec(name) ?? []
-    const matrix = Object.hasOwn(matrices, within) ? matrices[within] : undefined
-    if (matrix === undefined || (side !== 'A' && side !== 'B'))
-      throw refused(
-        name,
-        'this tensor is no lora_A or lora_B of a matrix of a layer: it has no place in a GGUF adapter',
-      )
-    const parts = found.get(module) ?? { module, layer, matrix }
-    if (parts[side] !== undefined) throw refused(name, `lora_${side} of this module is there twice`)
-    parts[side] = tensor
-    found.set(module, parts)
-  }
-  return [...found.values()]
-}
-
-/** The two tensors of a matrix: kept in F32, which holds F16 and BF16 exactly. */
-function planParts({ module, layer, matrix, A, B }: Parts, settings: Settings, base: ModelHeader): PlannedTensor[] {
-  if (A === undefined || B === undefined)
-    throw refused((A ?? B)?.name ?? module, `lora_${A === undefined ? 'A' : 'B'} of this module is missing`)
-  if (settings.targets?.some((target) => module === target || module.endsWith(`.${target}`)) === false)
-    throw refused(A.name, `its module is not among the target_modules of ${configFile}`)
-  const weight = `blk.${layer}.${matrix}.weight`
-  const [input, output] = base.tensors.find(({ name }) => name === weight)?.dimensions ?? []
-  if (input === undefined || output === undefined) throw refused(A.name, `the model has no weight "${weight}"`)
-  const rank = A.shape[0] ?? 0
-  if (!settings.ranks.includes(rank))
-    throw refused(A.name, `its rank is ${rank}, and ${configFile} says ${settings.ranks.join(', ')}`)
-  requireShape(A, [rank, input])
-  requireShape(B, [output, rank])
-  const headRows = headRowsOf(matrix, output, base)
-  const pairs = headRows === undefined ? {} : { pairs: { headRows } }
-  return [
-    { name: `${weight}.lora_a`, shape: [input, rank], type: 'F32', from: [A.name] },
-    { name: `${weight}.lora_b`, shape: [rank, output], type: 'F32', from: [B.name], ...pairs },
-  ]
-}
-
-function requireShape({ name, shape }: SafeTensor, wanted: readonly number[]): void {
-  if (shape.length === wanted.length && shape.every((size, place) => size === wanted[place])) return
-  throw refused(name, `its shape is [${shape.join(', ')}], and the model's weight asks for [${wanted.join(', ')}]`)
-}
-
-/** Rows of one head of queries or keys, which GGUF's "llama" has in pairs: what is added to them goes the same way. */
-function headRowsOf(matrix: string, rows: number, { metadata }: ModelHeader): number | undefined {
-  if (matrix !== 'attn_q' && matrix !== 'attn_k') return undefined
-  const all = metadata.get('llama.attention.head_count')
-  const heads = matrix === 'attn_q' ? all : (metadata.get('llama.attention.head_count_kv') ?? all)
-  if (typeof heads !== 'number' || !Number.isInteger(rows / heads / 2))
-    throw refused('model', `its ${rows} rows of ${matrix} are not shared by ${shown(heads)} heads`)
-  return rows / heads
 }

@@ -11,8 +11,8 @@ export interface PlannedTensor {
   /** The fastest dimension first, as ggml counts. */
   readonly shape: readonly number[]
   readonly type: WeightType
-  /** Tensors whose numbers follow one another, or the numbers themselves. */
-  readonly from: readonly string[] | Float32Array
+  /** Tensors of one size whose numbers follow one another, zeros in the place of one that is undefined, or the numbers themselves. */
+  readonly from: readonly (string | undefined)[] | Float32Array
   /** Heads whose rows are reordered from halves to pairs. */
   readonly pairs?: { readonly headRows: number }
 }
