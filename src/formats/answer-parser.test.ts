@@ -18,6 +18,7 @@ const rules: Readonly<Record<string, AnswerRules>> = {
     calls: {
       openers: [{ text: '<tool_call>', as: 'either' }],
       bare: false,
+      only: false,
       read: (opener) => new ObjectCallReader({ opener, list: false, close: '</tool_call>' }, names),
     },
   },
@@ -26,6 +27,7 @@ const rules: Readonly<Record<string, AnswerRules>> = {
     calls: {
       openers: [{ text: '<|python_tag|>', as: 'either' }],
       bare: true,
+      only: false,
       read: (opener) => new ObjectCallReader({ opener, list: false, separator: ';' }, names),
     },
   },
@@ -35,6 +37,7 @@ const rules: Readonly<Record<string, AnswerRules>> = {
     calls: {
       openers: [{ text: '[TOOL_CALLS]', as: 'control' }],
       bare: false,
+      only: false,
       read: (opener) => new ObjectCallReader({ opener, list: true }, names),
     },
   },
@@ -44,6 +47,7 @@ const rules: Readonly<Record<string, AnswerRules>> = {
     calls: {
       openers: [{ text: '[TOOL_CALLS]', as: 'control' }],
       bare: false,
+      only: false,
       read: (opener) => new NamedCallReader(opener, names),
     },
   },
@@ -53,10 +57,10 @@ const text = (value: string): AnswerPiece => ({ text: value, control: false })
 const control = (value: string): AnswerPiece => ({ text: value, control: true })
 
 /** All parts, neighbours of one kind joined. */
-function read(which: AnswerRules, pieces: readonly AnswerPiece[]): AnswerPart[] {
+function read(which: AnswerRules, pieces: readonly AnswerPiece[], ranOut = false): AnswerPart[] {
   const parser = answerParser(which)
   const joined: AnswerPart[] = []
-  for (const part of [...pieces.flatMap((piece) => parser.push(piece)), ...parser.end()]) {
+  for (const part of [...pieces.flatMap((piece) => parser.push(piece)), ...parser.end(ranOut)]) {
     const last = joined.at(-1)
     if (part.type !== 'tool-call' && last?.type === part.type) {
       joined[joined.length - 1] = { type: part.type, text: last.text + part.text }
@@ -116,11 +120,16 @@ const piece = fc.oneof(
 for (const [name, which] of Object.entries(rules)) {
   test(`${name}: any answer is read the same however its text is cut`, () => {
     fc.assert(
-      fc.property(fc.array(piece, { maxLength: 12 }), fc.integer({ min: 1, max: 7 }), (pieces, size) => {
-        const whole = joinText(pieces)
-        const cut = whole.flatMap((one) => (one.control ? [one] : cutUp(one.text, size)))
-        assert.deepEqual(read(which, cut), read(which, whole))
-      }),
+      fc.property(
+        fc.array(piece, { maxLength: 12 }),
+        fc.integer({ min: 1, max: 7 }),
+        fc.boolean(),
+        (pieces, size, ranOut) => {
+          const whole = joinText(pieces)
+          const cut = whole.flatMap((one) => (one.control ? [one] : cutUp(one.text, size)))
+          assert.deepEqual(read(which, cut, ranOut), read(which, whole, ranOut))
+        },
+      ),
       { numRuns: 600 },
     )
   })
@@ -182,6 +191,51 @@ test('what looks like a call and is none comes back as text', () => {
   for (const [which, pieces, expected] of cases)
     assert.deepEqual(read(which, pieces), [{ type: 'text', text: expected }])
 })
+
+test('an answer that ran out of room inside a call gives the call as far as it came, once its name is known', () => {
+  const cases: [string, AnswerPiece[], AnswerPart[]][] = [
+    ['list', [control('[TOOL_CALLS]'), text('[{"name": "f", "argu')], [cutCall('f', '')]],
+    ['list', [control('[TOOL_CALLS]'), text('[{"name": "f", "arguments": {"a": "b } ')], [cutCall('f', '{"a":"b } ')]],
+    [
+      'list',
+      [control('[TOOL_CALLS]'), text('[{"name": "f", "arguments": {"a": 1}, "id": "ab')],
+      [cutCall('f', '{"a":1}')],
+    ],
+    ['list', [control('[TOOL_CALLS]'), text('[{"name": "f", "arguments": "{\\"a\\": \\')], [cutCall('f', '{"a": ')]],
+    [
+      'named',
+      [control('[/THINK]'), control('[TOOL_CALLS]'), text('f'), control('[ARGS]'), text('{"a')],
+      [cutCall('f', '{"a')],
+    ],
+    ['hermes', [text('<tool_call>\n{"name": "g", "arguments": {"a": [')], [cutCall('g', '{"a":[')]],
+    ['llama', [text('{"name": "g", "parameters": {"a": tr')], [cutCall('g', '{"a":tr')]],
+    // No name yet: nothing that was an answer.
+    ['list', [control('[TOOL_CALLS]'), text('[{"na')], []],
+    ['named', [control('[/THINK]'), control('[TOOL_CALLS]'), text('f')], []],
+    ['hermes', [text('Well. <tool_call>\n')], [{ type: 'text', text: 'Well. ' }]],
+    // No call at all: text as ever.
+    [
+      'hermes',
+      [text('<tool_call>\n{"name": "unknown", "arg')],
+      [{ type: 'text', text: '<tool_call>\n{"name": "unknown", "arg' }],
+    ],
+    ['llama', [text('{"name": "gr')], [{ type: 'text', text: '{"name": "gr' }]],
+    ['llama', [text('{"name": "g", "age": 4')], [{ type: 'text', text: '{"name": "g", "age": 4' }]],
+  ]
+  for (const [name, pieces, expected] of cases) assert.deepEqual(read(rules[name] ?? none, pieces, true), expected)
+})
+
+test('where only calls may be answered, a beginning of one is no text either', () => {
+  const { calls } = rules['llama'] ?? none
+  assert.ok(calls)
+  const only = { ...none, calls: { ...calls, only: true } }
+  assert.deepEqual(read(only, [text('{"name": "g')], true), [])
+  assert.deepEqual(read(only, [text('<|pyth')], true), [])
+})
+
+function cutCall(name: string, argumentsText: string): AnswerPart {
+  return { type: 'tool-call', name, arguments: argumentsText, unfinished: true }
+}
 
 test('a special token written out in text opens no call where the vocabulary has the token', () => {
   const spelled = '[TOOL_CALLS] [{"name": "f", "arguments": {}}]'

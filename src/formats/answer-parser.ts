@@ -10,9 +10,14 @@ export interface AnswerRules {
   /** SentencePiece puts a space before the first word: it is no part of the answer. */
   readonly dropsFirstSpace: boolean
   readonly reasoning: { readonly open: string; readonly close: string; readonly startsOpen: boolean } | undefined
-  /** How calls begin. `bare`: an answer that starts with `{` is a call too. Undefined: there are no calls. */
+  /** How calls begin. `bare`: an answer that starts with `{` is a call too; `only`: nothing else may be answered. Undefined: there are no calls. */
   readonly calls:
-    | { readonly openers: readonly Opener[]; readonly bare: boolean; read(opener: string): CallReader }
+    | {
+        readonly openers: readonly Opener[]
+        readonly bare: boolean
+        readonly only: boolean
+        read(opener: string): CallReader
+      }
     | undefined
 }
 
@@ -57,13 +62,14 @@ class StreamedAnswer implements AnswerParser {
     return this.take()
   }
 
-  end(): AnswerPart[] {
+  end(cut = false): AnswerPart[] {
     this.begin()
+    const callsOnly = cut && this.rules.calls?.only === true
     if (this.reader !== undefined) {
-      for (const part of this.reader.end()) this.give(part)
+      for (const part of this.reader.end(cut)) if (part.type === 'tool-call' || !callsOnly) this.give(part)
       this.reader = undefined
       this.state = 'text'
-    }
+    } else if (callsOnly && this.state === 'text') this.held = ''
     this.flush()
     return this.take()
   }
@@ -81,7 +87,7 @@ class StreamedAnswer implements AnswerParser {
         this.apply(result)
         return
       }
-      for (const part of this.reader.end()) this.give(part)
+      for (const part of this.reader.end(false)) this.give(part)
       this.leaveCall()
     }
     const { reasoning, calls } = this.rules

@@ -1,7 +1,7 @@
 // Reads tool calls out of a growing answer, after the text or token that opened them. What turns out to be no call is given back as text.
 
 import type { AnswerPart } from './format.ts'
-import { compactJson, isJsonObject, JsonEnd, objectMembers } from './json-text.ts'
+import { compactJson, isJson, isJsonObject, JsonEnd, objectMembers } from './json-text.ts'
 
 /** What a reader made of a piece. Once `done`, the reader is spent and `rest` goes on as plain answer text. */
 export interface ReadResult {
@@ -15,8 +15,8 @@ export interface CallReader {
   text(text: string): ReadResult
   /** A special token inside the run; undefined when it does not belong here: the run is over, and the token goes on to the parser. */
   control(token: string): ReadResult | undefined
-  /** The answer ended: gives back what is held. */
-  end(): AnswerPart[]
+  /** The answer ended: gives back what is held. `cut`: it had no room for more, and a call with a name counts as far as it came. */
+  end(cut: boolean): AnswerPart[]
 }
 
 /** A call from `{"name": …, "arguments": …}` (or `parameters`); undefined when it is none, or names a function that was not offered. */
@@ -32,6 +32,43 @@ export function callOf(name: string, argumentsText: string, names: ReadonlySet<s
   if (!names.has(name)) return undefined
   const text = argumentsText.startsWith('"') ? String(JSON.parse(argumentsText)) : argumentsText
   return isJsonObject(text) ? { type: 'tool-call', name, arguments: compactJson(text) } : undefined
+}
+
+/**
+ * A call whose text was cut: its name is whole, its arguments are what came of them. `unnamed` when only the beginning of a name came,
+ * undefined when the text is no call's beginning.
+ */
+export function cutCall(text: string, names: ReadonlySet<string>): AnswerPart | 'unnamed' | undefined {
+  const [head, name] = /^\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*/su.exec(text) ?? []
+  if (head === undefined || name === undefined) return startsCall(text, names) ? 'unnamed' : undefined
+  const known = isJson(name) ? String(JSON.parse(name)) : ''
+  if (!names.has(known)) return undefined
+  const rest = text.slice(head.length)
+  const [key] = /^,\s*"(?:arguments|parameters)"\s*:\s*/u.exec(rest) ?? []
+  if (key === undefined) {
+    const begun = rest.replace(/\s/gu, '')
+    const fits = [',"arguments":', ',"parameters":'].some((full) => full.startsWith(begun))
+    return fits ? { type: 'tool-call', name: known, arguments: '', unfinished: true } : undefined
+  }
+  const argumentsText = cutArguments(rest.slice(key.length))
+  if (argumentsText === undefined) return undefined
+  return { type: 'tool-call', name: known, arguments: argumentsText, unfinished: true }
+}
+
+function startsCall(text: string, names: ReadonlySet<string>): boolean {
+  const begun = text.replace(/\s/gu, '')
+  return [...names].some((name) => `{"name":${JSON.stringify(name)}`.startsWith(begun))
+}
+
+/** Of the value that the arguments' text begins with, what came: of an object, or of a string of JSON unpacked. */
+function cutArguments(text: string): string | undefined {
+  if (text.startsWith('"')) {
+    const closed = /^"(?:[^"\\]|\\(?:[^u]|u[0-9a-fA-F]{4}))*/su.exec(text)?.[0] ?? '"'
+    return isJson(`${closed}"`) ? String(JSON.parse(`${closed}"`)) : undefined
+  }
+  if (text !== '' && !text.startsWith('{')) return undefined
+  const end = new JsonEnd().read(text)
+  return compactJson(end < 0 ? text : text.slice(0, end))
 }
 
 /** How JSON calls are laid out after their opener. */
@@ -91,9 +128,13 @@ export class ObjectCallReader implements CallReader {
     return undefined
   }
 
-  end(): AnswerPart[] {
+  end(cut: boolean): AnswerPart[] {
     // A separator that nothing follows is no text.
-    return this.found && this.object === '' ? [] : this.givenBack()
+    if (this.found && this.object === '') return []
+    const call = cut ? cutCall(this.object, this.names) : undefined
+    // Without an opener, an object that is not known to be a call may as well be the answer.
+    if (call === 'unnamed') return this.layout.opener === '' && !this.found ? this.givenBack() : []
+    return call === undefined ? this.givenBack() : [call]
   }
 
   private givenBack(): AnswerPart[] {

@@ -24,10 +24,13 @@ export interface AnswerPiece {
   readonly control: boolean
 }
 
-/** What an answer is made of. A call comes whole; `arguments` is compact JSON text of an object. */
+/**
+ * What an answer is made of. A call comes whole; `arguments` is compact JSON text of an object. A call in which the answer was cut is
+ * `unfinished`: its arguments are what came of them.
+ */
 export type AnswerPart =
   | { readonly type: 'text' | 'reasoning'; readonly text: string }
-  | { readonly type: 'tool-call'; readonly name: string; readonly arguments: string }
+  | { readonly type: 'tool-call'; readonly name: string; readonly arguments: string; readonly unfinished?: true }
 
 /**
  * Reads one answer (one choice) as it grows. Holds back only what may turn out to be the start of a marker or lies inside a call.
@@ -36,8 +39,11 @@ export type AnswerPart =
  */
 export interface AnswerParser {
   push(piece: AnswerPiece): AnswerPart[]
-  /** Called once after the last piece; gives back everything still held. */
-  end(): AnswerPart[]
+  /**
+   * Called once after the last piece; gives back everything still held. `cut`: the answer had no room for more, so that a call may be
+   * unfinished: it is given as far as it came once its name is known, and before that it is nothing, least of all text.
+   */
+  end(cut?: boolean): AnswerPart[]
 }
 
 /** One way of writing conversations, tools and calls, bound to one vocabulary. Stateless: safe for parallel calls. */

@@ -27,6 +27,16 @@ export class JsonEnd {
   }
 }
 
+/** Whether the text is JSON. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Whether the text is JSON of an object. */
 export function isJsonObject(text: string): boolean {
   try {
@@ -59,9 +69,9 @@ export function objectMembers(text: string): ReadonlyMap<string, string> | undef
   return members
 }
 
-/** Valid JSON without the whitespace between its tokens; the tokens themselves stay as they are. */
+/** JSON, or the beginning of it, without the whitespace between its tokens; the tokens themselves stay as they are. */
 export function compactJson(text: string): string {
-  return [...text.matchAll(token)].map(([piece]) => piece).join('')
+  return text.replace(/("(?:[^"\\]|\\.)*(?:"|\\?$))|\s+/gsu, (_, quoted: string | undefined) => quoted ?? '')
 }
 
 /**

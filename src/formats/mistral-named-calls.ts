@@ -2,7 +2,7 @@
 
 import { type CallReader, callOf, type ReadResult } from './call-reader.ts'
 import type { AnswerPart } from './format.ts'
-import { JsonEnd } from './json-text.ts'
+import { compactJson, JsonEnd } from './json-text.ts'
 
 /** Spent after one call: the next `[TOOL_CALLS]` opens another. The id that a model writes is not used; callers get their own. */
 export class NamedCallReader implements CallReader {
@@ -46,11 +46,20 @@ export class NamedCallReader implements CallReader {
     return { parts: [], done: false, rest: '' }
   }
 
-  end(): AnswerPart[] {
+  end(cut: boolean): AnswerPart[] {
+    const name = this.name.trim()
+    if (cut && this.state === 'name' && [...this.names].some((known) => known.startsWith(name))) return []
+    if (cut && this.state !== 'name' && this.names.has(name)) {
+      return [{ type: 'tool-call', name, arguments: compactJson(this.argumentsText), unfinished: true }]
+    }
+    return this.givenBack()
+  }
+
+  private givenBack(): AnswerPart[] {
     return [{ type: 'text', text: this.raw + this.argumentsText }]
   }
 
   private noCall(rest: string): ReadResult {
-    return { parts: this.end(), done: true, rest }
+    return { parts: this.givenBack(), done: true, rest }
   }
 }

@@ -3,7 +3,7 @@
 import { type AnswerRules, answerParser } from './answer-parser.ts'
 import { type CallReader, ObjectCallReader } from './call-reader.ts'
 import type { CallSyntax } from './call-syntax.ts'
-import { callableTools, checkCall, prefixMessage, textOf } from './content.ts'
+import { callableTools, checkCall, mustCallTools, prefixMessage, textOf } from './content.ts'
 import type { ChatFormat, FormatCall, VocabularyFacts } from './format.ts'
 import { answerGrammar, type CallLayout, literal } from './grammar.ts'
 import { hermesSyntax } from './hermes.ts'
@@ -51,7 +51,12 @@ export function rulesOf(call: FormatCall, syntax: CallSyntax): Omit<AnswerRules,
     calls:
       names.size === 0
         ? undefined
-        : { openers: syntax.openers, bare: syntax.bare, read: (marker: string) => syntax.read(marker, names) },
+        : {
+            openers: syntax.openers,
+            bare: syntax.bare,
+            only: mustCallTools(call),
+            read: (marker: string) => syntax.read(marker, names),
+          },
   }
 }
 

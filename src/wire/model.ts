@@ -230,7 +230,14 @@ export type ModelEvent =
       readonly text: string
       readonly logprobs?: readonly ChosenLogprob[]
     }
-  | { readonly type: 'tool-call'; readonly choice: number; readonly index: number; readonly call: ToolCall }
+  | {
+      readonly type: 'tool-call'
+      readonly choice: number
+      readonly index: number
+      readonly call: ToolCall
+      /** The answer was cut inside this call: its arguments are what came of them. */
+      readonly unfinished?: true
+    }
   | { readonly type: 'finish'; readonly choice: number; readonly reason: FinishReason }
   | { readonly type: 'end'; readonly usage: Usage; readonly timings: Timings }
 

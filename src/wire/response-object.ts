@@ -59,7 +59,7 @@ export const FunctionCallItem = Type.Object({
   status,
   call_id: Type.String({ description: 'Nine letters and digits.' }),
   name: Type.String(),
-  arguments: Type.String({ description: 'JSON text of an object.' }),
+  arguments: Type.String({ description: 'JSON text of an object; where the answer was cut, what came of it.' }),
 })
 /** A function that the client is asked to call. */
 export type FunctionCallItem = Static<typeof FunctionCallItem>

@@ -78,6 +78,13 @@ export async function runMistralSuite(t: TestContext, version: MistralVersion, c
     assert.equal(first.choices?.[0]?.finishReason, 'tool_calls')
     assert.match(call?.id ?? '', /^[a-zA-Z0-9]{9}$/)
     assert.equal(call?.function.name, 'get_weather')
+    const maxTokens = Math.ceil(0.6 * (first.usage.completionTokens ?? 0))
+    const cut = await client.chat.complete({
+      ...{ ...common, messages: [user], toolChoice: 'any', parallelToolCalls: false, maxTokens },
+    })
+    assert.equal(cut.choices?.[0]?.finishReason, 'length')
+    assert.ok(!cut.choices[0].message?.content)
+    assert.equal(cut.choices[0].message?.toolCalls?.[0]?.function.name, 'get_weather')
     const assistant = {
       role: 'assistant' as const,
       content: message?.content ?? '',

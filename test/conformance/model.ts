@@ -239,6 +239,36 @@ function structure(get: () => Model): void {
     assert.ok(given.unit === 'celsius' || given.unit === 'fahrenheit')
     assert.equal(reasonOf(answer), 'tool-calls')
   })
+
+  test('a call that is cut by its length comes as far as it came, never as text', async () => {
+    const ask = async (maxTokens: number) => {
+      const answer = await chat(
+        get(),
+        chatCall('What is the weather in Paris?', {
+          tools: [weather],
+          toolChoice: 'required',
+          parallelToolCalls: false,
+          sampling: { temperature: 0, maxTokens },
+        }),
+      )
+      const calls = answer.flatMap((event) => (event.type === 'tool-call' ? [event] : []))
+      const end = answer.find((event) => event.type === 'end')
+      return { calls, text: textOf(answer), reason: reasonOf(answer), tokens: end?.usage.completionTokens ?? 0 }
+    }
+    const whole = await ask(120)
+    const full = whole.calls[0]?.call.arguments ?? ''
+    let begun = 0
+    for (const fraction of [0.1, 0.3, 0.5, 0.6, 0.7]) {
+      const { calls, text, reason } = await ask(Math.ceil(fraction * whole.tokens))
+      assert.deepEqual([text, reason], ['', 'length'])
+      for (const { call, unfinished } of calls) {
+        begun += unfinished === true ? 1 : 0
+        assert.equal(call.name, 'get_weather')
+        assert.ok(full.startsWith(call.arguments), call.arguments)
+      }
+    }
+    assert.ok(begun > 0)
+  })
 }
 
 function refusals(get: () => Model): void {

@@ -136,6 +136,10 @@ for (const { name, formats, pieces, parts } of recordings.answers) {
           { numRuns: 60 },
         )
       })
+      test(`${formatName}: cut anywhere it is what was finished and the call that was begun, never its markup`, () => {
+        const format = formatOf(formatName)
+        for (const begun of beginnings(answer)) assertBeginning(readCut(format, begun), parts, begun)
+      })
       test(`${formatName}: the grammar lets it through`, async () => {
         const format = formatOf(formatName)
         assert.equal(await allowed(format, asked, answer), true)
@@ -145,6 +149,48 @@ for (const { name, formats, pieces, parts } of recordings.answers) {
       })
     }
   })
+}
+
+/** The answer as it stands after each of its characters and special tokens. */
+function* beginnings(answer: readonly AnswerPiece[]): Generator<AnswerPiece[]> {
+  for (const [index, piece] of answer.entries()) {
+    const before = answer.slice(0, index)
+    if (!piece.control) {
+      for (let end = 1; end < piece.text.length; end++) {
+        yield [...before, { text: piece.text.slice(0, end), control: false }]
+      }
+    }
+    yield [...before, piece]
+  }
+}
+
+function readCut(format: ChatFormat, pieces: readonly AnswerPiece[]): AnswerPart[] {
+  const parser = format.parser(asked)
+  return joined([...pieces.flatMap((piece) => parser.push(piece)), ...parser.end(true)])
+}
+
+/** `cut` are the first of `whole`, the last of them perhaps begun only; text may end with the beginning of an opener. */
+function assertBeginning(cut: readonly AnswerPart[], whole: readonly unknown[], pieces: readonly AnswerPiece[]): void {
+  const said = JSON.stringify({ pieces, cut })
+  const rest = (whole as readonly AnswerPart[]).slice()
+  for (const part of cut) {
+    const full = rest.shift()
+    if (part.type === 'tool-call') {
+      assert.ok(full?.type === 'tool-call' && part.name === full.name, said)
+      assert.ok(
+        full.arguments.startsWith(part.arguments) && (part.unfinished === true || full.arguments === part.arguments),
+        said,
+      )
+    } else if (full?.type === part.type) assert.ok(full.text.startsWith(part.text) || isOpening(part.text), said)
+    else assert.ok(part.type === 'text' && isOpening(part.text), said)
+  }
+}
+
+/** Text that ends as an opener begins, and could go on otherwise: the first character of a call, of `<tool_call>`, of `<think>`. */
+function isOpening(text: string): boolean {
+  return ['<tool_call>', '<think>', '{"name": "weather"', '{"name": "now"'].some((opener) =>
+    [...opener].some((_, length) => text.endsWith(opener.slice(0, length + 1))),
+  )
 }
 
 function cutUp(text: string, sizes: readonly number[]): AnswerPiece[] {

@@ -74,11 +74,11 @@ export class Answer {
     return { events, stopped }
   }
 
-  /** Releases everything held back. Call once, after the last token. */
-  end(): ModelEvent[] {
+  /** Releases everything held back. Call once, after the last token. `cut`: there was no room for more, perhaps inside a call. */
+  end(cut = false): ModelEvent[] {
     const events: ModelEvent[] = []
     this.#flushText(events)
-    if (this.#parser !== undefined) this.#take(this.#parser.end(), events)
+    if (this.#parser !== undefined) this.#take(this.#parser.end(cut), events)
     this.#released = Infinity
     if (this.#logprobs.length > 0) this.#emit('text', '', events)
     return events
@@ -119,9 +119,10 @@ export class Answer {
     }
   }
 
-  #emitCall(part: { name: string; arguments: string }, events: ModelEvent[]): void {
+  #emitCall(part: Extract<AnswerPart, { type: 'tool-call' }>, events: ModelEvent[]): void {
     const call = { id: shortId(9), name: part.name, arguments: part.arguments }
-    events.push({ type: 'tool-call', choice: this.#choice, index: this.#calls.length, call })
+    const unfinished = part.unfinished === true ? { unfinished: true as const } : {}
+    events.push({ type: 'tool-call', choice: this.#choice, index: this.#calls.length, call, ...unfinished })
     this.#calls.push(call)
     // The client is shown the call, not the text it was written in.
     this.#logprobs = []

@@ -116,7 +116,7 @@ export class Choice {
   }
 
   #finish(reason: 'stop' | 'length' | 'context'): ModelEvent[] {
-    const events = this.#answer.end()
+    const events = this.#answer.end(reason !== 'stop')
     this.finished = reason === 'stop' && this.#answer.calls.length > 0 ? 'tool-calls' : reason
     this.free()
     return events

@@ -72,7 +72,7 @@ export class ResponseEncoder {
         yield* this.#write('reasoning', event.text, [])
         return
       case 'tool-call':
-        yield* this.#call(event.call)
+        yield* this.#call(event.call, event.unfinished === true ? 'incomplete' : 'completed')
         return
       case 'finish':
         this.#finish = event.reason
@@ -127,12 +127,12 @@ export class ResponseEncoder {
     this.#open = undefined
   }
 
-  *#call(call: ToolCall): Generator<ResponseEvent> {
+  *#call(call: ToolCall, status: 'completed' | 'incomplete'): Generator<ResponseEvent> {
     yield* this.#close('completed')
     const place = { output_index: this.#output.length, item_id: `fc_${hexId()}` }
     const { output_index, item_id: id } = place
     const named = { id, type: 'function_call', call_id: call.id, name: call.name } as const
-    const item: OutputItem = { ...named, status: 'completed', arguments: call.arguments }
+    const item: OutputItem = { ...named, status, arguments: call.arguments }
     yield { type: 'response.output_item.added', output_index, item: { ...named, status: 'in_progress', arguments: '' } }
     yield { type: 'response.function_call_arguments.delta', ...place, delta: call.arguments }
     yield { type: 'response.function_call_arguments.done', ...place, name: call.name, arguments: call.arguments }
