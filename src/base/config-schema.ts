@@ -162,6 +162,7 @@ export const configSchema = Type.Object({
     {
       description: 'name=number: models of higher priority are unloaded last; 0 without it. Can be given again.',
       default: [],
+      hint: 'must be written as name=number, such as mistral-7b=10',
     },
   ),
   'model-idle-timeout': duration(
@@ -207,6 +208,18 @@ export const configSchema = Type.Object({
       'Address or network of a proxy whose X-Forwarded-For is believed. None by default. Can be given again.',
     default: [],
   }),
+  'cors-origin': Type.Array(
+    Type.String({
+      minLength: 1,
+      pattern: '^(\\*|[a-z][a-z0-9+.-]*://[^/\\s?#@A-Z]+)$',
+    }),
+    {
+      description:
+        'Origin of web pages that may call the API from a browser, with a key of their own: https://chat.example.org, or * for any. They never act as who is signed in to the console. None by default. Can be given again.',
+      default: [],
+      hint: 'must be origins as browsers send them, such as https://chat.example.org: in lower case, without a path',
+    },
+  ),
   'body-limit': Type.Integer({
     description: 'Largest request body.',
     default: 33_554_432,
@@ -270,6 +283,7 @@ export const configSchema = Type.Object({
       description:
         'Hub that is asked where hub-url cannot give a file; it never gets the token. Can be given again: asked in order.',
       default: [],
+      hint: 'must be addresses that start with http:// or https://',
     },
   ),
   'hub-cache': Type.Optional(

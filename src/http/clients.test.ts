@@ -7,6 +7,7 @@ import OpenAI4 from 'openai-4'
 import OpenAI6 from 'openai-6'
 import OpenAI7 from 'openai-7'
 import { createEchoModel } from '../../test/support/echo-model.ts'
+import { send } from '../../test/support/http-client.ts'
 import { startServer, testKey } from '../../test/support/server.ts'
 
 const server = await startServer([
@@ -166,3 +167,11 @@ for (const [index, Mistral] of mistrals.entries()) {
     assert.equal(last, 'error')
   })
 }
+
+test('no page of another origin is told anything where no setting names it', async () => {
+  const headers = { origin: 'https://chat.example.org', 'access-control-request-method': 'POST' }
+  const before = await send(server, '/v1/chat/completions', { method: 'OPTIONS', headers })
+  assert.equal(before.status, 405)
+  const after = await send(server, '/v1/models', { headers })
+  for (const answer of [before, after]) assert.equal(answer.headers.get('access-control-allow-origin'), null)
+})

@@ -7,7 +7,7 @@ import { adminKey, startServer } from '../../test/support/server.ts'
 
 const server = await startServer(
   [createEchoModel({ aliases: ['org/echo-latest'] }), createEchoModel({ name: 'org/other' })],
-  { bodyLimit: 100_000 },
+  { bodyLimit: 100_000, corsOrigin: ['https://chat.example.org', 'http://localhost:3000'] },
 )
 after(() => server.stop())
 
@@ -131,6 +131,49 @@ test('too large, of another type, with another method, to another path', async (
   const path = await refusal(send(server, '/v1/assistants', { body: {} }))
   assert.deepEqual([path.status, path.openai[1]], [404, 'unsupported_endpoint'])
   assert.equal((await refusal(send(server, '/v1/models/%zz'))).status, 400)
+})
+
+test('a page of an origin that the setting names may call with a key, and never with a cookie', async () => {
+  const origin = 'https://chat.example.org'
+  const asked = { origin, 'access-control-request-method': 'POST', authorization: '' }
+  const wanted = 'authorization,content-type,x-stainless-lang,galerne-workspace'
+  const before = await send(server, '/v1/chat/completions', {
+    method: 'OPTIONS',
+    headers: { ...asked, 'access-control-request-headers': wanted },
+  })
+  assert.deepEqual([before.status, before.text], [204, ''])
+  assert.equal(before.headers.get('access-control-allow-origin'), origin)
+  assert.match(before.headers.get('access-control-allow-methods') ?? '', /POST.*DELETE/)
+  assert.equal(before.headers.get('access-control-allow-headers'), wanted)
+  const user = { role: 'user', content: 'hi' }
+  const body = { model: 'echo', messages: [user] }
+  for (const [answer, status] of [
+    [await send(server, '/v1/chat/completions', { body, headers: { origin } }), 200],
+    [await send(server, '/v1/chat/completions', { body: { ...body, stream: true }, headers: { origin } }), 200],
+    [await send(server, '/v1/models', { headers: { origin, authorization: 'Bearer wrong' } }), 401],
+    [await send(server, '/nowhere', { headers: { origin } }), 404],
+    [await send(server, '/v1/models', { headers: { origin: 'http://localhost:3000' } }), 200],
+  ] as const) {
+    assert.equal(answer.status, status)
+    assert.match(
+      answer.headers.get('access-control-allow-origin') ?? '',
+      /^(https:\/\/chat\.example\.org|http:\/\/localhost:3000)$/,
+    )
+    // With credentials the star would name one header of that name; without it stands for all.
+    assert.equal(answer.headers.get('access-control-expose-headers'), '*')
+    assert.equal(answer.headers.get('access-control-allow-credentials'), null)
+    assert.match(answer.headers.get('vary') ?? '', /Origin/)
+  }
+})
+
+test('a page of another origin is told nothing', async () => {
+  for (const origin of ['https://chat.example.org.evil.example', 'http://chat.example.org', 'null']) {
+    const headers = { origin, 'access-control-request-method': 'POST' }
+    const before = await send(server, '/v1/chat/completions', { method: 'OPTIONS', headers })
+    const { headers: after } = await send(server, '/v1/models', { headers: { origin } })
+    assert.equal(before.headers.get('access-control-allow-origin'), null, origin)
+    assert.equal(after.get('access-control-allow-origin'), null, origin)
+  }
 })
 
 test('names with a slash arrive encoded or not; a doubled /v1 is one', async () => {

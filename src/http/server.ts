@@ -48,6 +48,7 @@ import { registerAdministration } from './administration.ts'
 import { authenticate, type Keys } from './authenticate.ts'
 import { readJson } from './body.ts'
 import { registerConsole } from './console.ts'
+import { allowOrigins } from './cors.ts'
 import { addDrain } from './drain.ts'
 import { openExchanges, setIdentity } from './exchanges.ts'
 import { handleFailures, readError, refuseBrokenHttp, sendFailure } from './failures.ts'
@@ -62,6 +63,7 @@ export interface ServerParts {
   readonly config: Pick<Config, 'tlsCert' | 'tlsKey' | 'trustProxy' | 'bodyLimit' | 'fileLimit' | 'keepAlive'> & {
     readonly host?: string | undefined
     readonly publicUrl?: string | undefined
+    readonly corsOrigin?: readonly string[] | undefined
   }
   readonly registry: Registry
   readonly keys: Keys
@@ -111,9 +113,10 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   // Answers are written once, as they are: that they keep their schemas is proved by tests, not forced by a serializer.
   server.setSerializerCompiler(() => (data) => JSON.stringify(data))
   const sendConsole = await registerConsole(server)
+  const exchanges = openExchanges(server, { clock, keepAlive: config.keepAlive })
+  await allowOrigins(server, config.corsOrigin ?? [])
   const onRefused = parts.traces?.refused
   handleFailures(server, { bodyLimit: config.bodyLimit, sendConsole, ...(onRefused !== undefined && { onRefused }) })
-  const exchanges = openExchanges(server, { clock, keepAlive: config.keepAlive })
   const drain = addDrain(server, exchanges)
   const checkHost = createHostCheck(config)
   await server.register(cookie)
