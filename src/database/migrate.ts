@@ -21,6 +21,8 @@ import { up as createAliases } from './migrations/0015-aliases.ts'
 import { up as createShares } from './migrations/0017-shares.ts'
 import { up as extendTraces } from './migrations/0018-tracing.ts'
 import { up as indexRefusals } from './migrations/0019-refusals.ts'
+import { up as addPayers } from './migrations/0020-payers.ts'
+import { up as addWebhookKeys } from './migrations/0021-webhook-keys.ts'
 import type { Tables } from './tables.ts'
 
 /** Every migration by name. Names sort in the order in which they run; one that was released never changes. */
@@ -41,6 +43,8 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0017-shares': { up: createShares },
   '0018-tracing': { up: extendTraces },
   '0019-refusals': { up: indexRefusals },
+  '0020-payers': { up: addPayers },
+  '0021-webhook-keys': { up: addWebhookKeys },
   '0014-usage-totals': { up: createUsageTotals },
 }
 

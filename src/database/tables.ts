@@ -29,6 +29,8 @@ export interface KeysTable {
   ip_ranges: string | null
   /** The key that was made to take its place. */
   replaced_by: string | null
+  /** The key whose limits, budgets and spend it counts under; null: its own. */
+  payer: string | null
   /** SHA-256 of the secret, 64 hexadecimal digits, unique. */
   hash: string
   /** The secret's last four characters, so that people can tell keys apart. */

@@ -32,6 +32,10 @@ export interface Caller extends Grants {
   readonly endpoints?: readonly string[]
   /** The only addresses and networks (CIDR) that the key may be used from; absent: all. */
   readonly ipRanges?: readonly string[]
+  /** When the key stops, milliseconds since 1970; absent: it does not. */
+  readonly expiresAt?: number
+  /** Id of the key whose limits, budgets and spend it counts under; absent: its own. */
+  readonly payer?: string
 }
 
 /** One request and its answer, as far as the edge knows them. */
@@ -149,6 +153,7 @@ export function callContext(
     requestId: request.id,
     workspace: caller.workspace,
     key: caller.id,
+    ...(caller.payer !== undefined && { payer: caller.payer }),
     ...(caller.user !== undefined && { user: caller.user }),
     ...(endUser !== undefined && { endUser }),
     class: 'interactive',

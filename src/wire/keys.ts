@@ -69,6 +69,10 @@ export const KeyObject = Type.Object({
   revoked_at: nullable(timestamp),
   last_used_at: nullable(timestamp),
   replaced_by: nullable(Type.String({ description: 'The key that was made to take its place.' })),
+  payer: nullable(Type.String(), {
+    description:
+      'The key whose limits, budgets and spend it counts under: the one that it replaced, or one with limits that made it. Null: its own.',
+  }),
 })
 
 /** A new key: the only answer that ever holds the secret. */
@@ -95,6 +99,7 @@ export interface KeyFacts {
   readonly revokedAt: number | null
   readonly lastUsedAt: number | null
   readonly replacedBy: string | null
+  readonly payer: string | null
 }
 
 /** A key as the API shows it. */
@@ -117,6 +122,7 @@ export function keyObject(key: KeyFacts): Static<typeof KeyObject> {
     revoked_at: key.revokedAt === null ? null : seconds(key.revokedAt),
     last_used_at: key.lastUsedAt === null ? null : seconds(key.lastUsedAt),
     replaced_by: key.replacedBy,
+    payer: key.payer,
   }
 }
 

@@ -10,6 +10,8 @@ export interface CallContext {
   readonly workspace: string
   /** Id of the key, never its value. */
   readonly key: string
+  /** Id of the key whose limits, budgets and spend the call counts under; absent: its own. */
+  readonly payer?: string
   /** Id of the person who holds the key. */
   readonly user?: string
   /** Whom the client calls on behalf of, in its own words (`safety_identifier`, `user`). */

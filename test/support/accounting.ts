@@ -8,6 +8,7 @@ import { openReader } from '../../src/database/reader.ts'
 import { createActs } from '../../src/features/audit/acts.ts'
 import { openMoney } from '../../src/features/budgets/open.ts'
 import type { Limits } from '../../src/features/limits/open.ts'
+import { keyVerifier } from '../../src/features/keys/verify.ts'
 import { estimatedRecord, knownCosts } from '../../src/features/usage/estimated.ts'
 import { type OpenUsage, openUsage } from '../../src/features/usage/open.ts'
 import { createEchoModel } from './echo-model.ts'
@@ -44,7 +45,8 @@ export async function startAccounting(
   const reader = openReader(database)
   const log = createLog({ level: 'silent' })
   const usage = await openUsage({ database, reader, notices, currency, clock: systemClock, log })
-  const acts = createActs(database, systemClock, notices)
+  const keys = keyVerifier(database, systemClock, notices)
+  const acts = createActs(database, systemClock, notices, keys.forget)
   const egress = createEgress()
   const money = await openMoney({
     ...{ database, notices, clock: systemClock, log, knownCosts, egress, currency, alerting: {}, leaseMs: 1000 },
@@ -52,7 +54,7 @@ export async function startAccounting(
   })
   const { limits } = money
   const server = await startServer([createEchoModel({ tokenMs })], {
-    ...{ usage, limits },
+    ...{ usage, limits, keys },
     parts: { acts, money, accounting: { ...usage, limits } },
   })
   return {

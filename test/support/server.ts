@@ -30,6 +30,8 @@ export interface RunningServer {
 /** What a test may choose besides settings. */
 export interface ServerExtras {
   readonly queueLength?: number
+  /** Checks other keys than the two fixed ones; without it nobody has any. */
+  readonly keys?: ServerParts['keys']
   /** Where usage goes; nowhere without it. */
   readonly usage?: Metering
   /** Told of every call that is over. */
@@ -47,7 +49,7 @@ export async function startServer(
   models: readonly Model[],
   options: Partial<ServerParts['config']> & ServerExtras = {},
 ): Promise<RunningServer> {
-  const { queueLength = 64, usage, trace, limits, routing: open, parts, ...config } = options
+  const { queueLength = 64, usage, trace, limits, routing: open, parts, keys, ...config } = options
   const lines: Record<string, unknown>[] = []
   const log = createLog({ level: 'debug', destination: { write: (line) => lines.push(JSON.parse(line)) } })
   const metrics = createMetrics()
@@ -77,7 +79,7 @@ export async function startServer(
       ...config,
     } as ServerParts['config'],
     registry,
-    keys: { verify: async (secret) => callers.get(secret) },
+    keys: { verify: async (secret) => callers.get(secret) ?? (await keys?.verify(secret)) },
     log,
     clock: systemClock,
     metrics,

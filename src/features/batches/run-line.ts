@@ -43,8 +43,13 @@ const passing: ReadonlySet<string> = new Set([
   'deadline_exceeded',
 ])
 
+/** A batch and the key whose limits, budgets and spend it counts under, where that is not its own. */
+export interface PaidBatch extends BatchRow {
+  readonly payer?: string
+}
+
 /** Works on a line until it is settled, or leaves it waiting when the signal aborts. */
-export async function runLine(batch: BatchRow, line: LineRow, parts: LineParts, signal: AbortSignal): Promise<void> {
+export async function runLine(batch: PaidBatch, line: LineRow, parts: LineParts, signal: AbortSignal): Promise<void> {
   const { lines } = parts
   let attempt = line.attempts
   let failures = line.attempts
@@ -82,7 +87,7 @@ export async function runLine(batch: BatchRow, line: LineRow, parts: LineParts, 
 }
 
 async function answer(
-  batch: BatchRow,
+  batch: PaidBatch,
   line: LineRow,
   requestId: string,
   { files, registry, clock, fillPrompt }: LineParts,
@@ -102,6 +107,7 @@ async function answer(
       callId: `call_${requestId}`,
       workspace: batch.workspace,
       key: batch.key,
+      ...(batch.payer !== undefined && { payer: batch.payer }),
       ...(batch.owner !== batch.key && { user: batch.owner }),
       class: 'batch',
       cacheScope: batch.workspace,

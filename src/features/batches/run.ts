@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Database } from '../../database/connect.ts'
 import { clear, finishBatch } from './finish.ts'
 import type { LineRow } from './lines.ts'
-import { type LineParts, runLine, throughOutage } from './run-line.ts'
+import { type LineParts, type PaidBatch, runLine, throughOutage } from './run-line.ts'
 import { type BatchRow, type BatchStore, hasEnded, openStatuses } from './store.ts'
 import { validateBatch } from './validate.ts'
-import { isWelcome } from './welcome.ts'
+import { isWelcome, payerOf } from './welcome.ts'
 
 /** What running needs. */
 export interface RunParts extends LineParts {
@@ -46,7 +46,10 @@ export async function runBatch(id: string, parts: RunParts, interest: Interest, 
     batch = await store.read(id)
     if (batch === undefined) return
   }
-  if (batch.status === 'in_progress' && parts.clock.now() < batch.expires_at) await work(batch, parts, interest, signal)
+  if (batch.status === 'in_progress' && parts.clock.now() < batch.expires_at) {
+    const payer = await payerOf(parts.database.query, batch)
+    await work({ ...batch, ...(payer !== undefined && { payer }) }, parts, interest, signal)
+  }
   signal.throwIfAborted()
   const now = await store.read(id)
   if (now !== undefined && !hasEnded(now)) await finishBatch(now, parts)
@@ -68,7 +71,7 @@ async function validate(batch: BatchRow, parts: RunParts, signal: AbortSignal): 
 }
 
 /** Feeds lines until none waits, or the batch is cancelled, over, or the signal aborts. */
-async function work(batch: BatchRow, parts: RunParts, interest: Interest, signal: AbortSignal): Promise<void> {
+async function work(batch: PaidBatch, parts: RunParts, interest: Interest, signal: AbortSignal): Promise<void> {
   const ending = new AbortController()
   const abort = () => ending.abort()
   const forget = interest.onCancel(batch.id, abort)
@@ -107,7 +110,7 @@ async function watch(batch: BatchRow, parts: RunParts, ending: AbortController):
   }
 }
 
-async function feed(batch: BatchRow, parts: RunParts, feeding: AbortSignal, answering: AbortSignal): Promise<void> {
+async function feed(batch: PaidBatch, parts: RunParts, feeding: AbortSignal, answering: AbortSignal): Promise<void> {
   const running = new Map<number, Promise<void>>()
   const perModel = new Map<string, number>()
   let held: LineRow[] = []

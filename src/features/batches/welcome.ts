@@ -31,3 +31,8 @@ async function isKeyWelcome(query: Kysely<Tables>, id: string): Promise<boolean>
   if (row === undefined) return true
   return row.replaced_by === null ? row.revoked_at === null : await isKeyWelcome(query, row.replaced_by)
 }
+
+/** The key whose limits, budgets and spend the batch's key counts under; undefined: its own. */
+export async function payerOf(query: Kysely<Tables>, { key }: Pick<BatchRow, 'key'>): Promise<string | undefined> {
+  return (await query.selectFrom('keys').select('payer').where('id', '=', key).executeTakeFirst())?.payer ?? undefined
+}

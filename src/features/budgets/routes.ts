@@ -77,7 +77,7 @@ export function registerBudgets(server: Server, parts: BudgetRoutes): void {
     },
     async (request) => {
       const { body, exchange } = request
-      const party = partyOf(body, exchange.caller)
+      const party = await partyOf(query, body, exchange.caller)
       await demandParty(query, exchange.caller, 'budgets.write', party)
       return shown(await createBudget(parts, actorOf(request), { ...fresh, ...party, ...wantedOf(body) }))
     },

@@ -31,6 +31,8 @@ export interface NewKey {
   readonly ipRanges?: readonly string[]
   /** Milliseconds since 1970; absent: it does not expire. */
   readonly expiresAt?: number
+  /** The key whose limits, budgets and spend it counts under; absent: its own. */
+  readonly payer?: string
   /** A value of the caller's own, 32 characters or more. */
   readonly given?: string
 }
@@ -63,14 +65,14 @@ export function keyMade(row: Row<'keys'>) {
 }
 
 /**
- * Makes a key that is and may do what this one is and may do, and lets this one go on for `overlapMs`, so that programs can change over.
- * Undefined where there is no such key that still works.
+ * Makes a key that is and may do what this one is and may do, counts under the same limits and budgets, and ends at `latest` if not before;
+ * lets this one go on for `overlapMs`, so that programs can change over. Undefined where there is no such key that still works.
  */
 export async function rotateKey(
   acts: Acts,
   actor: Actor,
   id: string,
-  overlapMs: number,
+  { overlapMs, latest }: { readonly overlapMs: number; readonly latest?: number | undefined },
 ): Promise<CreatedKey | undefined> {
   const now = acts.clock.now()
   return await acts.run(actor, async (transaction, note) => {
@@ -82,7 +84,8 @@ export async function rotateKey(
       throw fail('invalid_value', { param: 'id', reason: `it was replaced by ${old.replaced_by} already` })
     const secret = secretFor(undefined, 'secret')
     // The new one lives as long as the old one was meant to.
-    const expires_at = old.expires_at === null ? null : now + (old.expires_at - old.created_at)
+    const meant = old.expires_at === null ? null : now + (old.expires_at - old.created_at)
+    const expires_at = latest === undefined ? meant : Math.min(meant ?? latest, latest)
     const fresh = {
       ...old,
       ...{
@@ -91,7 +94,7 @@ export async function rotateKey(
         hint: secret.slice(-4),
         origin: 'generated' as const,
       },
-      ...{ created_at: now, expires_at, last_used_at: null },
+      ...{ created_at: now, expires_at, last_used_at: null, payer: old.payer ?? old.id },
     }
     await insertKey(transaction, fresh)
     const ends = Math.min(old.expires_at ?? Number.MAX_SAFE_INTEGER, now + overlapMs)
@@ -152,6 +155,7 @@ export function keyRow(wanted: NewKey, secret: string, origin: 'generated' | 'se
     endpoints: json(wanted.endpoints),
     ip_ranges: json(wanted.ipRanges),
     replaced_by: null,
+    payer: wanted.payer ?? null,
     hash: hashSecret(secret),
     hint: secret.slice(-4),
     origin,

@@ -1,8 +1,12 @@
-// A key that is held to some models, paths or networks makes and replaces only keys that are held to the same, or to fewer. Pure.
+// A key makes and replaces only keys that may be used for no more than itself: no other models, paths or networks, no longer, and within the
+// same limits and budgets.
+import type { Kysely } from 'kysely'
 import { isRangeWithin } from '../../base/addresses.ts'
 import { fail } from '../../base/errors.ts'
+import type { Tables } from '../../database/tables.ts'
 import type { Caller } from '../../wire/exchange.ts'
-import type { NewKey } from './create.ts'
+import { may } from '../../wire/permissions.ts'
+import { defaultWorkspace, type NewKey } from './create.ts'
 import type { KeyCard } from './store.ts'
 
 type Restriction = 'models' | 'endpoints' | 'ipRanges'
@@ -21,9 +25,17 @@ const covers: Readonly<Record<Restriction, (entry: string, held: readonly string
   ipRanges: isRangeWithin,
 }
 
-/** The key with what its maker is held to where it says nothing itself. Throws `invalid_value` for an entry beyond that. */
-export function heldAsMaker<Wanted extends NewKey>(caller: Caller, wanted: Wanted): Wanted {
-  const inherited: Partial<Record<Restriction, readonly string[]>> = {}
+/**
+ * The key with what its maker is held to where it says nothing itself. Throws `invalid_value` for an entry beyond that; `expiry` is what the
+ * API calls the end.
+ */
+export async function heldAsMaker<Wanted extends NewKey>(
+  query: Kysely<Tables>,
+  caller: Caller,
+  wanted: Wanted,
+  expiry = 'expires_at',
+): Promise<Wanted> {
+  const inherited: { -readonly [Name in Restriction]?: readonly string[] } = {}
   for (const name of restrictions) {
     const held = caller[name]
     if (held === undefined) continue
@@ -34,7 +46,22 @@ export function heldAsMaker<Wanted extends NewKey>(caller: Caller, wanted: Wante
     }
     inherited[name] = wanted[name] ?? held
   }
-  return { ...wanted, ...inherited }
+  if (wanted.expiresAt !== undefined) demandEnd(caller, wanted.expiresAt, expiry)
+  const expiresAt = wanted.expiresAt ?? caller.expiresAt
+  const payer = await payerFor(query, caller, wanted.workspace ?? defaultWorkspace)
+  return {
+    ...wanted,
+    ...inherited,
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(payer !== undefined && { payer }),
+  }
+}
+
+/** Throws `invalid_value` where a key would go on after the caller's own. */
+export function demandEnd({ expiresAt: own }: Caller, expiresAt: number, param: string): void {
+  if (own === undefined || expiresAt <= own) return
+  const reason = `the key that sets it ends itself at ${new Date(own).toISOString()}`
+  throw fail('invalid_value', { param, reason })
 }
 
 /** Throws `key_restricted` where the caller would get, in the place of this key, one that may be used for more than its own. */
@@ -44,4 +71,28 @@ export function demandHeld(caller: Caller, key: KeyCard): void {
     if (held === undefined || key[name]?.every((entry) => covers[name](entry, held)) === true) continue
     throw fail('key_restricted', { how: `to replace one that is not held to the same ${name}` })
   }
+  const { expiresAt } = caller
+  if (expiresAt === undefined || (key.expiresAt !== null && key.expiresAt <= expiresAt)) return
+  throw fail('key_restricted', { how: 'to replace one that goes on after it' })
+}
+
+/**
+ * Whose limits and budgets the new key counts under: those of the key that makes it, where that has any and may not set them itself. Else many
+ * keys of one holder would each have the whole.
+ */
+async function payerFor(query: Kysely<Tables>, caller: Caller, workspace: string): Promise<string | undefined> {
+  const maySet = may(caller, 'limits.write', workspace) && may(caller, 'budgets.write', workspace)
+  if (caller.kind !== 'key' || maySet) return undefined
+  const payer = caller.payer ?? caller.id
+  for (const table of ['limits', 'budgets'] as const) {
+    const found = await query
+      .selectFrom(table)
+      .select('subject')
+      .where('scope', '=', 'key')
+      .where('subject', '=', payer)
+      .limit(1)
+      .executeTakeFirst()
+    if (found !== undefined) return payer
+  }
+  return undefined
 }

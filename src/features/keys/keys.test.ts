@@ -109,21 +109,21 @@ describeOnDatabases('keys', (get) => {
     const { query, clock, acts, make, verifier } = open()
     const old = await make({ models: ['echo'], ipRanges: ['10.0.0.0/8'], expiresAt: 1_000_000 + 86_400_000 })
     clock.time = 2_000_000
-    const fresh = await rotateKey(acts, actor, old.key.id, 60_000)
+    const fresh = await rotateKey(acts, actor, old.key.id, { overlapMs: 60_000 })
     assert.ok(fresh)
     assert.deepEqual(
       { ...fresh.key, id: old.key.id, hint: old.key.hint, createdAt: 1_000_000, expiresAt: old.key.expiresAt },
-      old.key,
+      { ...old.key, payer: old.key.id },
     )
     assert.equal(fresh.key.expiresAt, 2_000_000 + 86_400_000, 'as long as the old one was made for')
     assert.ok((await verifier.verify(old.secret)) && (await verifier.verify(fresh.secret)))
-    await assert.rejects(rotateKey(acts, actor, old.key.id, 60_000), /replaced by/)
+    await assert.rejects(rotateKey(acts, actor, old.key.id, { overlapMs: 60_000 }), /replaced by/)
     clock.time += 60_000
     assert.equal(await verifier.verify(old.secret), undefined)
     assert.ok(await verifier.verify(fresh.secret))
     const cards = await listKeys(query, { revoked: true })
     assert.equal(cards.find(({ id }) => id === old.key.id)?.replacedBy, fresh.key.id)
-    assert.equal(await rotateKey(acts, actor, old.key.id, 0), undefined, 'an expired key has no successor')
+    assert.equal(await rotateKey(acts, actor, old.key.id, { overlapMs: 0 }), undefined, 'an expired key has no successor')
   })
 
   test('a person’s key does no more than the person, and nothing once they are disabled or gone', async () => {

@@ -72,11 +72,12 @@ export function registerAdminKeys(server: Server, { acts }: { readonly acts: Act
         typeof body.expiration === 'string' ? endOfDay(body.expiration, exchange.clock.now()) : undefined
       const own = may(caller, 'keys.write', body.workspace_uuid) ? undefined : caller.user
       const user = body.user_id ?? own
-      const wanted = heldAsMaker(caller, {
+      const asked = {
         ...{ name: body.name ?? 'API key', role: 'member' as const, workspace: body.workspace_uuid },
         ...(user !== undefined && { user }),
         ...(expiresAt !== undefined && { expiresAt }),
-      })
+      }
+      const wanted = await heldAsMaker(query, caller, asked, 'expiration')
       checkWanted(caller, wanted)
       await checkHolder(query, wanted)
       const { key, secret } = await createKey(acts, actorOf(request), wanted)

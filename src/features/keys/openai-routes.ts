@@ -1,5 +1,6 @@
 // OpenAI's /v1/organization/projects/{p}/api_keys and /admin_api_keys: a project's keys, and those that administer the organisation.
 import { type Static, Type } from 'typebox'
+import { fail } from '../../base/errors.ts'
 import type { Server } from '../../wire/exchange.ts'
 import {
   AdminKey,
@@ -18,11 +19,12 @@ import type { Acts } from '../audit/acts.ts'
 import { actorOf } from '../audit/record.ts'
 import { demandOwner, unknownKey } from './access.ts'
 import { createKey, defaultWorkspace, revokeKey, setKeyExpiry } from './create.ts'
-import { heldAsMaker } from './held.ts'
+import { demandEnd, heldAsMaker } from './held.ts'
 import { type KeyCard, type KeyHolders, keyById, keyHolders, listKeys } from './store.ts'
 
 const tags = ['organization']
 const pages = { usual: 20, most: 100 }
+const lifeParam = 'expires_in_seconds'
 const projectParams = Type.Object({ workspace: Type.String({ maxLength: 200, description: 'Id of the project.' }) })
 const keyParams = Type.Object({ key_id: Type.String({ maxLength: 200 }) })
 const projectKeyParams = Type.Object({ ...projectParams.properties, ...keyParams.properties })
@@ -89,7 +91,12 @@ function registerProjectKeys(server: Server, acts: Acts): void {
       const key = await one(request.params)
       const life = request.body.expires_in_seconds
       if (typeof life !== 'number') return projectKey(key, await keyHolders(query))
-      const changed = await setKeyExpiry(acts, actorOf(request), key, acts.clock.now() + life * 1000)
+      const expiresAt = acts.clock.now() + life * 1000
+      demandEnd(request.exchange.caller, expiresAt, lifeParam)
+      if (key.revokedAt !== null || !isCurrent(acts.clock.now())(key)) {
+        throw fail('invalid_value', { param: 'key_id', reason: 'this key was revoked or has expired' })
+      }
+      const changed = await setKeyExpiry(acts, actorOf(request), key, expiresAt)
       return projectKey(changed, await keyHolders(query))
     },
   )
@@ -149,10 +156,11 @@ function registerAdminKeys(server: Server, acts: Acts): void {
     },
     async (request) => {
       const { name, expires_in_seconds: life } = request.body
-      const wanted = heldAsMaker(request.exchange.caller, {
+      const asked = {
         ...({ name, role: 'admin', reach: 'organisation', workspace: defaultWorkspace } as const),
         ...(typeof life === 'number' && { expiresAt: acts.clock.now() + life * 1000 }),
-      })
+      }
+      const wanted = await heldAsMaker(query, request.exchange.caller, asked, lifeParam)
       const { key, secret } = await createKey(acts, actorOf(request), wanted)
       return { ...adminKey(key, await keyHolders(query)), value: secret }
     },

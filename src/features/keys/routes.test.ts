@@ -172,6 +172,54 @@ describeOnDatabases('the keys routes', (get) => {
     await server.close()
   })
 
+  test('no key is there longer than the key that made, replaced or prolonged it, by any door', async () => {
+    const { server, admin } = await open()
+    const now = Math.floor(systemClock.now() / 1000)
+    const [end, later] = [now + 3600, now + 7200]
+    const make = (secret: string, payload: object) =>
+      call(server, secret, 'POST', '/galerne/v1/keys', { name: 'x', ...payload })
+    const { body: lead } = await make(admin, { role: 'admin', reach: 'organisation', expires_at: end })
+    const projects = '/v1/organization/projects/default'
+    const { body: account } = await call(server, admin, 'POST', `${projects}/service_accounts`, { name: 'robot' })
+    const accountKeys = `${projects}/service_accounts/${account.id}/api_keys`
+    const free = (await make(admin, {})).body
+    const doors: [string, object, object, string][] = [
+      ['/galerne/v1/keys', { name: 'x' }, { name: 'x', expires_at: later }, 'expires_at'],
+      [
+        '/v1/admin/api-keys',
+        { workspace_uuid: 'default' },
+        { workspace_uuid: 'default', expiration: '2099-01-01' },
+        'expiration',
+      ],
+      ['/v1/organization/admin_api_keys', { name: 'x' }, { name: 'x', expires_in_seconds: 7200 }, 'expires_in_seconds'],
+      [accountKeys, { name: 'x' }, { name: 'x', expires_in_seconds: 7200 }, 'expires_in_seconds'],
+    ]
+    for (const [path, silent, beyond, param] of doors) {
+      const made = await call(server, lead.secret, 'POST', path, silent)
+      assert.equal(made.status, 200, made.text)
+      const secret = made.body.secret ?? made.body.key ?? made.body.value
+      const { body } = await call(server, secret, 'GET', '/v1/whoami')
+      assert.equal(body.api_key.expires_at, end, path)
+      const refused = await call(server, lead.secret, 'POST', path, beyond)
+      assert.deepEqual([refused.status, refused.body.error.param], [400, param], path)
+    }
+    assert.equal((await make(lead.secret, { expires_at: now + 1800 })).body.expires_at, now + 1800)
+    // Not by the successor of another one, nor by its own, nor by prolonging one that is there.
+    const replaced = await call(server, lead.secret, 'POST', `/galerne/v1/keys/${free.id}/rotate`, {})
+    assert.deepEqual([replaced.status, replaced.body.error.code], [403, 'key_restricted'])
+    const prolong = (secret: string, id: string, life: number) =>
+      call(server, secret, 'POST', `${projects}/api_keys/${id}`, { expires_in_seconds: life })
+    const refused = await prolong(lead.secret, free.id, 7200)
+    assert.deepEqual([refused.status, refused.body.error.param], [400, 'expires_in_seconds'])
+    const next = await call(server, lead.secret, 'POST', `/galerne/v1/keys/${lead.id}/rotate`, {})
+    assert.deepEqual([next.status, next.body.expires_at], [200, end])
+    // An administrator whose key does not end may; nobody brings back what has ended.
+    assert.equal((await prolong(admin, free.id, 7200)).status, 200)
+    await call(server, admin, 'DELETE', `/galerne/v1/keys/${free.id}`)
+    assert.deepEqual((await prolong(admin, free.id, 7200)).body.error.param, 'key_id')
+    await server.close()
+  })
+
   test('an owner’s key is an owner’s matter, whichever door one comes through', async () => {
     const { server, admin, adminId } = await open()
     await call(server, admin, 'POST', '/galerne/v1/keys', { name: 'other', role: 'owner', reach: 'organisation' })

@@ -33,7 +33,8 @@ export function registerKeys(server: Server, { acts }: { readonly acts: Acts }):
     },
     async (request) => {
       const { body, exchange } = request
-      const wanted = heldAsMaker(exchange.caller, readWanted(body, exchange.caller, exchange.clock.now()))
+      const asked = readWanted(body, exchange.caller, exchange.clock.now())
+      const wanted = await heldAsMaker(query, exchange.caller, asked)
       checkWanted(exchange.caller, wanted)
       await checkHolder(query, wanted)
       const { key, secret } = await createKey(acts, actorOf(request), wanted)
@@ -88,7 +89,7 @@ function addRotation(server: Server, acts: Acts): void {
         tags: ['keys'],
         summary: 'Replace a key',
         description:
-          'Makes a key that may do the same, and lets the old one go on for a while, so that programs can change over.',
+          'Makes a key that may do the same under the same limits and budgets, and lets the old one go on for a while, so that programs can change over.',
         params,
         body: RotateKeyRequest,
         response: { 200: CreatedKeyObject },
@@ -102,7 +103,8 @@ function addRotation(server: Server, acts: Acts): void {
       }
       demandHeld(exchange.caller, old)
       const overlapMs = typeof body.overlap_seconds === 'number' ? body.overlap_seconds * 1000 : dayMs
-      const created = await rotateKey(acts, actorOf(request), old.id, overlapMs)
+      const latest = exchange.caller.expiresAt
+      const created = await rotateKey(acts, actorOf(request), old.id, { overlapMs, latest })
       if (created === undefined)
         throw fail('invalid_value', { param: 'id', reason: 'this key was revoked or has expired' })
       return { ...keyObject(created.key), secret: created.secret }

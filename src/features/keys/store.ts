@@ -28,6 +28,8 @@ export interface KeyCard {
   readonly lastUsedAt: number | null
   /** The key that was made to take its place. */
   readonly replacedBy: string | null
+  /** The key whose limits, budgets and spend it counts under; null: its own. */
+  readonly payer: string | null
 }
 
 /** A key with the hash that it is found by, and what its holder may do. */
@@ -200,6 +202,7 @@ export function keyCard(row: Row<'keys'>): KeyCard {
     revokedAt: row.revoked_at,
     lastUsedAt: row.last_used_at,
     replacedBy: row.replaced_by,
+    payer: row.payer,
   }
 }
 

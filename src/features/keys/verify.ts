@@ -81,7 +81,7 @@ export function keyVerifier(
 }
 
 function callerOf(key: StoredKey): Caller {
-  const { id, role, reach, workspace, user, serviceAccount, models, endpoints, ipRanges, holder } = key
+  const { id, role, reach, workspace, user, serviceAccount, models, endpoints, ipRanges, expiresAt, payer, holder } = key
   return {
     id,
     kind: 'key',
@@ -93,5 +93,7 @@ function callerOf(key: StoredKey): Caller {
     ...(models !== null && { models }),
     ...(endpoints !== null && { endpoints }),
     ...(ipRanges !== null && { ipRanges }),
+    ...(expiresAt !== null && { expiresAt }),
+    ...(payer !== null && { payer }),
   }
 }

@@ -12,13 +12,20 @@ export interface Party {
   readonly subject: string
 }
 
-/** Whom a request means: the one it names, else the organisation, or the caller's own workspace or key. */
-export function partyOf(
+/**
+ * Whom a request means: the one it names, else the organisation, or the caller's own workspace or key. A key that counts under another's
+ * limits and budgets means those.
+ */
+export async function partyOf(
+  query: Kysely<Tables>,
   { scope, subject }: { readonly scope: Scope; readonly subject?: string },
   caller: Caller,
-): Party {
+): Promise<Party> {
   if (scope === 'organisation') return { scope, subject: organisation }
-  return { scope, subject: subject ?? (scope === 'key' ? caller.id : caller.workspace) }
+  if (scope === 'workspace') return { scope, subject: subject ?? caller.workspace }
+  const id = subject ?? caller.id
+  const key = await query.selectFrom('keys').select('payer').where('id', '=', id).executeTakeFirst()
+  return { scope, subject: key?.payer ?? id }
 }
 
 /** Throws where the caller may not do this to that party, or where there is no such party. */

@@ -66,7 +66,7 @@ export function registerLimits(server: Server, parts: LimitRoutes): void {
     },
     async (request) => {
       const { body, exchange } = request
-      const party = partyOf(body, exchange.caller)
+      const party = await partyOf(query, body, exchange.caller)
       await demandParty(query, exchange.caller, 'limits.write', party)
       const whose = { ...party, model: body.model ?? '*' }
       const limit = await setLimit(parts, actorOf(request), whose, numbersOf(body))
@@ -90,7 +90,7 @@ export function registerLimits(server: Server, parts: LimitRoutes): void {
     },
     async (request) => {
       const { caller } = request.exchange
-      const party = partyOf(request.query, caller)
+      const party = await partyOf(query, request.query, caller)
       await demandParty(query, caller, 'limits.write', party)
       const whose = { ...party, model: request.query.model ?? '*' }
       const deleted = await acts.run(actorOf(request), async (transaction, note) => {
@@ -228,7 +228,7 @@ function registerAssignments(server: Server, { acts, policy, currency }: LimitRo
     },
     async (request) => {
       const { body, exchange } = request
-      const party = { ...partyOf(body, exchange.caller), scope: body.scope }
+      const party = { ...(await partyOf(acts.database.query, body, exchange.caller)), scope: body.scope }
       await demandParty(acts.database.query, exchange.caller, 'limits.write', party)
       const tier = body.tier === 'auto' ? null : body.tier === 'free' ? 0 : body.tier
       await acts.run(actorOf(request), async (transaction, note) => {

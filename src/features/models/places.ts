@@ -129,14 +129,14 @@ function waitInLine(queue: FairQueue<Waiter>, work: Work, admitNext: () => void)
     }
     signal.addEventListener('abort', giveUp, { once: true })
     const weights = rules === undefined ? {} : { weights: { workspace: rules.workspace.weight, key: rules.key.weight } }
-    queue.push(waiter, { workspace: context.workspace, key: context.key, cost, ...weights })
+    queue.push(waiter, { workspace: context.workspace, key: context.payer ?? context.key, cost, ...weights })
     admitNext()
   })
 }
 
 /** The line that has no place for one more: everybody's, the workspace's or the key's; undefined while all have. */
 function fullLine(queue: FairQueue<Waiter>, { context, rules }: Work, queueLength: number): FullLine | undefined {
-  const { workspace, key } = context
+  const { workspace, key: own, payer: key = own } = context
   const lines: readonly (FullLine & { readonly length: number | null | undefined })[] = [
     { whose: 'all', waiting: queue.size, length: queueLength },
     { whose: 'workspace', waiting: queue.sizeOf(workspace), length: rules?.workspace.length },

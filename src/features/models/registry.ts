@@ -236,8 +236,8 @@ function policyOfFamilies(policy: Policy): Policy {
 
 function lineRules(bare: Model, clock: Clock, limits: Limits | undefined) {
   if (limits === undefined) return undefined
-  return ({ key, workspace }: CallContext) =>
-    limits.policy.of({ key, workspace, model: familyOf(bare.card.name) }, clock.now()).line
+  return ({ key, payer = key, workspace }: CallContext) =>
+    limits.policy.of({ key: payer, workspace, model: familyOf(bare.card.name) }, clock.now()).line
 }
 
 function loadOf(bare: Model, waiting: WaitingLine): RegistryLoad {

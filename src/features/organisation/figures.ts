@@ -37,7 +37,7 @@ const nano = 1_000_000_000
 export function ownFigures({ query, limits, models, clock }: FigureSources): OwnFigures {
   const accountsOf = (caller: Caller) => {
     const rules = models(caller).map((model) =>
-      limits.policy.of({ key: caller.id, workspace: caller.workspace, model }, clock.now()),
+      limits.policy.of({ key: caller.payer ?? caller.id, workspace: caller.workspace, model }, clock.now()),
     )
     const accounts = new Map(rules.flatMap((rule) => rule.accounts.map((account) => [account.id, account])))
     const rates = new Map(rules.flatMap((rule) => rule.rates.map((rate) => [rate.id, rate])))

@@ -156,10 +156,12 @@ async function makeKey(
   { id, workspace, role }: ServiceAccount,
   { name, life }: { readonly name: string; readonly life: number | null | undefined },
 ): Promise<Static<typeof ServiceAccountKey>> {
-  const wanted = heldAsMaker(request.exchange.caller, {
+  const asked = {
     ...{ name, role, workspace, serviceAccount: id },
     ...(typeof life === 'number' && { expiresAt: acts.clock.now() + life * 1000 }),
-  })
+  }
+  const { caller } = request.exchange
+  const wanted = await heldAsMaker(acts.database.query, caller, asked, 'expires_in_seconds')
   const { key, secret } = await createKey(acts, actorOf(request), wanted)
   return {
     ...{ id: key.id, object: 'organization.project.service_account.api_key', name, value: secret },

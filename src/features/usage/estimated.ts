@@ -14,6 +14,8 @@ export interface ReservedDetails {
   readonly requestId: string
   readonly operation: UsageRow['operation']
   readonly class: CallContext['class']
+  /** Absent where an earlier version reserved: then it is the key that pays. */
+  readonly key?: string
   readonly user: string | null
   readonly endUser: string | null
   readonly digest: string | null
@@ -33,7 +35,7 @@ export function estimatedRecord(call: EstimatedCall): UsageRecord {
       requestId,
       at: call.at,
       workspace: call.workspace,
-      key: call.key,
+      key: details.key ?? call.key,
       member: details.user,
       endUser: details.endUser,
       operation,

@@ -59,7 +59,7 @@ export async function holdFor(wanted: Wanted, tools: Reserving): Promise<Held> {
   const { context, card } = wanted
   const { clock } = tools
   const at = clock.now()
-  const holder = { key: context.key, workspace: context.workspace, model: card.name }
+  const holder = holderOf(wanted)
   const rules = tools.policy.of(holder, at)
   const price = tools.prices.priceOf({ name: card.name }, at)
   const estimated = { price, wanted, promptTokens: wanted.promptTokens, covered: wanted.completionTokens }
@@ -169,7 +169,7 @@ function heldBy(call: OpenCall, reservation: Reservation | undefined, tools: Res
       if (reservation === undefined) return
       const { money, tokens } = reservation.amounts
       const charged = { money: Math.min(money, counted.money), tokens: Math.min(tokens, counted.tokens) }
-      reservation.settle(charged, tools.policy.of(holderOf(call), call.at).accounts)
+      reservation.settle(charged, tools.policy.of(holderOf(call.wanted), call.at).accounts)
     },
   }
 }
@@ -186,8 +186,8 @@ async function takeMore(call: OpenCall, tokens: number, { rates }: Reserving): P
   call.taken.correct(call.promptTokens + call.covered)
 }
 
-function holderOf({ wanted: { context, card } }: OpenCall) {
-  return { key: context.key, workspace: context.workspace, model: card.name }
+function holderOf({ context, card }: Wanted) {
+  return { key: context.payer ?? context.key, workspace: context.workspace, model: card.name }
 }
 
 /** The most that the call can cost, as it is known now. Cached tokens cost less, and are not believed before the end. */
@@ -204,6 +204,7 @@ function detailsOf({ wanted, price, promptTokens, covered }: OpenCall, { prices 
     requestId: context.requestId,
     operation,
     class: context.class,
+    key: context.key,
     user: context.user ?? null,
     endUser: context.endUser ?? null,
     digest: card.digest,

@@ -139,10 +139,25 @@ async function write(
   // The old row is taken out of the sums and the new one put in: where only the cost differs, only the cost moves.
   const out = changes.map(({ before }) => ({ row: before, sign: -1 }) as const)
   await addToSums(dialect, transaction, [...out, ...changes.map(({ after }) => ({ row: after, sign: 1 }) as const)])
-  await balances?.recharge(transaction, changes.map(chargeChange))
+  if (balances === undefined) return
+  const payers = await payersOf(transaction, changes)
+  await balances.recharge(
+    transaction,
+    changes.map((change) => chargeChange(change, payers)),
+  )
 }
 
-function chargeChange({ before: { id, at, key_id: key, workspace, model, cost }, after }: Change): CallChange {
+/** Keys that count under another's limits, budgets and spend, with that one. */
+async function payersOf(transaction: Kysely<Tables>, changes: readonly Change[]): Promise<ReadonlyMap<string, string>> {
+  const keys = [...new Set(changes.map(({ before }) => before.key_id))]
+  const found = transaction.selectFrom('keys').select(['id', 'payer']).where('id', 'in', keys)
+  const rows = await found.where('payer', 'is not', null).execute()
+  return new Map(rows.flatMap(({ id, payer }) => (payer === null ? [] : [[id, payer] as const])))
+}
+
+function chargeChange({ before, after }: Change, payers: ReadonlyMap<string, string>): CallChange {
+  const { id, at, key_id: own, workspace, model, cost } = before
+  const key = payers.get(own) ?? own
   return { id, at, key, workspace, model, by: { money: after.cost - cost, tokens: 0 } }
 }
 
