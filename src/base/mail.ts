@@ -1,5 +1,6 @@
 // Mails by SMTP. nodemailer speaks the protocol; the sockets it speaks over come from egress alone. Knows no text.
 import type { Transporter } from 'nodemailer'
+import { isWithin } from './addresses.ts'
 import type { Egress } from './egress.ts'
 import { fail } from './errors.ts'
 
@@ -21,6 +22,8 @@ export interface MailParts {
   /** `smtp://user:password@host:port` or `smtps://…`. */
   readonly url: string
   readonly from: string
+  /** Whether a password may go without TLS; `loopback`, and where nothing is said: only to a server on this machine. */
+  readonly clear?: 'loopback' | 'refuse' | 'allow'
   /** What the ledger of outgoing bytes says they are for. */
   readonly purpose: string
 }
@@ -44,14 +47,17 @@ export function mailer(parts: MailParts): SendMail {
   }
 }
 
-async function openTransport({ egress, url, purpose }: MailParts): Promise<Transporter> {
+async function openTransport({ egress, url, purpose, clear = 'loopback' }: MailParts): Promise<Transporter> {
   const { createTransport } = await import('nodemailer')
   const { hostname, port, protocol, username, password } = new URL(url)
   const secure = protocol === 'smtps:'
   const host = bare(hostname)
+  const mayBeClear = clear === 'allow' || (clear === 'loopback' && isLoopback(host))
   return createTransport({
     ...{ host, secure, port: port === '' ? (secure ? 465 : 587) : Number(port) },
     ...{ connectionTimeout: patienceMs, greetingTimeout: patienceMs, socketTimeout: patienceMs },
+    // Without it nodemailer takes TLS where it is offered, and an attacker in between need only take the offer away.
+    requireTLS: !secure && username !== '' && !mayBeClear,
     ...(username !== '' && { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
     getSocket(options, callback) {
       // The operator set the server, so it may stand in a private network.
@@ -62,6 +68,13 @@ async function openTransport({ egress, url, purpose }: MailParts): Promise<Trans
     },
   })
 }
+
+/** Whether the server is this machine itself: what goes there passes no wire. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || isWithin(host, loopback)
+}
+
+const loopback = ['127.0.0.0/8', '::1']
 
 /** An IPv6 address without its brackets. */
 function bare(hostname: string): string {

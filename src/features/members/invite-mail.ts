@@ -10,11 +10,16 @@ export type MailInvite = (invite: Invite, secret: string) => Promise<boolean>
 
 /** Mails invitations where the operator set by which server, and where people reach the console; undefined elsewhere. */
 export function invitesByMail(
-  { smtpUrl: url, smtpFrom: from, publicUrl }: Pick<Config, 'smtpUrl' | 'smtpFrom' | 'publicUrl'>,
+  {
+    smtpUrl: url,
+    smtpFrom: from,
+    smtpClear: clear,
+    publicUrl,
+  }: Pick<Config, 'smtpUrl' | 'smtpFrom' | 'smtpClear' | 'publicUrl'>,
   { egress, log }: { readonly egress: Egress; readonly log: Log },
 ): MailInvite | undefined {
   if (url === undefined || publicUrl === undefined) return undefined
-  return inviteMailer({ send: mailer({ egress, url, from, purpose: 'invitation' }), publicUrl, log })
+  return inviteMailer({ send: mailer({ egress, url, from, clear, purpose: 'invitation' }), publicUrl, log })
 }
 
 /** A way to mail invitations. `publicUrl` is where people reach the console. */
