@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isRange, isWithin } from './addresses.ts'
+import { isRange, isWithin, networkOf } from './addresses.ts'
 
 test('ranges are addresses and networks, and nothing else', () => {
   for (const good of ['10.0.0.1', '10.0.0.0/8', '0.0.0.0/0', '::1', '2001:db8::/32', '::/0'])
@@ -21,7 +21,15 @@ test('ranges are addresses and networks, and nothing else', () => {
 
 test('an address lies within a range of its own family; a mapped one counts as itself, a carried one does not', () => {
   const ranges = ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32']
-  for (const address of ['10.255.0.1', '192.0.2.7', '2001:db8::9', '::ffff:10.1.2.3', '2001:db8::9%eth0']) {
+  for (const address of [
+    '10.255.0.1',
+    '192.0.2.7',
+    '2001:db8::9',
+    '::ffff:10.1.2.3',
+    '2001:db8::9%eth0',
+    '10.1.2.3:4711',
+    '[2001:db8::9]:443',
+  ]) {
     assert.ok(isWithin(address, ranges), address)
   }
   for (const address of [
@@ -36,4 +44,19 @@ test('an address lies within a range of its own family; a mapped one counts as i
     assert.ok(!isWithin(address, ranges), address)
   }
   assert.ok(!isWithin('10.0.0.1', []))
+})
+
+test('the port that a proxy writes behind an address makes nobody somebody else', () => {
+  for (const address of [
+    '203.0.113.5',
+    '203.0.113.5:1',
+    '203.0.113.5:65535',
+    '::ffff:203.0.113.5',
+    '[::ffff:203.0.113.5]:7',
+  ]) {
+    assert.equal(networkOf(address), '203.0.113.5', address)
+  }
+  for (const address of ['2001:db8:1:2:3::4', '2001:db8:1:2::', '[2001:db8:1:2::9]', '[2001:db8:1:2::9]:443']) {
+    assert.equal(networkOf(address), '2001:db8:1:2', address)
+  }
 })

@@ -54,7 +54,7 @@ export function isRange(text: string): boolean {
 /** Whether the address is one of, or lies in one of, these (as `isRange` has them). An IPv4 address in IPv6 form counts as itself. */
 export function isWithin(address: string, ranges: readonly string[]): boolean {
   // Only the mapped form: a 6to4 or NAT64 address comes from elsewhere than the address that it carries.
-  const judged = address.split('%')[0]?.replace(/^::ffff:(?=[\d.]+$)/i, '') ?? ''
+  const judged = bareOf(address).replace(/^::ffff:(?=[\d.]+$)/i, '')
   if (isIP(judged) === 0) return false
   let known = lists.get(ranges)
   if (known === undefined) {
@@ -77,8 +77,8 @@ export function isRangeWithin(range: string, ranges: readonly string[]): boolean
 
 /** Who an address stands for where attempts are counted: IPv6 hands whoever asks a network of 2^64 of them, so its first half. */
 export function networkOf(address: string): string {
-  const bare = address.split('%')[0] ?? ''
-  if (isIP(bare) !== 6) return address
+  const bare = bareOf(address)
+  if (isIP(bare) !== 6) return bare
   const words = expand(bare)
   const isMapped = words.slice(0, 5).every((word) => word === 0) && words[5] === 0xffff
   return isMapped
@@ -87,6 +87,12 @@ export function networkOf(address: string): string {
         .slice(0, 4)
         .map((word) => word.toString(16))
         .join(':')
+}
+
+/** An address without its zone, and without the port that some proxies write behind it. */
+function bareOf(address: string): string {
+  const bare = address.replace(/^\[(.*)\](?::\d+)?$|^(\d+(?:\.\d+){3}):\d+$/, '$1$2')
+  return bare.split('%')[0] ?? ''
 }
 
 const lists = new WeakMap<readonly string[], BlockList>()

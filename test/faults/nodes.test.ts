@@ -45,6 +45,20 @@ describe('two nodes on one PostgreSQL', { skip: withoutPostgres }, () => {
     assert.equal((await chat(one.url, secret)).status, 401)
   })
 
+  test('guesses at a password are counted over both', async () => {
+    const [one, other] = nodes.each
+    assert.ok(one && other)
+    const guess = async ({ url }: { readonly url: string }) => {
+      const headers = { 'content-type': 'application/json' }
+      const body = JSON.stringify({ email: 'nobody@example.org', password: 'a wrong one' })
+      return (await fetch(`${url}/galerne/v1/session`, { method: 'POST', headers, body })).status
+    }
+    const borne: number[] = []
+    for (const node of [one, other, one, other, one]) borne.push(await guess(node))
+    assert.deepEqual(borne, [401, 401, 401, 401, 401])
+    assert.deepEqual([await guess(other), await guess(one)], [429, 429])
+  })
+
   test('requests are taken in turn, and a killed node is passed over', async () => {
     const ids = new Set<string | null>()
     for (let turn = 0; turn < 4; turn++) {
