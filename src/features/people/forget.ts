@@ -102,6 +102,8 @@ async function removeRows(transaction: Kysely<Tables>, { id, email }: Person): P
   const nobody = { name: 'removed', user_id: null, ip_ranges: null }
   await transaction.updateTable('keys').set(nobody).where('user_id', '=', id).execute()
   await transaction.deleteFrom('invites').where('email', '=', email).execute()
+  // What they said in it, for whoever has the link.
+  await transaction.deleteFrom('shares').where('owner', '=', id).execute()
   const own = transaction.selectFrom('prompts').select('id').where('owner', '=', id).where('sharing', '=', 'private')
   await transaction.deleteFrom('prompt_aliases').where('prompt', 'in', own).execute()
   await transaction.deleteFrom('prompt_versions').where('prompt', 'in', own).execute()

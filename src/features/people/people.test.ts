@@ -75,6 +75,7 @@ describeOnDatabases('one person’s data', (get) => {
     const answer = await chat(person.key, words)
     await chat(owner, `${words} by hand`, { user: email })
     await done(person.key, 'POST', '/galerne/v1/feedback', { response_id: answer.id, score: 1, comment: words })
+    await done(person.key, 'POST', '/galerne/v1/shares', { title: 'a talk', content: { said: words } })
     const definition = { content: `Write to ${email}` }
     await done(person.key, 'POST', '/v2/prompts', { name: `mine-${words.length}`, definition, sharingScope: 'private' })
     await done(person.key, 'POST', '/v2/prompts', { name: `ours-${words.length}`, definition })
@@ -139,7 +140,16 @@ describeOnDatabases('one person’s data', (get) => {
     for (const table of ['users', 'keys', 'sessions', 'members', 'usage', 'usage_contents', 'spans', 'span_contents']) {
       assert.ok(named.includes(table), `${table} mentions nobody: the test leaves too little (${named})`)
     }
-    for (const table of ['files', 'batches', 'prompts', 'prompt_versions', 'feedback', 'budgets', 'audit_people']) {
+    for (const table of [
+      'files',
+      'batches',
+      'prompts',
+      'prompt_versions',
+      'feedback',
+      'budgets',
+      'audit_people',
+      'shares',
+    ]) {
       assert.ok(named.includes(table), `${table} mentions nobody: the test leaves too little (${named})`)
     }
     const bobsTables = await tablesOf(bobs)

@@ -17,7 +17,7 @@ export function registerPeople(server: Server, parts: Forgetting): void {
         tags: ['users'],
         summary: "Delete one person's data",
         description:
-          'By the id or the e-mail address of somebody who is here, or by the id that clients gave their end user. Keys and sessions end; what was said, private files and private prompts go; counts, money and what was made for a workspace stay and name nobody. Shared files that they uploaded stay and are listed, or go with `shared_files=delete`. The audit log keeps its chain: its entries hold pseudonyms. May be run again.',
+          'By the id or the e-mail address of somebody who is here, or by the id that clients gave their end user. Keys and sessions end; what was said, what they shared by link, private files and private prompts go; counts, money and what was made for a workspace stay and name nobody. Shared files that they uploaded stay and are listed, or go with `shared_files=delete`. The audit log keeps its chain: its entries hold pseudonyms. May be run again.',
         querystring: Type.Object({ shared_files: Type.Optional(Type.Enum(['keep', 'delete'])) }),
         params: Type.Object({ person: Type.String({ minLength: 1, maxLength: 512 }) }),
         response: { 200: PersonForgotten },
