@@ -49,4 +49,9 @@ export function parseNano(text: string, flag: string): bigint {
   return BigInt(whole + fraction.padEnd(9, '0'))
 }
 
+/** Any number, for the server to judge; NaN for what is none. */
+export function numberOf(text: string): number {
+  return text.trim() === '' ? Number.NaN : Number(text)
+}
+
 const wrong = (flag: string, reason: string) => fail('invalid_value', { param: flag, reason })

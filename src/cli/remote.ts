@@ -1,6 +1,7 @@
 // What commands share that speak with a running server: where it is, one connection, and answers as JSON. Knows no noun of the product.
 import type { Command } from 'commander'
 import type { SettingName } from '../base/config-schema.ts'
+import { fail } from '../base/errors.ts'
 import { type Connection, connect } from './connection.ts'
 import { addJson, addSettings, configFrom } from './settings.ts'
 
@@ -34,8 +35,17 @@ export async function ask<Answer>(
   path: string,
   body?: object,
 ): Promise<Answer> {
-  const answer = await server.send(path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) })
+  const answer = await server.send(path, {
+    method,
+    ...(body !== undefined && { body: JSON.stringify(body, demandNumbers) }),
+  })
   return (await answer.json()) as Answer
+}
+
+/** JSON has no word for what is no number but null, which takes a limit away: a slip of the finger must not. */
+function demandNumbers(name: string, value: unknown): unknown {
+  if (typeof value !== 'number' || Number.isFinite(value)) return value
+  throw fail('invalid_value', { param: name, reason: 'it must be a number' })
 }
 
 /** Every item of a list, page by page. */

@@ -57,6 +57,28 @@ describe('galerne usage, prices and reprice', () => {
     assert.equal(await cost(), '0.0000164')
   })
 
+  test('limits and budgets are set by numbers alone: a slip of the finger takes none away', async () => {
+    await galerne('limits', 'set', '--requests-per-minute', '7')
+    for (const slip of ['1O', '', 'NaN', '1e999']) {
+      for (const args of [
+        ['limits', 'set', '--requests-per-minute', slip],
+        ['budget', 'set', slip],
+      ]) {
+        const { code, stderr } = await galerne(...args).then(
+          () => ({ code: 0, stderr: '' }),
+          (error: { code: number; stderr: string }) => error,
+        )
+        assert.equal(code, 1, args.join(' '))
+        assert.match(stderr, /"(requests_per_minute|amount)" is not valid: it must be a number/)
+      }
+    }
+    const { limits } = JSON.parse(await galerne('limits', '--json'))
+    assert.deepEqual([limits.length, limits[0].requests_per_minute], [1, 7])
+    assert.match(await galerne('budget'), /There are no budgets/)
+    await galerne('limits', 'set', '--requests-per-minute', 'none')
+    assert.equal(JSON.parse(await galerne('limits', '--json')).limits[0].requests_per_minute, null)
+  })
+
   test('estimates are ended, and a person is forgotten', async () => {
     assert.match(await galerne('usage', 'reconcile'), /^0 reconciled, 0 released, 0 still charged as reserved\.$/m)
     const report = JSON.parse(await galerne('usage', 'reconcile', '--release', '--json'))

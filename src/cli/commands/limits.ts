@@ -1,5 +1,6 @@
 // `galerne limits`: shows and sets limits and tiers of the running server.
 import type { Command } from 'commander'
+import { numberOf } from '../numbers.ts'
 import { addRemote, ask, askAll, type Options, withServer } from '../remote.ts'
 import { printResult, table } from '../terminal.ts'
 
@@ -47,7 +48,7 @@ export function addLimitsCommand(program: Command): void {
   addRemote(whose(set)).action(async (options: Options) => {
     const given = numbers.flatMap(([name]) => {
       const value = options[camel(name)]
-      return value === undefined ? [] : [[name.replaceAll('-', '_'), value === 'none' ? null : Number(value)]]
+      return value === undefined ? [] : [[name.replaceAll('-', '_'), value === 'none' ? null : numberOf(String(value))]]
     })
     const limit = (await call(options, 'PUT', '/galerne/v1/limits', {
       ...partyOf(options),

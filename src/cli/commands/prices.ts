@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import type { Static } from 'typebox'
 import type { PriceInForceList, PriceObject, RateObject } from '../../wire/prices.ts'
+import { numberOf } from '../numbers.ts'
 import { addRemote, ask, askAll, type Options, withServer } from '../remote.ts'
 import { printResult, table } from '../terminal.ts'
 
@@ -19,14 +20,23 @@ export function addPricesCommand(program: Command): void {
     prices
       .command('set <model> <input> <output>')
       .summary('set a price, per million tokens')
-      .option('--cached <amount>', 'Cached input; the same as input without it.', Number)
+      .option('--cached <amount>', 'Cached input; the same as input without it.', numberOf)
       .option('--currency <code>', "USD or EUR; the server's without it.")
       .option('--provider <vendor>', 'The vendor of a model that does not run here.')
       .option(...from)
       .option('--source <text>', 'Where the figure is from.')
       .action(async (model: string, input: string, output: string, options: Options) => {
         const { cached, currency, provider, from, source } = options
-        const body = { model, input: Number(input), output: Number(output), cached, currency, provider, from, source }
+        const body = {
+          model,
+          input: numberOf(input),
+          output: numberOf(output),
+          cached,
+          currency,
+          provider,
+          from,
+          source,
+        }
         await set(options, root, body, (price: Price) => `${price.model} costs ${priceText(price)} (${price.id}).`)
       }),
   )
@@ -37,11 +47,11 @@ export function addPricesCommand(program: Command): void {
       .description(
         'Hardware and electricity per hour over the tokens made in one. Throughput that is not given is measured.',
       )
-      .requiredOption('--hardware <amount>', 'Cost of the machine per hour.', Number)
-      .requiredOption('--watts <number>', 'What it draws under load.', Number)
-      .requiredOption('--electricity <amount>', 'Cost of a kWh.', Number)
-      .option('--input-speed <number>', 'Prompt tokens per second, all streams together.', Number)
-      .option('--output-speed <number>', 'Generated tokens per second, all streams together.', Number)
+      .requiredOption('--hardware <amount>', 'Cost of the machine per hour.', numberOf)
+      .requiredOption('--watts <number>', 'What it draws under load.', numberOf)
+      .requiredOption('--electricity <amount>', 'Cost of a kWh.', numberOf)
+      .option('--input-speed <number>', 'Prompt tokens per second, all streams together.', numberOf)
+      .option('--output-speed <number>', 'Generated tokens per second, all streams together.', numberOf)
       .option(...from)
       .option('--plan', 'Say the price, and do not set it.')
       .action(async (model: string, options: Options) => {
@@ -79,7 +89,7 @@ export function addPricesCommand(program: Command): void {
       .requiredOption(...from)
       .requiredOption('--source <text>', 'Where the rate is from.')
       .action(async (rate: string, options: Options) => {
-        const body = { from: options['from'], eur_per_usd: Number(rate), source: options['source'] }
+        const body = { from: options['from'], eur_per_usd: numberOf(rate), source: options['source'] }
         const said = (set: Static<typeof RateObject>) =>
           `1 USD is ${set.eur_per_usd} EUR from ${set.from.slice(0, 10)} on.`
         await set(options, '/galerne/v1/exchange-rates', body, said)
