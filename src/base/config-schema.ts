@@ -69,7 +69,8 @@ export const configSchema = Type.Object({
   }),
   'webhook-secret': Type.Optional(
     Type.String({
-      description: 'Signs the alerts of budgets that are posted (Standard Webhooks): what both sides know.',
+      description:
+        'What the secrets of webhooks are made from, one for each, which sign their messages (Standard Webhooks). Only servers know it; all of an installation have the same.',
       minLength: 24,
       maxLength: 512,
       secret: true,
@@ -88,6 +89,10 @@ export const configSchema = Type.Object({
       secret: true,
     }),
   ),
+  'smtp-clear': Type.Enum(['loopback', 'refuse', 'allow'], {
+    description: 'Whether a password may go to the mail server without TLS; `loopback`: only to one on this machine.',
+    default: 'loopback',
+  }),
   'smtp-from': Type.String({
     description: 'Sender of mails.',
     default: 'galerne@localhost',

@@ -58,6 +58,8 @@ export interface BudgetsTable {
   webhook: string | null
   /** JSON: addresses that alerts are mailed to. */
   emails: string | null
+  /** JSON: what the webhook's secret is made from. */
+  webhook_key: string | null
   created_at: number
   updated_at: number
 }

@@ -1,7 +1,7 @@
 // Makes the one door to Models, and what moves behind it: aliases, adapters, models of this machine that come and go.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Pool } from '../engine/pool-types.ts'
-import { configuredPoster } from '../features/budgets/webhook.ts'
+import { configuredWebhooks } from '../features/budgets/webhook.ts'
 import { adaptedRegistry } from '../features/models/adapted.ts'
 import { targetsOf } from '../features/models/alias.ts'
 import { type LocalModels, localModels } from '../features/models/local-models.ts'
@@ -41,8 +41,8 @@ export async function openModels(
   opened.push(() => pool.stop())
   const metrics = createMetrics()
   const behind = (name: string): ModelCard | undefined => registry.behind(name)
-  const post = configuredPoster(config, { egress, clock })
-  const routing = await openRouting({ acts, notices, clock, log, metrics, behind, ...(post && { post }) })
+  const webhooks = configuredWebhooks(config, { egress, clock })
+  const routing = await openRouting({ acts, notices, clock, log, metrics, behind, ...(webhooks && { webhooks }) })
   opened.push(() => routing.stop())
   const registry: Registry = adaptedRegistry(
     createRegistry({

@@ -121,6 +121,11 @@ const CanaryObject = Type.Object({
     }),
   ),
   webhook: nullable(Type.String()),
+  webhook_secret: Type.Optional(
+    Type.String({
+      description: "Signs the webhook's messages (Standard Webhooks). Only in the answer that made it.",
+    }),
+  ),
 })
 
 const state = {

@@ -151,6 +151,20 @@ export const PutBudget = Type.Object(
   { additionalProperties: false },
 )
 
+/** `POST /galerne/v1/budgets/{id}/webhook-secret`. */
+export const RotateWebhookSecret = Type.Object(
+  {
+    overlap_seconds: optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 31_536_000,
+        description: 'How long the old one signs too; a day without it.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
 /** A budget and how it stands. */
 export const BudgetObject = Type.Object({
   id: Type.String(),
@@ -164,6 +178,11 @@ export const BudgetObject = Type.Object({
   hard: Type.Boolean(),
   thresholds,
   webhook: nullable(Type.String()),
+  webhook_secret: Type.Optional(
+    Type.String({
+      description: "Signs the webhook's messages (Standard Webhooks). Only in the answer that made it.",
+    }),
+  ),
   emails: Type.Array(Type.String()),
   spent: Type.Number(),
   reserved: Type.Number({ description: 'Held for calls that run.' }),

@@ -142,6 +142,9 @@ describe('operating in the console', { skip: noBrowser, timeout: 600_000 }, () =
       await page.getByLabel('Tell at').fill('50')
       await page.getByLabel('By webhook to').fill(`http://127.0.0.1:${(hook.address() as AddressInfo).port}/hook`)
       await page.getByRole('button', { name: 'Save' }).click()
+      // Its secret is shown this once.
+      await page.getByText(/^whsec_[A-Za-z0-9+/]{43}=$/).waitFor()
+      await page.getByRole('button', { name: 'I have it' }).click()
       await page.getByText('At 50 %', { exact: false }).waitFor()
       await ask('two')
       await page.getByText(/could not be told yet.*503/).waitFor()

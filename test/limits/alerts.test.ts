@@ -15,8 +15,8 @@ import { adminKey } from '../support/server.ts'
 const admin = { authorization: `Bearer ${adminKey}` }
 const portOf = (server: ReturnType<typeof createServer>) => (server.address() as AddressInfo).port
 
-/** A receiver that refuses the first call. */
-async function receiver() {
+/** A receiver that refuses the first calls. */
+async function receiver(refused = 1) {
   const taken: { body: string; headers: IncomingHttpHeaders }[] = []
   let calls = 0
   const server = createServer((request, response) => {
@@ -24,12 +24,20 @@ async function receiver() {
     request.on('data', (chunk: Buffer) => (body += chunk.toString()))
     request.on('end', () => {
       calls += 1
-      if (calls > 1) taken.push({ body, headers: request.headers })
-      response.writeHead(calls > 1 ? 204 : 503).end()
+      if (calls > refused) taken.push({ body, headers: request.headers })
+      response.writeHead(calls > refused ? 204 : 503).end()
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return { url: `http://127.0.0.1:${portOf(server)}/hook`, taken, close: () => server.close() }
+}
+
+/** As a receiver computes it by Standard Webhooks, with the secret that it was given. */
+function signature(secret: string, text: string): string {
+  assert.match(secret, /^whsec_[A-Za-z0-9+/]{43}=$/)
+  return createHmac('sha256', Buffer.from(secret.slice('whsec_'.length), 'base64'))
+    .update(text)
+    .digest('base64')
 }
 
 const until = async (holds: () => boolean) => {
@@ -61,8 +69,7 @@ describeOnDatabases('alerts of budgets', (get) => {
       const alert = JSON.parse(body)
       assert.deepEqual([alert.type, alert.threshold, alert.budget.id], ['budget.threshold_reached', 20, made.json().id])
       const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`
-      const signature = createHmac('sha256', alerting.webhookSecret).update(signed).digest('base64')
-      assert.equal(headers['webhook-signature'], `v1,${signature}`)
+      assert.equal(headers['webhook-signature'], `v1,${signature(made.json().webhook_secret, signed)}`)
       assert.match(mails.messages[0] ?? '', /^Subject: 20 % of the budget/m)
       for (let n = 0; n < 4; n++) await chat(server, { max_tokens: 3 })
       await server.settled()
@@ -78,6 +85,61 @@ describeOnDatabases('alerts of budgets', (get) => {
       await server.stop()
       hook.close()
       mails.close()
+    }
+  })
+
+  test('every webhook has a secret of its own, shown once, that can be replaced while the old one still holds', async () => {
+    const [one, two] = [await receiver(0), await receiver(0)]
+    const alerting = { webhookSecret: 'a secret of the server alone, 32 letters' }
+    const server = await startLimitedServer(get().database, [createEchoModel()], { alerting })
+    const ask = async (path: string, body?: object) => {
+      const answer = await send(server, path, { headers: admin, ...(body !== undefined && { body }) })
+      assert.equal(answer.status, 200, answer.text)
+      return answer.json()
+    }
+    const budgets = '/galerne/v1/budgets'
+    const next = async (hook: typeof one, count: number) => {
+      assert.equal((await chat(server, { max_tokens: 3 })).status, 200)
+      await server.settled()
+      await until(() => hook.taken.length === count)
+      const { headers, body } = hook.taken.at(-1) ?? { headers: {}, body: '' }
+      const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`
+      const given = String(headers['webhook-signature']).split(' ')
+      return { given, by: (secret: string) => `v1,${signature(secret, signed)}` }
+    }
+    try {
+      // A call costs 9,000 nano-units, a hundredth: each passes a threshold of the first. What other tests spent counts too.
+      const soft = { scope: 'workspace', amount: 0.000_9, hard: false }
+      const probe = await ask(budgets, { ...soft, thresholds: [] })
+      const from = Math.round((probe.spent / soft.amount) * 100)
+      await get().database.query.deleteFrom('budgets').execute()
+      const thresholds = [from + 1, from + 2, from + 3, from + 4]
+      const first = await ask(budgets, { ...soft, thresholds, webhook: one.url })
+      const second = await ask(budgets, { ...soft, thresholds: [from + 1], webhook: two.url })
+      assert.notEqual(first.webhook_secret, second.webhook_secret)
+      assert.ok(!JSON.stringify(await ask(budgets)).includes('whsec_'))
+      const toOne = await next(one, 1)
+      assert.deepEqual(toOne.given, [toOne.by(first.webhook_secret)])
+      const toTwo = await next(two, 1)
+      assert.deepEqual(toTwo.given, [toTwo.by(second.webhook_secret)])
+      await until(() => one.taken.length === 2)
+      assert.equal((await ask(`${budgets}/${first.id}`, { hard: false })).webhook_secret, undefined)
+      const replaced = await ask(`${budgets}/${first.id}/webhook-secret`, {})
+      const both = await next(one, 3)
+      assert.deepEqual(both.given, [both.by(replaced.webhook_secret), both.by(first.webhook_secret)])
+      const again = await ask(`${budgets}/${first.id}/webhook-secret`, { overlap_seconds: 0 })
+      const alone = await next(one, 4)
+      assert.deepEqual(alone.given, [alone.by(again.webhook_secret)])
+      // Another receiver gets another secret; without one there is none to replace.
+      const moved = await ask(`${budgets}/${second.id}`, { webhook: `${two.url}/else` })
+      assert.notEqual(moved.webhook_secret, second.webhook_secret)
+      await ask(`${budgets}/${second.id}`, { webhook: null })
+      const none = await send(server, `${budgets}/${second.id}/webhook-secret`, { headers: admin, body: {} })
+      assert.deepEqual([none.status, none.json().error.param], [400, 'id'])
+    } finally {
+      await server.stop()
+      one.close()
+      two.close()
     }
   })
 

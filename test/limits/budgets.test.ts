@@ -22,6 +22,7 @@ const monthly = (model: string, amount: number, more: Partial<Budget> = {}): Bud
   hard: true,
   thresholds: [],
   webhook: null,
+  webhookKey: null,
   emails: [],
   createdAt: systemClock.now(),
   updatedAt: systemClock.now(),

@@ -55,7 +55,13 @@ describeOnDatabases('a key with limits and a budget', (get) => {
   })
 
   test('shares its budget, before and after its successor, and when prices of the past change', async () => {
-    await done('POST', '/galerne/v1/prices', { model: 'echo', input: 1, output: 2, from: '2021-01-01', source: 'a test' })
+    await done('POST', '/galerne/v1/prices', {
+      model: 'echo',
+      input: 1,
+      output: 2,
+      from: '2021-01-01',
+      source: 'a test',
+    })
     const first = await member('bob')
     // A call costs 9,000 nano-units.
     const budget = await done('POST', '/galerne/v1/budgets', { scope: 'key', subject: first.id, amount: 0.000_027 })
@@ -75,7 +81,13 @@ describeOnDatabases('a key with limits and a budget', (get) => {
     // Each row says which key it was.
     const rows = await get().database.query.selectFrom('usage').select('key_id').where('cost', '>', 0).execute()
     assert.deepEqual(new Set(rows.map(({ key_id }) => key_id)), new Set([first.id, next.id, child.id]))
-    await done('POST', '/galerne/v1/prices', { model: 'echo', input: 2, output: 4, from: '2022-01-01', source: 'a test' })
+    await done('POST', '/galerne/v1/prices', {
+      model: 'echo',
+      input: 2,
+      output: 4,
+      from: '2022-01-01',
+      source: 'a test',
+    })
     await done('POST', '/galerne/v1/reprice', { from: new Date(0).toISOString() })
     const figure = async () => {
       const own = get().database.query.selectFrom('spend').select('money')

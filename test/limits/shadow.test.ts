@@ -21,7 +21,8 @@ describeOnServers('a shadow and a budget', (get) => {
     const now = systemClock.now()
     await budgetStore(get().database).put({
       ...{ id: 'budget_shadow', scope: 'workspace', subject: 'default', period: 'month', timeZone: 'Europe/Paris' },
-      ...{ amount: 10 * price, hard: true, thresholds: [], webhook: null, emails: [], createdAt: now, updatedAt: now },
+      ...{ amount: 10 * price, hard: true, thresholds: [], webhook: null, webhookKey: null, emails: [] },
+      ...{ createdAt: now, updatedAt: now },
     })
     await server.limits.policy.reload()
   })

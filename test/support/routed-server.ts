@@ -48,7 +48,7 @@ export async function startRoutedServer(
     async routing(parts) {
       const routing = await openRouting({
         ...{ acts, notices, clock: systemClock, ...parts },
-        ...(post !== undefined && { post, backoffMs: 20 }),
+        ...(post !== undefined && { webhooks: { post, secretOf: ({ seed }) => `whsec_${seed}` }, backoffMs: 20 }),
       })
       opened.push(routing)
       return routing

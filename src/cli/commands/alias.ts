@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import type { AliasChangeShown, AliasShown, QualityShown, SetAliasRequest } from '../../wire/aliases.ts'
 import type { Connection } from '../connection.ts'
+import { numberOf } from '../numbers.ts'
 import { addRemote, ask, askAll, type Options, spanSeconds, withServer } from '../remote.ts'
 import { printResult, table } from '../terminal.ts'
 
@@ -77,22 +78,22 @@ function addTrying(alias: Command): void {
           'first token comes too late, or when it does not pass its gate. A name that is no alias yet becomes one for itself.',
       )
       .option('--to <model>', 'The version that gets them.')
-      .option('--percent <number>', 'Of the calls.', Number)
+      .option('--percent <number>', 'Of the calls.', numberOf)
       .option('--sticky <by>', 'key, session, user or random: by what a caller stays with a version. key without it.')
-      .option('--seed <number>', 'The same seed gives the same draws.', Number)
-      .option('--error-rate <percent>', 'Percent of its calls that may fail; 5 without it.', Number)
-      .option('--minimum-calls <number>', 'Calls before its figures count; 20 without it.', Number)
+      .option('--seed <number>', 'The same seed gives the same draws.', numberOf)
+      .option('--error-rate <percent>', 'Percent of its calls that may fail; 5 without it.', numberOf)
+      .option('--minimum-calls <number>', 'Calls before its figures count; 20 without it.', numberOf)
       .option('--window <time>', 'Calls older than this do not count; 5m without it.')
-      .option('--first-token-ratio <number>', "How many times the target's its first-token p95 may be.", Number)
+      .option('--first-token-ratio <number>', "How many times the target's its first-token p95 may be.", numberOf)
       .option('--gate', 'Its weights must have been measured: see the three below.')
-      .option('--max-perplexity <number>', 'The most that its perplexity may be.', Number)
+      .option('--max-perplexity <number>', 'The most that its perplexity may be.', numberOf)
       .option(
         '--max-perplexity-ratio <number>',
         "The most in times the target's on the same text; 1.05 with --gate alone.",
-        Number,
+        numberOf,
       )
-      .option('--min-accuracy <number>', 'The least accuracy on a task set, 0 to 1.', Number)
-      .option('--webhook <address>', 'A roll-back is posted there, signed with the webhook-secret.')
+      .option('--min-accuracy <number>', 'The least accuracy on a task set, 0 to 1.', numberOf)
+      .option('--webhook <address>', 'A roll-back is posted there, signed with a secret that is shown this once.')
       .option('--off', 'Take the canary off.')
       .option(...because)
       .action(async (name: string, options: Options) => {
@@ -104,7 +105,7 @@ function addTrying(alias: Command): void {
       .command('shadow <name>')
       .summary('send copies of calls to another version, whose answers nobody sees')
       .option('--to <model>', 'The version that gets them.')
-      .option('--percent <number>', 'Of the calls; 100 without it.', Number)
+      .option('--percent <number>', 'Of the calls; 100 without it.', numberOf)
       .option('--off', 'Take the shadow off.')
       .option(...because)
       .action(async (name: string, options: Options) => {
@@ -119,8 +120,8 @@ function addQuality(alias: Command): void {
     alias
       .command('quality [model]')
       .summary('show what was measured of weights, or keep a measurement')
-      .option('--perplexity <number>', 'Keep this perplexity.', Number)
-      .option('--accuracy <number>', 'Keep this accuracy, 0 to 1.', Number)
+      .option('--perplexity <number>', 'Keep this perplexity.', numberOf)
+      .option('--accuracy <number>', 'Keep this accuracy, 0 to 1.', numberOf)
       .option('--text-sha256 <digest>', 'Of the text that the perplexity is of.')
       .option('--note <text>', 'Where the figures are from.')
       .action(async (model: string | undefined, options: Options) => {
@@ -151,7 +152,12 @@ async function put(options: Options, name: string, wanted: (now: Wanted) => Want
     const body = { ...wanted(now), revision: known?.revision ?? 0 }
     return await ask<AliasShown>(server, 'PUT', pathOf(name), body)
   })
-  printResult(options['json'] === true, alias, () => sentence(alias))
+  const secret = alias.canary?.webhook_secret
+  const kept =
+    secret === undefined
+      ? ''
+      : `\nIts webhook's messages are signed with ${secret}\nKeep it now: it is not shown again.`
+  printResult(options['json'] === true, alias, () => `${sentence(alias)}${kept}`)
 }
 
 async function change(options: Options, run: (server: Connection) => Promise<AliasChangeShown>): Promise<void> {

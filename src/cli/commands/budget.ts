@@ -1,6 +1,7 @@
 // `galerne budget`: shows and sets budgets of the running server.
 import type { Command } from 'commander'
-import { addRemote, askAll, type Options, withServer } from '../remote.ts'
+import { numberOf } from '../numbers.ts'
+import { addRemote, askAll, type Options, spanSeconds, withServer } from '../remote.ts'
 import { printResult, table } from '../terminal.ts'
 import { call, partyOf, whose } from './limits.ts'
 
@@ -15,6 +16,8 @@ interface Budget {
   readonly spent: number
   readonly reserved: number
   readonly thresholds: readonly number[]
+  /** Only where it is new. */
+  readonly webhook_secret?: string
 }
 
 /** Adds the command. */
@@ -41,17 +44,27 @@ export function addBudgetCommand(program: Command): void {
     const { model: _, ...party } = partyOf(options)
     const body = {
       ...(id === undefined && party),
-      amount: Number(amount),
+      amount: numberOf(amount),
       ...(period !== undefined && { period }),
       ...(timeZone !== undefined && { time_zone: timeZone }),
       ...(options['soft'] === true && { hard: false }),
-      ...(alertAt !== undefined && { thresholds: alertAt.map(Number) }),
+      ...(alertAt !== undefined && { thresholds: alertAt.map(numberOf) }),
       ...(webhook !== undefined && { webhook }),
       ...(email !== undefined && { emails: email }),
     }
     const path = id === undefined ? '/galerne/v1/budgets' : `/galerne/v1/budgets/${encodeURIComponent(id)}`
     const made = (await call(options, 'POST', path, body)) as Budget
-    printResult(options['json'] === true, made, () => show([made]))
+    printResult(options['json'] === true, made, () => shownWithSecret(made))
+  })
+  const rotating = budget
+    .command('rotate-secret <id>')
+    .description("Replaces the secret that the messages of a budget's webhook are signed with.")
+    .option('--overlap <span>', 'How long the old one signs too: 0s, 12h.', '1d')
+  addRemote(rotating).action(async (id: string, options: Options) => {
+    const overlap_seconds = spanSeconds(String(options['overlap']))
+    const path = `/galerne/v1/budgets/${encodeURIComponent(id)}/webhook-secret`
+    const made = (await call(options, 'POST', path, { overlap_seconds })) as Budget
+    printResult(options['json'] === true, made, () => shownWithSecret(made))
   })
   addRemote(budget.command('remove <id>').description('Removes a budget.')).action(
     async (id: string, options: Options) => {
@@ -59,6 +72,12 @@ export function addBudgetCommand(program: Command): void {
       printResult(options['json'] === true, removed, () => 'Removed.')
     },
   )
+}
+
+function shownWithSecret(budget: Budget): string {
+  const { webhook_secret: secret } = budget
+  if (secret === undefined) return show([budget])
+  return `${show([budget])}\n\nThe webhook's messages are signed with ${secret}\nKeep it now: it is not shown again.`
 }
 
 function show(budgets: readonly Budget[]): string {

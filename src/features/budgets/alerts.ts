@@ -123,7 +123,8 @@ async function send(parts: AlertParts, job: string, signal: AbortSignal): Promis
   }
   // A way that was taken away since tells nobody any more.
   if (way === 'webhook' && budget.webhook !== null) {
-    await (parts.post?.(budget.webhook, alert, signal) ?? missing('webhook-secret'))
+    const place = { address: budget.webhook, key: budget.webhookKey }
+    await (parts.post?.(place, alert, signal) ?? missing('webhook-secret'))
   }
   if (way === 'mail' && budget.emails.length > 0) {
     await (parts.mail?.(alertMail(budget.emails, alert)) ?? missing('smtp-url'))

@@ -2,10 +2,12 @@
 import { classifyAddress, isRange } from '../../base/addresses.ts'
 import { fail } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
+import { newWebhookKey, nextWebhookKey } from '../../base/webhook-secret.ts'
 import type { Acts } from '../audit/acts.ts'
 import type { Actor } from '../audit/record.ts'
 import { isTimeZone } from '../limits/calendar.ts'
 import type { Policy } from '../limits/policy.ts'
+import type { AlertMeans } from './open.ts'
 import { type Budget, budgetStore } from './store.ts'
 
 /** What changing budgets needs. */
@@ -13,16 +15,17 @@ export interface BudgetParts {
   readonly acts: Acts
   readonly policy: Policy
   /** What alerts can be sent by here. */
-  readonly ways: { readonly webhook: boolean; readonly email: boolean }
+  readonly ways: AlertMeans
 }
 
 /** What a budget is to be. */
-export type WantedBudget = Omit<Budget, 'id' | 'createdAt' | 'updatedAt'>
+export type WantedBudget = Omit<Budget, 'id' | 'createdAt' | 'updatedAt' | 'webhookKey'>
 
 /** Makes a budget. What was spent in its window before counts. */
 export async function createBudget(parts: BudgetParts, actor: Actor, wanted: WantedBudget): Promise<Budget> {
   const now = parts.acts.clock.now()
-  const budget = { ...wanted, id: newId('budget', parts.acts.clock), createdAt: now, updatedAt: now }
+  const webhookKey = wanted.webhook === null ? null : newWebhookKey()
+  const budget = { ...wanted, webhookKey, id: newId('budget', parts.acts.clock), createdAt: now, updatedAt: now }
   return await keep(parts, actor, budget, 'budget.created')
 }
 
@@ -36,12 +39,24 @@ export async function changeBudget(
   const before = await budgetStore(parts.acts.database).byId(id)
   if (before === undefined) throw fail('not_found', { what: 'budget', id: id.slice(0, 100), param: 'id' })
   const { scope, subject } = before
-  return await keep(
-    parts,
-    actor,
-    { ...before, ...change, scope, subject, updatedAt: parts.acts.clock.now() },
-    'budget.updated',
-  )
+  const after = { ...before, ...change, scope, subject, updatedAt: parts.acts.clock.now() }
+  // Whoever receives them elsewhere must not be able to sign for whoever received them until now, nor the other way round.
+  const webhookKey =
+    after.webhook === before.webhook ? before.webhookKey : after.webhook === null ? null : newWebhookKey()
+  return await keep(parts, actor, { ...after, webhookKey }, 'budget.updated')
+}
+
+/** Gives a budget's webhook another secret; the one before signs too for `overlapMs`. Throws `invalid_value` where there is no webhook. */
+export async function rotateWebhookSecret(
+  parts: BudgetParts,
+  actor: Actor,
+  budget: Budget,
+  overlapMs: number,
+): Promise<Budget> {
+  if (budget.webhook === null) throw fail('invalid_value', { param: 'id', reason: 'this budget has no webhook' })
+  const now = parts.acts.clock.now()
+  const webhookKey = nextWebhookKey(budget.webhookKey, now + overlapMs)
+  return await keep(parts, actor, { ...budget, webhookKey, updatedAt: now }, 'budget.updated')
 }
 
 /** Removes a budget; throws `not_found`. */
@@ -77,8 +92,8 @@ function check({ timeZone, webhook, emails, amount }: Budget, { ways }: BudgetPa
     throw fail('invalid_value', { param: 'time_zone', reason: 'there is no time zone of that name' })
   if (!Number.isSafeInteger(amount)) throw fail('invalid_value', { param: 'amount', reason: 'it is too large' })
   if (webhook !== null) checkWebhook(webhook)
-  if (webhook !== null && !ways.webhook) {
-    const reason = 'alerts are signed with the setting webhook-secret, which this server does not have'
+  if (webhook !== null && ways.webhooks === undefined) {
+    const reason = 'secrets of webhooks are made from the setting webhook-secret, which this server does not have'
     throw fail('invalid_value', { param: 'webhook', reason })
   }
   if (emails.length > 0 && !ways.email) {

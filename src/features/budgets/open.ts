@@ -4,23 +4,30 @@ import { mailer } from '../../base/mail.ts'
 import { type Limits, type LimitsOptions, openLimits } from '../limits/open.ts'
 import { openAlerts } from './alerts.ts'
 import { budgetStore } from './store.ts'
-import { configuredPoster } from './webhook.ts'
+import { configuredWebhooks, type Webhooks } from './webhook.ts'
 
 /** What an operator set for alerts. */
 export interface AlertSettings {
-  /** Alerts that are posted are signed with it. */
+  /** The secrets that alerts are signed with are made from it. */
   readonly webhookSecret?: string | undefined
   readonly webhookPrivate?: 'refuse' | 'allow'
   readonly smtpUrl?: string | undefined
   readonly smtpFrom?: string
+  readonly smtpClear?: 'loopback' | 'refuse' | 'allow'
   /** Pause after the first failed attempt to send, in milliseconds. */
   readonly backoffMs?: number
+}
+
+/** What alerts can be sent by here. */
+export interface AlertMeans {
+  readonly webhooks?: Pick<Webhooks, 'secretOf'>
+  readonly email: boolean
 }
 
 /** Limits with budgets, for the registry, and what alerts can be sent by here, for the routes. */
 export interface Money {
   readonly limits: Limits
-  readonly ways: { readonly webhook: boolean; readonly email: boolean }
+  readonly ways: AlertMeans
   readonly currency: string
   stop(): Promise<void>
 }
@@ -34,12 +41,12 @@ export async function openMoney(
   },
 ): Promise<Money> {
   const { database, clock, log, currency, egress, alerting } = parts
-  const { smtpUrl: url, smtpFrom: from = 'galerne@localhost', backoffMs } = alerting
-  const post = configuredPoster(alerting, { egress, clock })
+  const { smtpUrl: url, smtpFrom: from = 'galerne@localhost', smtpClear: clear = 'loopback', backoffMs } = alerting
+  const webhooks = configuredWebhooks(alerting, { egress, clock })
   const alerts = openAlerts({
     ...{ database, clock, log, currency },
-    ...(post !== undefined && { post }),
-    ...(url !== undefined && { mail: mailer({ egress, url, from, purpose: 'budget alert' }) }),
+    ...(webhooks !== undefined && { post: webhooks.post }),
+    ...(url !== undefined && { mail: mailer({ egress, url, from, clear, purpose: 'budget alert' }) }),
     ...(backoffMs !== undefined && { backoffMs }),
   })
   const limits = await openLimits({
@@ -49,7 +56,7 @@ export async function openMoney(
   })
   return {
     ...{ limits, currency },
-    ways: { webhook: post !== undefined, email: url !== undefined },
+    ways: { ...(webhooks !== undefined && { webhooks }), email: url !== undefined },
     async stop() {
       await limits.stop()
       await alerts.stop()

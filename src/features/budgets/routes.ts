@@ -10,6 +10,7 @@ import {
   MistralSpendLimits,
   NewSpendLimit,
   PutBudget,
+  RotateWebhookSecret,
 } from '../../wire/limit-objects.ts'
 import { ListQuery, pageOf, readPaging } from '../../wire/paging.ts'
 import { seconds } from '../../wire/times.ts'
@@ -19,7 +20,14 @@ import { organisation, type Scope } from '../limits/account.ts'
 import { windowAt } from '../limits/calendar.ts'
 import { limitStore } from '../limits/store.ts'
 import { nanoPerUnit } from '../prices/price.ts'
-import { type BudgetParts, changeBudget, createBudget, removeBudget, type WantedBudget } from './change.ts'
+import {
+  type BudgetParts,
+  changeBudget,
+  createBudget,
+  removeBudget,
+  rotateWebhookSecret,
+  type WantedBudget,
+} from './change.ts'
 import { type RaisedAlert, raisedAlerts } from './raised.ts'
 import { type Budget, type BudgetStanding, budgetStore } from './store.ts'
 
@@ -31,6 +39,7 @@ export interface BudgetRoutes extends BudgetParts {
 const tags = ['budgets']
 const reading = { permission: 'limits.read' } as const
 const usualThresholds = [50, 80, 100]
+const dayMs = 86_400_000
 
 /** Adds the routes. */
 export function registerBudgets(server: Server, parts: BudgetRoutes): void {
@@ -44,6 +53,13 @@ export function registerBudgets(server: Server, parts: BudgetRoutes): void {
     )
   }
   const shown = async (budget: Budget) => (await shownAll([budget]))[0] as Static<typeof BudgetObject>
+  /** With the webhook's secret, where it is a new one: the only answer that ever holds it. */
+  const shownNew = async (budget: Budget, before?: Budget) => {
+    const { webhookKey: key } = budget
+    const isNew = key !== null && key.seed !== before?.webhookKey?.seed
+    const secret = isNew ? parts.ways.webhooks?.secretOf(key) : undefined
+    return { ...(await shown(budget)), ...(secret !== undefined && { webhook_secret: secret }) }
+  }
   const known = async (id: string, caller: Caller) => {
     const budget = await store.byId(id)
     if (budget === undefined) throw fail('not_found', { what: 'budget', id: id.slice(0, 100), param: 'id' })
@@ -70,7 +86,8 @@ export function registerBudgets(server: Server, parts: BudgetRoutes): void {
       schema: {
         tags,
         summary: 'Make a budget',
-        description: 'What was spent in its calendar window before counts.',
+        description:
+          'What was spent in its calendar window before counts. With a webhook the answer holds the secret that its messages are signed with, this once.',
         body: PutBudget,
         response: { 200: BudgetObject },
       },
@@ -79,7 +96,7 @@ export function registerBudgets(server: Server, parts: BudgetRoutes): void {
       const { body, exchange } = request
       const party = await partyOf(query, body, exchange.caller)
       await demandParty(query, exchange.caller, 'budgets.write', party)
-      return shown(await createBudget(parts, actorOf(request), { ...fresh, ...party, ...wantedOf(body) }))
+      return shownNew(await createBudget(parts, actorOf(request), { ...fresh, ...party, ...wantedOf(body) }))
     },
   )
   server.post(
@@ -95,8 +112,28 @@ export function registerBudgets(server: Server, parts: BudgetRoutes): void {
       },
     },
     async (request) => {
-      const { id } = await known(request.params.id, request.exchange.caller)
-      return shown(await changeBudget(parts, actorOf(request), id, wantedOf(request.body)))
+      const before = await known(request.params.id, request.exchange.caller)
+      return shownNew(await changeBudget(parts, actorOf(request), before.id, wantedOf(request.body)), before)
+    },
+  )
+  server.post(
+    '/galerne/v1/budgets/:id/webhook-secret',
+    {
+      config: reading,
+      schema: {
+        tags,
+        summary: "Replace the secret of a budget's webhook",
+        description: 'The answer is the only one that holds the new one. The old one signs too for a while.',
+        params: idParams,
+        body: RotateWebhookSecret,
+        response: { 200: BudgetObject },
+      },
+    },
+    async (request) => {
+      const before = await known(request.params.id, request.exchange.caller)
+      const { overlap_seconds: overlap } = request.body
+      const overlapMs = typeof overlap === 'number' ? overlap * 1000 : dayMs
+      return shownNew(await rotateWebhookSecret(parts, actorOf(request), before, overlapMs), before)
     },
   )
   server.delete(

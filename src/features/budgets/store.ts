@@ -1,4 +1,5 @@
 // Budgets in the database.
+import type { WebhookKey } from '../../base/webhook-secret.ts'
 import type { Database } from '../../database/connect.ts'
 import type { Row } from '../../database/tables.ts'
 import type { Scope } from '../limits/account.ts'
@@ -11,6 +12,8 @@ export interface Budget extends MoneyRule {
   readonly thresholds: readonly number[]
   /** Address that alerts are posted to. */
   readonly webhook: string | null
+  /** What its secret is made from; null where there is none, or an earlier version set it. */
+  readonly webhookKey: WebhookKey | null
   /** Addresses that alerts are mailed to. */
   readonly emails: readonly string[]
   readonly createdAt: number
@@ -100,6 +103,7 @@ function budgetOf(row: Row<'budgets'>): Budget {
     hard: row.hard === 1,
     thresholds: JSON.parse(row.thresholds) as number[],
     emails: JSON.parse(row.emails ?? '[]') as string[],
+    webhookKey: row.webhook_key === null ? null : (JSON.parse(row.webhook_key) as WebhookKey),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }
@@ -113,6 +117,7 @@ function columnsOf(budget: Budget): Row<'budgets'> {
     hard: budget.hard ? 1 : 0,
     thresholds: JSON.stringify(budget.thresholds),
     emails: JSON.stringify(budget.emails),
+    webhook_key: budget.webhookKey && JSON.stringify(budget.webhookKey),
     created_at: budget.createdAt,
     updated_at: budget.updatedAt,
   }

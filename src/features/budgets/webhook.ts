@@ -1,45 +1,58 @@
-// Posts an alert, signed as Standard Webhooks 1.0 says (standardwebhooks.com): receivers have libraries to check it.
-import { createHmac } from 'node:crypto'
+// Posts messages as Standard Webhooks has it: signed with HMAC-SHA-256 over `id.timestamp.body` with the webhook's own secret. Knows no budget.
 import type { Clock } from '../../base/clock.ts'
 import type { Egress } from '../../base/egress.ts'
 import { fail } from '../../base/errors.ts'
+import { signatures, type WebhookKey, webhookSecret } from '../../base/webhook-secret.ts'
 
-/** Sends a message to an address, an alert for instance; throws while it has not been taken. */
-export type PostWebhook = (address: string, alert: { readonly id: string }, signal: AbortSignal) => Promise<void>
+/** Where a message goes, and what its secret is made from; null: the webhook was set by an earlier version. */
+export interface WebhookPlace {
+  readonly address: string
+  readonly key: WebhookKey | null
+}
+
+/** Sends a message to a webhook, an alert for instance; throws while it has not been taken. */
+export type PostWebhook = (place: WebhookPlace, message: { readonly id: string }, signal: AbortSignal) => Promise<void>
+
+/** What a server that posts can do. */
+export interface Webhooks {
+  readonly post: PostWebhook
+  /** What a webhook's receiver checks signatures with. */
+  secretOf(key: WebhookKey): string
+}
 
 /** What posting needs. */
 export interface WebhookParts {
   readonly egress: Egress
   readonly clock: Clock
-  /** What both sides know. */
+  /** The server's own; every webhook's is made from it. */
   readonly secret: string
   /** Whether addresses of private networks may be reached. */
   readonly allowPrivate: boolean
 }
 
 /** A way to post as the settings say; undefined where they hold no secret to sign with. */
-export function configuredPoster(
+export function configuredWebhooks(
   {
     webhookSecret: secret,
     webhookPrivate,
   }: { readonly webhookSecret?: string | undefined; readonly webhookPrivate?: 'refuse' | 'allow' },
   parts: Pick<WebhookParts, 'egress' | 'clock'>,
-): PostWebhook | undefined {
-  return secret === undefined
-    ? undefined
-    : webhookPoster({ ...parts, secret, allowPrivate: webhookPrivate === 'allow' })
+): Webhooks | undefined {
+  if (secret === undefined) return undefined
+  const post = webhookPoster({ ...parts, secret, allowPrivate: webhookPrivate === 'allow' })
+  return { post, secretOf: (key) => webhookSecret(secret, key) }
 }
 
-/** A way to post. */
-export function webhookPoster({ egress, clock, secret, allowPrivate }: WebhookParts): PostWebhook {
-  return async (address, alert, signal) => {
-    const body = JSON.stringify(alert)
-    const timestamp = String(Math.floor(clock.now() / 1000))
+function webhookPoster({ egress, clock, secret, allowPrivate }: WebhookParts): PostWebhook {
+  return async ({ address, key }, message, signal) => {
+    const body = JSON.stringify(message)
+    const now = clock.now()
+    const timestamp = String(Math.floor(now / 1000))
     const headers = {
       'content-type': 'application/json',
-      'webhook-id': alert.id,
+      'webhook-id': message.id,
       'webhook-timestamp': timestamp,
-      'webhook-signature': `v1,${sign(secret, `${alert.id}.${timestamp}.${body}`)}`,
+      'webhook-signature': signatures(secret, key, `${message.id}.${timestamp}.${body}`, now),
     }
     const policy = { allowPrivate, timeoutMs: 15_000, maxRedirects: 0, maxBytes: 65_536 }
     const answer = await egress.request({
@@ -56,10 +69,4 @@ export function webhookPoster({ egress, clock, secret, allowPrivate }: WebhookPa
       throw fail('egress_failed', { url: new URL(address).origin, reason: `it answered with status ${answer.status}` })
     }
   }
-}
-
-/** HMAC-SHA-256 in base64. A secret written as `whsec_…` holds base64, any other is taken as it is. */
-export function sign(secret: string, text: string): string {
-  const key = secret.startsWith('whsec_') ? Buffer.from(secret.slice('whsec_'.length), 'base64') : Buffer.from(secret)
-  return createHmac('sha256', key).update(text).digest('base64')
 }

@@ -123,7 +123,11 @@ describeOnDatabases('keys', (get) => {
     assert.ok(await verifier.verify(fresh.secret))
     const cards = await listKeys(query, { revoked: true })
     assert.equal(cards.find(({ id }) => id === old.key.id)?.replacedBy, fresh.key.id)
-    assert.equal(await rotateKey(acts, actor, old.key.id, { overlapMs: 0 }), undefined, 'an expired key has no successor')
+    assert.equal(
+      await rotateKey(acts, actor, old.key.id, { overlapMs: 0 }),
+      undefined,
+      'an expired key has no successor',
+    )
   })
 
   test('a person’s key does no more than the person, and nothing once they are disabled or gone', async () => {

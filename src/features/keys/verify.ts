@@ -81,7 +81,8 @@ export function keyVerifier(
 }
 
 function callerOf(key: StoredKey): Caller {
-  const { id, role, reach, workspace, user, serviceAccount, models, endpoints, ipRanges, expiresAt, payer, holder } = key
+  const { id, role, reach, workspace, user, serviceAccount, models, endpoints, ipRanges, expiresAt, payer, holder } =
+    key
   return {
     id,
     kind: 'key',

@@ -119,7 +119,7 @@ async function writeAndTell(
       change: id,
       from: before?.target ?? null,
       to: after?.target ?? null,
-      canary: after?.canary,
+      canary: after?.canary && { ...after.canary, webhookKey: undefined },
       reason,
     }
     note({ action: `alias.${action.replace('-', '_')}`, target: { kind: 'alias', id: wanted.name }, details })

@@ -26,7 +26,7 @@ describeOnServers('aliases', (get) => {
       vectors: createEchoModel({ name: 'vectors', capabilities: { chat: false, completion: false } }),
       short: createEchoModel({ name: 'short', contextLength: 64 }),
     }
-    server = await startRoutedServer(get().database, Object.values(models), async (address, message) => {
+    server = await startRoutedServer(get().database, Object.values(models), async ({ address }, message) => {
       tries += 1
       // The receiver is away the first time.
       if (tries === 1) throw new Error('not now')

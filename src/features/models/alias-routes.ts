@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { Type } from 'typebox'
 import { fail } from '../../base/errors.ts'
+import { newWebhookKey } from '../../base/webhook-secret.ts'
 import {
   AddQualityRequest,
   AliasChangeObject,
@@ -108,7 +109,8 @@ function addWriting(server: Server, parts: AliasRoutes): void {
         summary: 'Point an alias at a model, with a canary and a shadow',
         description:
           'Counts on every node from the next call on; calls at work end where they began. The body says all of it: a canary or shadow ' +
-          'that it does not name is taken off. An alias may have the name of a model, and then stands before it.',
+          'that it does not name is taken off. An alias may have the name of a model, and then stands before it. Where the address of a ' +
+          'webhook is new, the answer holds the secret that its messages are signed with, this once.',
         params: nameParams,
         body: SetAliasRequest,
         response: { 200: AliasObject },
@@ -116,8 +118,9 @@ function addWriting(server: Server, parts: AliasRoutes): void {
     },
     async (request) => {
       const { name } = request.params
-      await changes.set(actorOf(request), checkedName(name), wantedOf(request.body, parts))
-      return shownNow(name, parts)
+      const before = parts.routing.aliases.of(name)
+      await changes.set(actorOf(request), checkedName(name), wantedOf(request.body, parts, before))
+      return shownNow(name, parts, before)
     },
   )
   server.delete(
@@ -223,10 +226,15 @@ function digestFor(
   return card.digest
 }
 
-function shownNow(name: string, { routing, behind }: AliasRoutes): AliasShown {
+/** With the secret of its canary's webhook, where it is a new one: the only answer that ever holds it. */
+function shownNow(name: string, { routing, behind }: AliasRoutes, before: Alias | undefined): AliasShown {
   const alias = routing.aliases.of(name)
   if (alias === undefined) throw fail('not_found', { what: 'alias', id: name.slice(0, 100), param: 'name' })
-  return aliasObject(alias, behind)
+  const shown = aliasObject(alias, behind)
+  const key = alias.canary?.webhookKey
+  const isNew = key !== undefined && key.seed !== before?.canary?.webhookKey?.seed
+  if (!isNew || routing.secretOf === undefined) return shown
+  return { ...shown, canary: shown.canary && { ...shown.canary, webhook_secret: routing.secretOf(key) } }
 }
 
 function checkedName(name: string): string {
@@ -236,15 +244,15 @@ function checkedName(name: string): string {
   throw fail('invalid_value', { param: 'name', reason })
 }
 
-function wantedOf(body: SetAliasRequest, { behind, routing }: AliasRoutes): SetAlias {
-  if (body.canary?.webhook != null && !routing.posts) {
+function wantedOf(body: SetAliasRequest, { behind, routing }: AliasRoutes, before: Alias | undefined): SetAlias {
+  if (body.canary?.webhook != null && routing.secretOf === undefined) {
     throw fail('invalid_value', { param: 'canary.webhook', reason: 'this server has no webhook-secret to sign with' })
   }
   const target = exactTarget(body.target, 'target', behind)
   const { canary, shadow, reason = null, revision } = body
   const wanted = {
     target,
-    canary: canary == null ? null : canaryOf(canary, behind),
+    canary: canary == null ? null : canaryOf(canary, behind, before?.canary ?? null),
     shadow:
       shadow == null
         ? null
@@ -273,11 +281,16 @@ function requireLikeness(
   throw fail('invalid_value', { param, reason })
 }
 
-function canaryOf(canary: NonNullable<SetAliasRequest['canary']>, behind: AliasRoutes['behind']): Canary {
+function canaryOf(
+  canary: NonNullable<SetAliasRequest['canary']>,
+  behind: AliasRoutes['behind'],
+  before: Canary | null,
+): Canary {
   const { percent, sticky = 'key', seed = randomInt(2 ** 32 - 1), rollback = {}, gate, webhook = null } = canary
   return {
     target: exactTarget(canary.target, 'canary.target', behind),
     ...{ percent, sticky, seed, webhook },
+    ...webhookKeyOf(webhook, before),
     rollback: {
       errorRate: rollback.error_rate ?? 0.05,
       minimumCalls: rollback.minimum_calls ?? 20,
@@ -293,6 +306,13 @@ function canaryOf(canary: NonNullable<SetAliasRequest['canary']>, behind: AliasR
             minAccuracy: gate.min_accuracy ?? null,
           },
   }
+}
+
+/** The same receiver keeps its secret, another one gets its own. */
+function webhookKeyOf(webhook: string | null, before: Canary | null): Pick<Canary, 'webhookKey'> {
+  if (webhook === null) return {}
+  if (webhook !== before?.webhook) return { webhookKey: newWebhookKey() }
+  return before.webhookKey === undefined ? {} : { webhookKey: before.webhookKey }
 }
 
 /** A version keeps its whole digest, so that no later weights can be meant; a name stays a name, and adapters behind it stay there. */

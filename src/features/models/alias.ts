@@ -1,4 +1,5 @@
 // What an alias is: a name that operators point at a model, a canary and a shadow beside it, and one change of it. Types, and their JSON.
+import type { WebhookKey } from '../../base/webhook-secret.ts'
 import type { Row } from '../../database/tables.ts'
 import { modelUnder } from './adapted-model.ts'
 
@@ -37,6 +38,8 @@ export interface Canary {
   readonly gate: Gate | null
   /** Address that a roll-back is posted to. */
   readonly webhook: string | null
+  /** What its secret is made from; absent where there is none, or an earlier version set it. */
+  readonly webhookKey?: WebhookKey
 }
 
 /** The version that gets copies of an alias's calls, after they were answered. */

@@ -2,6 +2,7 @@
 import type { Kysely } from 'kysely'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
+import type { WebhookKey } from '../../base/webhook-secret.ts'
 import type { Database } from '../../database/connect.ts'
 import type { Tables } from '../../database/tables.ts'
 import { createQueue } from '../../queue/queue.ts'
@@ -11,8 +12,12 @@ import { seconds } from '../../wire/times.ts'
 import type { AliasChange } from './alias.ts'
 import { readChange } from './alias-store.ts'
 
-/** Sends a message to an address, signed; throws while it was not taken. The message's id is the same each time. */
-export type Post = (address: string, message: { readonly id: string }, signal: AbortSignal) => Promise<void>
+/** Sends a message to a webhook, signed; throws while it was not taken. The message's id is the same each time. */
+export type Post = (
+  place: { readonly address: string; readonly key: WebhookKey | null },
+  message: { readonly id: string },
+  signal: AbortSignal,
+) => Promise<void>
 
 /** What is posted. */
 export interface RollbackMessage {
@@ -59,7 +64,7 @@ export function openRollbackPosts(parts: {
         ...{ id, type: 'alias.rolled_back', created_at: seconds(change.at), alias, reason: change.reason },
         ...{ canary: canary.target, target: change.before?.target ?? '' },
       }
-      await post(canary.webhook, message, signal)
+      await post({ address: canary.webhook, key: canary.webhookKey ?? null }, message, signal)
     },
     onError: (error, job) => log.warn({ err: error, rollback: job?.subject }, 'a roll-back could not be posted yet'),
     ...(backoffMs !== undefined && { backoffMs, pollMs: backoffMs }),

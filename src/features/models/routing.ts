@@ -1,6 +1,7 @@
 // Opens aliases over a database, with what is decided by them: which version a call gets, and what becomes of canaries. Knows no HTTP.
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
+import type { WebhookKey } from '../../base/webhook-secret.ts'
 import type { Database } from '../../database/connect.ts'
 import type { Notices } from '../../database/notices.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
@@ -17,8 +18,8 @@ export interface Routing {
   readonly traffic: Traffic
   readonly changes: AliasChanges
   readonly database: Database
-  /** Whether roll-backs can be posted from here. */
-  readonly posts: boolean
+  /** What a webhook's receiver checks signatures with; absent: roll-backs cannot be posted from here. */
+  readonly secretOf?: (key: WebhookKey) => string
   stop(): Promise<void>
 }
 
@@ -37,13 +38,14 @@ export async function openRouting(parts: {
   /** The model that a name leads to, past aliases. The registry is made after this, so it is asked when it is needed. */
   readonly behind: (name: string) => ModelCard | undefined
   /** How roll-backs are posted; absent: this server posts none. */
-  readonly post?: Post
+  readonly webhooks?: { readonly post: Post; secretOf(key: WebhookKey): string }
   /** Pause after the first failed attempt to post, in milliseconds. */
   readonly backoffMs?: number
 }): Promise<Routing> {
-  const { acts, notices, clock, log, metrics, behind, post, backoffMs } = parts
+  const { acts, notices, clock, log, metrics, behind, webhooks, backoffMs } = parts
   const { database } = acts
   const aliases = await openAliases(database, notices)
+  const post = webhooks?.post
   const posts = post && openRollbackPosts({ database, clock, log, post, ...(backoffMs !== undefined && { backoffMs }) })
   const changes = aliasChanges({
     ...{ acts, aliases, log, metrics },
@@ -53,7 +55,8 @@ export async function openRouting(parts: {
   })
   const traffic = createTraffic({ clock, log, metrics, rollBack: changes.dropCanary })
   return {
-    ...{ aliases, traffic, changes, database, posts: posts !== undefined },
+    ...{ aliases, traffic, changes, database },
+    ...(webhooks !== undefined && { secretOf: webhooks.secretOf }),
     async stop() {
       await traffic.stop()
       await posts?.stop()

@@ -6,6 +6,7 @@ import { useWords } from '../../language/language.tsx'
 import { CheckField, SelectField, TextField } from '../../parts/field.tsx'
 import { Form } from '../../parts/form.tsx'
 import { PartyFields, useParty } from '../../parts/party.tsx'
+import { Secret } from '../../parts/secret.tsx'
 import { useAct } from '../../server/act.ts'
 import { text } from './text.ts'
 
@@ -28,7 +29,8 @@ export function SetBudget({ budget, close }: { readonly budget?: Budget; close()
   const [thresholds, setThresholds] = useState((budget?.thresholds ?? [50, 80, 100]).join(', '))
   const [emails, setEmails] = useState((budget?.emails ?? []).join(', '))
   const [webhook, setWebhook] = useState(budget?.webhook ?? '')
-  const put = useAct('budgets', close)
+  const [secret, setSecret] = useState<string>()
+  const put = useAct<Budget>('budgets', ({ webhook_secret: made }) => (made === undefined ? close() : setSecret(made)))
   const send = () =>
     put.mutate({
       path: budget === undefined ? '/galerne/v1/budgets' : `/galerne/v1/budgets/${encodeURIComponent(budget.id)}`,
@@ -40,6 +42,7 @@ export function SetBudget({ budget, close }: { readonly budget?: Budget; close()
         webhook: webhook.trim() === '' ? null : webhook.trim(),
       },
     })
+  if (secret !== undefined) return <Secret value={secret} hint={t('secretHint')} done={close} />
   return (
     <Form act={t('save')} sending={put} send={send} ready={amount.trim() !== ''}>
       {budget === undefined && <PartyFields party={party} />}

@@ -42,6 +42,7 @@ export const text = words({
     emailsHint: 'Addresses with commas between; the server needs a mail relay for it.',
     webhook: 'By webhook to',
     webhookHint: 'An https address that gets a signed message.',
+    secretHint: 'The webhook’s messages are signed with this. Copy it now: nobody can show it again.',
   },
   fr: {
     title: 'Budgets',
@@ -82,5 +83,7 @@ export const text = words({
     emailsHint: 'Adresses séparées par des virgules ; le serveur a besoin d’un relais de courrier.',
     webhook: 'Par webhook à',
     webhookHint: 'Une adresse https qui reçoit un message signé.',
+    secretHint:
+      'Les messages du webhook sont signés avec ceci. Copiez-le maintenant : personne ne pourra le montrer à nouveau.',
   },
 })
