@@ -236,6 +236,8 @@ def unigram(folder: Path, rule: str = "nmt_nfkc") -> tuple[list, str]:
 def xlm_roberta(folder: Path) -> dict:
     vocabulary, charsmap = unigram(folder)
     (folder / "sentencepiece.bpe.model").rename(OUT / "unigram.model")
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(OUT / "unigram.model"))
+    own = [[0, *(i + 1 if i > 0 else 3 for i in processor.encode(text)), 2] for text in UNIGRAM_TEXTS]
     tokenizer = transformers.XLMRobertaTokenizer(vocabulary)
     # The class takes the table as bytes and the files hold it as a text.
     tokenizer.backend_tokenizer.normalizer = normalizers.Precompiled(base64.b64decode(charsmap))
@@ -253,7 +255,7 @@ def xlm_roberta(folder: Path) -> dict:
         hidden = model(torch.tensor([ids])).last_hidden_state[0]
     vectors = torch.nn.functional.normalize(torch.stack([hidden[0], hidden.mean(0)]), dim=-1)
     return {"ids": ids, "cls": rounded(vectors)[0], "mean": rounded(vectors)[1], "unigramTexts": UNIGRAM_TEXTS,
-            "texts": [tokenizer(text)["input_ids"] for text in UNIGRAM_TEXTS]}
+            "pieces": own, "texts": [tokenizer(text)["input_ids"] for text in UNIGRAM_TEXTS]}
 
 
 STRETCHED = [

@@ -36,7 +36,7 @@ export function addModelsCommand(program: Command): void {
     .summary('take in the model of an archive, or of a Hugging Face folder')
     .description(
       'Of an archive it checks every sha256, and puts the files where "galerne pull" would have put them. A folder with\n' +
-        'config.json, *.safetensors and a tokenizer (Llama, Mistral, Mixtral, and BERT for embeddings) becomes one GGUF file;\n' +
+        'config.json, *.safetensors and a tokenizer (Llama, Mistral, Mixtral, and BERT and XLM-RoBERTa for embeddings) becomes one GGUF file;\n' +
         'the folder is only read.',
     )
     .addOption(

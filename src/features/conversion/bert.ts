@@ -1,4 +1,4 @@
-// BERT as an embedding model in GGUF's words, with the pooling that sentence-transformers' files ask for. Reads no numbers.
+// BERT, and XLM-RoBERTa which is built alike, as an embedding model in GGUF's words, with the pooling that sentence-transformers' files ask for. Reads no numbers.
 
 import type { GgufValue } from '../../formats/gguf.ts'
 import { type Fields, fieldsOf, isObject, readFields, readJson, refused, shown } from './folder.ts'
@@ -23,12 +23,15 @@ export function planBert(config: Fields, pooling: Pooling, tensors: TensorCollec
   if (width % heads !== 0)
     throw refused(`${config.where}: num_attention_heads`, `${width} numbers cannot be shared by ${heads} heads`)
   const positions = config.count('max_position_embeddings', { most: most.positions })
+  const skipRows = firstPosition(config)
+  if (skipRows >= positions)
+    throw refused(`${config.where}: max_position_embeddings`, `it is ${positions}, and the first is ${skipRows}`)
   const sorts = config.count('type_vocab_size', { most: 1024, fallback: 2 })
   const layers = config.count('num_hidden_layers', { most: most.layers })
   const feedForward = config.count('intermediate_size', { most: most.width })
   const vocabulary = config.count('vocab_size', { most: 16 * 1_048_576 })
   const metadata = new Map<string, GgufValue>([
-    ['bert.context_length', u32(positions)],
+    ['bert.context_length', u32(positions - skipRows)],
     ['bert.embedding_length', u32(width)],
     ['bert.block_count', u32(layers)],
     ['bert.feed_forward_length', u32(feedForward)],
@@ -39,16 +42,24 @@ export function planBert(config: Fields, pooling: Pooling, tensors: TensorCollec
     ['tokenizer.ggml.token_type_count', u32(sorts)],
   ])
   // A model with a head keeps its encoder under a name of its own.
-  const prefix = tensors.has('bert.embeddings.word_embeddings.weight') ? 'bert.' : ''
+  const prefix = ['bert.', 'roberta.'].find((name) => tensors.has(`${name}embeddings.word_embeddings.weight`)) ?? ''
   tensors.leave(/(^|\.)(embeddings\.position_ids|pooler\.dense\.(weight|bias))$/)
   const embeddings = `${prefix}embeddings`
   tensors.take('token_embd.weight', `${embeddings}.word_embeddings.weight`, [vocabulary, width])
-  tensors.take('position_embd.weight', `${embeddings}.position_embeddings.weight`, [positions, width], { exact: true })
+  const places = `${embeddings}.position_embeddings.weight`
+  tensors.take('position_embd.weight', places, [positions, width], { exact: true, skipRows })
   tensors.take('token_types.weight', `${embeddings}.token_type_embeddings.weight`, [sorts, width], { exact: true })
   takeBoth(tensors, 'token_embd_norm', `${embeddings}.LayerNorm`, [width])
   for (let layer = 0; layer < layers; layer++)
     takeLayer(tensors, `blk.${layer}`, `${prefix}encoder.layer.${layer}`, { width, feedForward })
   return { architecture: 'bert', metadata, tensors: tensors.finish(), remarks: pooling.remarks }
+}
+
+/** RoBERTa counts positions from behind its padding's id on, so that the rows before are never used; the engine counts from 0. */
+function firstPosition(config: Fields): number {
+  const list = config.values['architectures']
+  if (!Array.isArray(list) || list[0] !== 'XLMRobertaModel') return 0
+  return config.count('pad_token_id', { least: 0, most: most.positions, fallback: 1 }) + 1
 }
 
 function requireKnown(config: Fields): void {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import fc from 'fast-check'
 import type { Failure } from '../../base/errors.ts'
+import { readHeader } from '../../engine/header.ts'
 import { headerLength, parseHeader, SafetensorsError } from '../../formats/safetensors.ts'
 import { importFolder } from '../models/folder-import.ts'
 import { openConversion } from './convert.ts'
@@ -193,6 +194,54 @@ test('tokenizers that are missing, of another kind, or have more tokens than row
   await refuses('tokenizer_config.json: bos_token', /not in the vocabulary/)
 })
 
+test('unigram vocabularies that the engine would cut texts with in another way', async () => {
+  const normalizer = 'tokenizer.json: normalizer'
+  const faults: readonly (readonly [change: (json: Json) => void, param: string, reason: RegExp])[] = [
+    [
+      (json) => Object.assign(json['model'] as Json, { byte_fallback: true }),
+      'tokenizer.json: model: byte_fallback',
+      /no bytes/,
+    ],
+    [(json) => Object.assign(json['model'] as Json, { unk_id: 9999 }), 'tokenizer.json: model: vocab: unk_id', /9999/],
+    [(json) => Object.assign(json['model'] as Json, { vocab: {} }), 'tokenizer.json: model: vocab', /no list/],
+    [
+      (json) => Object.assign(json['model'] as Json, { vocab: [['a', 'b']] }),
+      'tokenizer.json: model: vocab[0]',
+      /score/,
+    ],
+    [(json) => delete json['normalizer'], normalizer, /no precompiled_charsmap/],
+    [(json) => Object.assign(json['normalizer'] as Json, { type: 'Lowercase' }), normalizer, /"Lowercase"/],
+    [
+      (json) => Object.assign(json['normalizer'] as Json, { precompiled_charsmap: 'AAAAAAA=' }),
+      `${normalizer}: precompiled_charsmap`,
+      /damaged/,
+    ],
+    [
+      (json) => Object.assign(json['normalizer'] as Json, { precompiled_charsmap: '/////wAAAAAA' }),
+      `${normalizer}: precompiled_charsmap`,
+      /damaged/,
+    ],
+    [
+      (json) => Object.assign(json, { pre_tokenizer: { type: 'Whitespace' } }),
+      'tokenizer.json: pre_tokenizer',
+      /Metaspace/,
+    ],
+    [(json) => delete json['post_processor'], 'tokenizer.json: post_processor', /one token before/],
+  ]
+  for (const [fault, param, reason] of faults) {
+    await copyOf('xlm_roberta')
+    await change('tokenizer.json', fault)
+    await refuses(param, reason)
+  }
+  await copyOf('xlm_roberta')
+  await change('config.json', { pad_token_id: 129 })
+  await refuses('config.json: max_position_embeddings', /it is 130/)
+  await rm(join(folder, 'tokenizer.json'))
+  await writeFile(join(folder, 'sentencepiece.bpe.model'), Buffer.from([0x0a, 0x7f, 1, 2]))
+  await change('config.json', { pad_token_id: 1 })
+  await refuses('sentencepiece.bpe.model', /not a SentencePiece file/)
+})
+
 test('poolings that GGUF cannot hold', async () => {
   await copyOf('bert')
   await change('1_Pooling/config.json', { pooling_mode_max_tokens: true })
@@ -246,4 +295,19 @@ test('the same folder gives the same bytes, and another model under its name is 
   )
   await rm(one.path)
   await assert.rejects(importFolder(folder, home, { type: 'F16', name: '../out' }), /make a name/)
+})
+
+test('positions are counted from behind the padding by XLM-RoBERTa, and from 0 by BERT with its vocabulary', async () => {
+  for (const [architecture, length] of [
+    ['XLMRobertaModel', 128],
+    ['BertModel', 130],
+  ] as const) {
+    await copyOf('xlm_roberta')
+    await change('config.json', { architectures: [architecture] })
+    const { path } = await importFolder(folder, home, { type: 'F16', name: architecture })
+    const { metadata, tensors } = readHeader(path)
+    assert.equal(metadata.get('bert.context_length'), length)
+    assert.deepEqual(tensors.find(({ name }) => name === 'position_embd.weight')?.dimensions, [64, length])
+    assert.equal(metadata.get('tokenizer.ggml.model'), 't5')
+  }
 })

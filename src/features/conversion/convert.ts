@@ -85,9 +85,10 @@ async function planOf(folder: string, config: Fields, tensors: TensorCollector):
     case 'MixtralForCausalLM':
       return planLlama(config, tensors)
     case 'BertModel':
+    case 'XLMRobertaModel':
       return planBert(config, await readPooling(folder), tensors)
     default: {
-      const known = 'LlamaForCausalLM, MistralForCausalLM, MixtralForCausalLM and BertModel are known'
+      const known = 'LlamaForCausalLM, MistralForCausalLM, MixtralForCausalLM, BertModel and XLMRobertaModel are known'
       throw refused(`${config.where}: architectures`, `it is ${shown(architecture)}: ${known}`)
     }
   }
@@ -135,7 +136,10 @@ export async function* writeAll(
 }
 
 /** The numbers of a tensor in the order in which they are written. */
-async function* piecesOf({ from, pairs, shape }: PlannedTensor, shards: Shards): AsyncGenerator<Float32Array> {
+async function* piecesOf(
+  { from, pairs, shape, skip = 0 }: PlannedTensor,
+  shards: Shards,
+): AsyncGenerator<Float32Array> {
   if (from instanceof Float32Array) {
     yield from
     return
@@ -151,7 +155,7 @@ async function* piecesOf({ from, pairs, shape }: PlannedTensor, shards: Shards):
     // A head is moved as one; everything else goes through in equal pieces.
     const length = pairs === undefined ? pieceLength : pairs.headRows * row
     for (let start = 0; start < each; start += length) {
-      const values = await shards.read(name, start, Math.min(length, each - start))
+      const values = await shards.read(name, skip + start, Math.min(length, each - start))
       yield pairs === undefined ? values : pairHalves(values, row)
     }
   }

@@ -13,6 +13,8 @@ export interface PlannedTensor {
   readonly type: WeightType
   /** Tensors of one size whose numbers follow one another, zeros in the place of one that is undefined, or the numbers themselves. */
   readonly from: readonly (string | undefined)[] | Float32Array
+  /** Numbers at the beginning of each source that are left out. */
+  readonly skip?: number
   /** Heads whose rows are reordered from halves to pairs. */
   readonly pairs?: { readonly headRows: number }
 }
@@ -44,24 +46,28 @@ export class TensorCollector {
   }
 
   /**
-   * Takes tensors of `shape` (slowest dimension first), several of which are stacked into one. Vectors stay F32, as the engine wants them,
+   * Takes tensors of `shape` (slowest dimension first), several of which are stacked into one; `skipRows` at the beginning of each are left out. Vectors stay F32, as the engine wants them,
    * and so does what is `exact`. Throws `invalid_value` for a missing one and for another shape.
    */
   take(
     name: string,
     from: string | readonly string[],
     shape: readonly number[],
-    options: { readonly exact?: boolean; readonly headRows?: number } = {},
+    options: { readonly exact?: boolean; readonly headRows?: number; readonly skipRows?: number } = {},
   ): void {
     const names = typeof from === 'string' ? [from] : from
     for (const one of names) this.#check(one, shape)
-    const stacked = typeof from === 'string' ? shape : [names.length, ...shape]
+    const { skipRows = 0 } = options
+    const [rows = 0, ...columns] = shape
+    const kept = [rows - skipRows, ...columns]
+    const stacked = typeof from === 'string' ? kept : [names.length, ...kept]
     const vector = shape.length < 2 || options.exact === true
     this.tensors.push({
       name,
       shape: stacked.toReversed(),
       type: vector ? 'F32' : this.#typeFor(shape.at(-1) ?? 1),
       from: names,
+      ...(skipRows > 0 && { skip: skipRows * columns.reduce((product, size) => product * size, 1) }),
       ...(options.headRows !== undefined && { pairs: { headRows: options.headRows } }),
     })
   }
@@ -107,3 +113,4 @@ export const text = (value: string): GgufValue => ({ type: 'string', value })
 export const texts = (value: readonly string[]): GgufValue => ({ type: 'array', of: 'string', value })
 export const integers = (value: readonly number[]): GgufValue => ({ type: 'array', of: 'i32', value })
 export const floats = (value: readonly number[]): GgufValue => ({ type: 'array', of: 'f32', value })
+export const bytes = (value: Uint8Array): GgufValue => ({ type: 'array', of: 'u8', value: Array.from(value) })

@@ -1,9 +1,8 @@
 // SentencePiece vocabularies of the BPE kind: a tokenizer.model (protobuf), or the tokenizer.json that was made of one.
-// https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto
 
-import protobuf from 'protobufjs/minimal.js'
 import type { GgufValue } from '../../formats/gguf.ts'
 import { type Fields, fieldsOf, isObject, refused } from './folder.ts'
+import { readPiecesFile } from './pieces-file.ts'
 import { flag, text } from './plan.ts'
 import {
   type AddedToken,
@@ -16,32 +15,15 @@ import {
   VocabularyBuilder,
 } from './vocabulary.ts'
 
-/** The fields that are read, by their numbers. */
-const fields = { pieces: 1, trainer: 2, normaliser: 3, piece: 1, score: 2, kind: 3, modelType: 3, dummyPrefix: 3 }
-
-const bytePairs = 2
-
 /** Added later than the pieces: never made by a merge. */
 const addedScore = -1000
 
 /** The metadata out of a tokenizer.model. Throws `invalid_value` with what is wrong. */
 export function readPieces(file: Uint8Array, rows: number, sources: MarkerSources): Map<string, GgufValue> {
   const where = 'tokenizer.model'
+  const { pieces, prefix } = readPiecesFile(file, where, 'bpe')
   const builder = new VocabularyBuilder(where)
-  let [modelType, prefix] = [1, true]
-  try {
-    for (const field of protobufFields(file)) {
-      if (field.id === fields.pieces) addPiece(builder, field.bytes)
-      if (field.id === fields.trainer) modelType = numberIn(field.bytes, fields.modelType) ?? modelType
-      if (field.id === fields.normaliser) prefix = (numberIn(field.bytes, fields.dummyPrefix) ?? 1) !== 0
-    }
-  } catch (error) {
-    if (error instanceof RangeError || (error instanceof Error && error.message.startsWith('invalid wire type')))
-      throw refused(where, 'it is not a SentencePiece file, or not whole')
-    throw error
-  }
-  if (builder.size === 0) throw refused(where, 'it holds no pieces')
-  if (modelType !== bytePairs) throw refused(`${where}: model_type`, `it is ${modelType}, and 2 (BPE) is read`)
+  for (const { text: piece, kind, score } of pieces) builder.set(builder.size, piece, kind as TokenKind, score)
   const known = builder.size
   for (const { id, text: content, special } of addedBySettings(sources.settings)) {
     if (typeof id === 'number' && id < known) {
@@ -119,49 +101,4 @@ function addedBySettings(settings: Fields | undefined): readonly AddedToken[] {
     return { id: Number(id), text: entry.text('content'), special: entry.flag('special', false) }
   })
   return entries.sort((one, other) => Number(one.id) - Number(other.id))
-}
-
-function addPiece(builder: VocabularyBuilder, message: Uint8Array): void {
-  let [piece, score, kind] = ['', 0, 1]
-  for (const { id, bytes, number } of protobufFields(message)) {
-    if (id === fields.piece) piece = Buffer.from(bytes).toString('utf8')
-    if (id === fields.score) score = number
-    if (id === fields.kind) kind = number
-  }
-  if (!Object.values(tokenKinds).includes(kind as TokenKind)) throw new RangeError(`kind ${kind}`)
-  builder.set(builder.size, piece, kind as TokenKind, score)
-}
-
-function numberIn(message: Uint8Array, id: number): number | undefined {
-  for (const field of protobufFields(message)) if (field.id === id) return field.number
-  return undefined
-}
-
-interface ProtobufField {
-  readonly id: number
-  readonly number: number
-  readonly bytes: Uint8Array
-}
-
-/** The fields of a message, in order; throws a RangeError where it ends too early. Fixed fields of four bytes are floats here. */
-function* protobufFields(message: Uint8Array): Generator<ProtobufField> {
-  const reader = protobuf.Reader.create(message)
-  const none = new Uint8Array(0)
-  while (reader.pos < reader.len) {
-    const tag = reader.uint32()
-    const id = tag >>> 3
-    switch (tag & 7) {
-      case 0:
-        yield { id, number: reader.int32(), bytes: none }
-        break
-      case 2:
-        yield { id, number: 0, bytes: reader.bytes() }
-        break
-      case 5:
-        yield { id, number: reader.float(), bytes: none }
-        break
-      default:
-        reader.skipType(tag & 7)
-    }
-  }
 }

@@ -5,6 +5,7 @@ import { type Fields, isObject, readFields, readOptional, refused } from './fold
 import { text } from './plan.ts'
 import { isByteLevel, readByteLevel } from './tokenizer-bytes.ts'
 import { readPieces, readPiecesOfJson } from './tokenizer-pieces.ts'
+import { readUnigram } from './tokenizer-unigram.ts'
 import { readWords } from './tokenizer-words.ts'
 
 /** The `tokenizer.*` metadata of a model. Throws `invalid_value` with the file and field that is wrong. */
@@ -17,7 +18,8 @@ export async function readTokenizer(
   const settings = await readFields(folder, 'tokenizer_config.json')
   const sources = { settings, map: await readFields(folder, 'special_tokens_map.json'), config }
   const json = await readFields(folder, 'tokenizer.json')
-  if (architecture === 'bert') return await readWords(folder, json, rows, sources)
+  if (architecture === 'bert')
+    return (await readUnigram(folder, json, rows, sources)) ?? (await readWords(folder, json, rows, sources))
   const metadata = await readVocabulary(folder, json, rows, sources)
   for (const [key, template] of await readTemplates(folder, settings)) metadata.set(key, text(template))
   return metadata
