@@ -47,7 +47,10 @@ describe('galerne usage, prices and reprice', () => {
   })
 
   test('a price is set, the plan says what repricing would do, and then it is done', async () => {
-    assert.match(await galerne('prices', 'set', 'echo', '1', '2', '--cached', '0.1'), /echo costs 1, 0\.1, 2 USD/)
+    assert.match(
+      await galerne('prices', 'set', 'echo', '1', '2', '--cached', '0.1'),
+      /echo costs 1 in, 0\.1 cached, 2 out, USD per million tokens/,
+    )
     assert.match(await galerne('prices', 'list'), /^echo +1, 0\.1, 2 USD/m)
     const plan = await galerne('reprice', ...november, '--model', 'echo', '--plan')
     assert.match(plan, /^echo +1 +1 +0 USD +0\.0000164 USD +0\.0000164 USD$/m)
@@ -103,7 +106,7 @@ describe('galerne usage, prices and reprice', () => {
     ]
     assert.match(
       await galerne(...machine, '--input-speed', '4000', '--output-speed', '500'),
-      /own costs 0\.138888889, 0, 1\.111111111 USD/,
+      /own costs 0\.138888889 in, 0 cached, 1\.111111111 out, USD per million tokens/,
     )
     await assert.rejects(galerne(...machine), /give its throughput/)
     assert.match(

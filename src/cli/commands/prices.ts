@@ -37,7 +37,7 @@ export function addPricesCommand(program: Command): void {
           from,
           source,
         }
-        await set(options, root, body, (price: Price) => `${price.model} costs ${priceText(price)} (${price.id}).`)
+        await set(options, root, body, (price: Price) => `${price.model} costs ${spoken(price)} (${price.id}).`)
       }),
   )
   addRemote(
@@ -68,7 +68,7 @@ export function addPricesCommand(program: Command): void {
           options,
           `${root}/from-machine`,
           body,
-          (price: Price) => `${price.model} costs ${priceText(price)}; ${price.source}.`,
+          (price: Price) => `${price.model} costs ${spoken(price)}; ${price.source}.`,
         )
       }),
   )
@@ -132,4 +132,9 @@ async function list(options: Options): Promise<void> {
 
 function priceText({ input, cached, output, currency }: Price): string {
   return `${input}, ${cached}, ${output} ${currency}`
+}
+
+/** The same in a sentence. */
+function spoken({ input, cached, output, currency }: Price): string {
+  return `${input} in, ${cached} cached, ${output} out, ${currency} per million tokens`
 }
