@@ -32,18 +32,17 @@ export function addBudgetCommand(program: Command): void {
   const set = budget
     .command('set <amount>')
     .description('Makes a budget in the currency of the server, or changes the one that --id names.')
-    .option('--id <budget>', 'change this budget')
-    .option('--period <period>', 'day, week, month, year or ever; month without it')
-    .option('--time-zone <name>', 'IANA name; UTC without it')
-    .option('--soft', 'alert, and refuse nothing')
-    .option('--alert-at <percent...>', 'percentages at which an alert is sent')
-    .option('--webhook <address>', 'post alerts there')
-    .option('--email <address...>', 'mail alerts there')
+    .option('--id <budget>', 'Change this budget.')
+    .option('--period <period>', 'day, week, month, year or ever; month without it.')
+    .option('--time-zone <name>', 'IANA name of its calendar, Europe/Paris; UTC without it.')
+    .option('--soft', 'Alert, and refuse nothing.')
+    .option('--alert-at <percent...>', 'Percentages at which an alert is sent.')
+    .option('--webhook <address>', 'Post alerts there, signed with a secret that is shown this once.')
+    .option('--email <address...>', 'Mail alerts there.')
   addRemote(whose(set)).action(async (amount: string, options: Options) => {
     const { id, period, timeZone, alertAt, webhook, email } = options as Record<string, string & string[]>
-    const { model: _, ...party } = partyOf(options)
     const body = {
-      ...(id === undefined && party),
+      ...(id === undefined && partyOf(options)),
       amount: numberOf(amount),
       ...(period !== undefined && { period }),
       ...(timeZone !== undefined && { time_zone: timeZone }),

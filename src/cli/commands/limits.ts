@@ -8,14 +8,15 @@ interface Row {
   readonly [name: string]: string | number | boolean | null | undefined
 }
 
+/** A limit: its flag, the head of its column, and what it does. */
 const numbers = [
-  ['requests-per-second', 'requests/s'],
-  ['requests-per-minute', 'requests/min'],
-  ['tokens-per-minute', 'tokens/min'],
-  ['tokens-per-month', 'tokens/month'],
-  ['parallel-requests', 'parallel'],
-  ['line-length', 'line'],
-  ['line-weight', 'weight'],
+  ['requests-per-second', 'requests/s', 'Requests in one second.'],
+  ['requests-per-minute', 'requests/min', 'Requests in one minute.'],
+  ['tokens-per-minute', 'tokens/min', 'Tokens in one minute, of prompts and answers together.'],
+  ['tokens-per-month', 'tokens/month', 'Tokens in one calendar month (UTC).'],
+  ['parallel-requests', 'parallel', 'Requests that run or wait at the same time.'],
+  ['line-length', 'line', 'Requests that may wait in line per model; more are refused.'],
+  ['line-weight', 'weight', 'Share of turns in line, beside others; 1 without it.'],
 ] as const
 
 /** Adds the command. */
@@ -44,8 +45,8 @@ export function addLimitsCommand(program: Command): void {
     )
   })
   const set = limits.command('set').description('Sets limits; "none" takes one away. What is not named stays as it is.')
-  for (const [name, title] of numbers) set.option(`--${name} <number>`, title)
-  addRemote(whose(set)).action(async (options: Options) => {
+  for (const [name, , what] of numbers) set.option(`--${name} <number>`, what)
+  addRemote(whoseOfModel(set)).action(async (options: Options) => {
     const given = numbers.flatMap(([name]) => {
       const value = options[camel(name)]
       return value === undefined ? [] : [[name.replaceAll('-', '_'), value === 'none' ? null : numberOf(String(value))]]
@@ -56,20 +57,20 @@ export function addLimitsCommand(program: Command): void {
     })) as Row
     printResult(options['json'] === true, limit, () => limitTable([limit]))
   })
-  addRemote(whose(limits.command('remove').description('Takes all limits of somebody for a model away.'))).action(
-    async (options: Options) => {
-      const query = new URLSearchParams(partyOf(options))
-      const removed = await call(options, 'DELETE', `/galerne/v1/limits?${query}`)
-      printResult(options['json'] === true, removed, () => 'Removed.')
-    },
-  )
+  addRemote(
+    whoseOfModel(limits.command('remove').description('Takes all limits of somebody for a model away.')),
+  ).action(async (options: Options) => {
+    const query = new URLSearchParams(partyOf(options))
+    const removed = await call(options, 'DELETE', `/galerne/v1/limits?${query}`)
+    printResult(options['json'] === true, removed, () => 'Removed.')
+  })
   addRemote(
     limits
       .command('tier <tier>')
       .description(
         'Puts a workspace or the organisation into a tier: free, a number, "auto" to follow the spend, or "none".',
       )
-      .option('--workspace <id>', 'the workspace; the organisation without it'),
+      .option('--workspace <id>', 'The workspace; the organisation without it.'),
   ).action(async (tier: string, options: Options) => {
     const workspace = options['workspace']
     const party = workspace === undefined ? { scope: 'organisation' } : { scope: 'workspace', subject: workspace }
@@ -92,9 +93,13 @@ const partyName = (party: Row) =>
 /** Whose limits: the organisation's, unless a workspace or a key is named. */
 export function whose(command: Command): Command {
   return command
-    .option('--workspace <id>', 'of a workspace')
-    .option('--key <id>', 'of a key; without either, of the organisation')
-    .option('--model <name>', 'for one model; all together without it')
+    .option('--workspace <id>', 'Of this workspace.')
+    .option('--key <id>', 'Of this key; without either, of the organisation.')
+}
+
+/** The same, for one model or for all. */
+function whoseOfModel(command: Command): Command {
+  return whose(command).option('--model <name>', 'For one model; all together without it.')
 }
 
 /** The party that the flags name, as the API takes it. */
