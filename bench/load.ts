@@ -8,6 +8,8 @@ export interface Target {
   readonly url: string
   readonly key: string
   readonly model: string
+  /** Whether calls share connections, as every vendor's client does it; else each opens its own. */
+  readonly keepsConnections?: boolean
   /** Whose time on the cores is counted, with all processes under it. */
   readonly processId?: number | undefined
 }
@@ -34,8 +36,12 @@ export async function complete(target: Target, prompt: string, newTokens: number
   const started = performance.now()
   const response = await fetch(`${target.url}/v1/completions`, {
     method: 'POST',
-    // A connection of its own: llama-server closes idle ones after 5 s and holds a thread for each till then, which fails calls at 16 clients.
-    headers: { authorization: `Bearer ${target.key}`, 'content-type': 'application/json', connection: 'close' },
+    headers: {
+      authorization: `Bearer ${target.key}`,
+      'content-type': 'application/json',
+      // A connection of its own: llama-server closes idle ones after 5 s and holds a thread for each till then, which fails calls at 16 clients.
+      ...(target.keepsConnections !== true && { connection: 'close' }),
+    },
     body: JSON.stringify({
       model: target.model,
       prompt,

@@ -12,7 +12,7 @@ import { type PeerOptions, startLlamaServer } from './peers/llama-server.ts'
 import { measureBatchInterference, measureBatchThroughput } from './rows/batch.ts'
 import { measureColdStart } from './rows/cold-start.ts'
 import { measureInterference } from './rows/interference.ts'
-import { measureOverhead } from './rows/overhead.ts'
+import { measureLatency, measureSixteen } from './rows/overhead.ts'
 import { type CommonPrefix, measureThroughput } from './rows/throughput.ts'
 
 const { values: flags } = parseArgs({
@@ -161,19 +161,26 @@ async function overhead(): Promise<void> {
   try {
     const [model] = pool.models
     if (model === undefined) throw new Error('The pool has no model.')
-    const row = await measureOverhead(server.target, model, {
-      pairs: 60,
-      rounds: Math.max(1, rounds - 1),
-      newTokens: 64,
-    })
     report.push('### Overhead of the server against the engine process driven directly\n')
-    report.push('| | Galerne over HTTP | engine directly | |\n| --- | --- | --- | --- |')
+    report.push('| | Galerne over HTTP | engine directly | difference of a pair, median (quartiles) |')
+    report.push('| --- | --- | --- | --- |')
+    const kept = { ...server.target, keepsConnections: true }
+    for (const [target, connections] of [
+      [kept, 'connections are kept'],
+      [server.target, 'each call opens a connection'],
+    ] as const) {
+      const { server: over, engine, added } = await measureLatency(target, model, 200)
+      const [low, middle, high] = added.map((ms) => `${ms > 0 ? '+' : ''}${ms.toFixed(2)}`)
+      report.push(
+        `| one client, one token, ${connections} | ${over.toFixed(1)} ms | ${engine.toFixed(1)} ms | **${middle} ms** (${low} to ${high}; at most 3) |`,
+      )
+    }
+    const { server: over, engine, lost } = await measureSixteen(kept, model, { rounds: rounds + 1, newTokens: 64 })
+    const [low, middle, high] = lost.map((part) => (part * 100).toFixed(1))
     report.push(
-      `| one client, one token, p50 | ${row.serverMs.toFixed(1)} ms | ${row.engineMs.toFixed(1)} ms | **+${row.addedMs.toFixed(2)} ms** (at most 3) |`,
+      `| 16 clients, connections are kept | ${over.toFixed(1)} tok/s | ${engine.toFixed(1)} tok/s | **${middle} % lost** (${low} to ${high}; at most 5) |\n`,
     )
-    const speeds = `${row.serverTokensPerSecond.toFixed(1)} tok/s | ${row.engineTokensPerSecond.toFixed(1)} tok/s`
-    report.push(`| 16 clients | ${speeds} | **${((1 - row.kept) * 100).toFixed(1)} % lost** (at most 5) |\n`)
-    say(report.slice(-2).join('\n'))
+    say(report.slice(-3).join('\n'))
   } finally {
     await Promise.all([server.stop(), pool.stop()])
   }

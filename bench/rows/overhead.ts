@@ -3,16 +3,24 @@ import type { Model } from '../../src/wire/model.ts'
 import { complete, quantile, runRound, type Target } from '../load.ts'
 import { promptWithoutSharedPrefix } from '../prompts.ts'
 
-/** The difference at one client in milliseconds, and the share of throughput kept at sixteen. */
-export interface OverheadRow {
-  readonly serverMs: number
-  readonly engineMs: number
-  readonly addedMs: number
-  readonly serverTokensPerSecond: number
-  readonly engineTokensPerSecond: number
-  /** 1 is no loss. */
-  readonly kept: number
+/** What one client sees of a call of one token, in milliseconds. */
+export interface Latency {
+  readonly server: number
+  readonly engine: number
+  /** Quartiles of the differences of the pairs. */
+  readonly added: Quartiles
 }
+
+/** What sixteen clients get, in tokens a second. */
+export interface Throughput {
+  readonly server: number
+  readonly engine: number
+  /** Quartiles of the parts that are lost; 0 is none. */
+  readonly lost: Quartiles
+}
+
+/** The values below which a quarter, half and three quarters of all lie. */
+export type Quartiles = readonly [number, number, number]
 
 const call = (prompt: string, maxTokens: number) => ({
   context: { requestId: 'bench', workspace: 'bench', key: 'bench', class: 'interactive', cacheScope: 'bench' } as const,
@@ -34,40 +42,59 @@ async function completeDirectly(
   return { ms: performance.now() - started, tokens }
 }
 
-/** Asks both in turn: `pairs` short requests of 1 token for the latency, `rounds` rounds of 16 clients for the throughput. */
-export async function measureOverhead(
-  server: Target,
-  model: Model,
-  options: { readonly pairs: number; readonly rounds: number; readonly newTokens: number },
-): Promise<OverheadRow> {
+/** Calls at the beginning that do not count: the programs are not compiled yet. */
+const warmUp = 20
+
+/** Asks both for one token of the same new prompt, the one or the other first by chance. */
+export async function measureLatency(server: Target, model: Model, pairs: number): Promise<Latency> {
   const serverTimes: number[] = []
   const engineTimes: number[] = []
-  for (let index = 0; index < options.pairs; index++) {
+  for (let index = 0; index < warmUp + pairs; index++) {
     const prompt = promptWithoutSharedPrefix(index, 8)
-    serverTimes.push((await complete(server, prompt, 1)).totalMs)
-    engineTimes.push((await completeDirectly(model, prompt, 1)).ms)
+    const [over, direct] = await inAnyOrder(
+      async () => (await complete(server, prompt, 1)).totalMs,
+      async () => (await completeDirectly(model, prompt, 1)).ms,
+    )
+    if (index < warmUp) continue
+    serverTimes.push(over)
+    engineTimes.push(direct)
   }
+  const added = serverTimes.map((time, index) => time - (engineTimes[index] ?? Number.NaN))
+  return { server: quantile(serverTimes, 0.5), engine: quantile(engineTimes, 0.5), added: quartiles(added) }
+}
+
+/** Rounds of 32 prompts by 16 clients, with the same prompts for both, the one or the other first by chance. */
+export async function measureSixteen(
+  server: Target,
+  model: Model,
+  { rounds, newTokens }: { readonly rounds: number; readonly newTokens: number },
+): Promise<Throughput> {
   const serverSpeeds: number[] = []
   const engineSpeeds: number[] = []
-  for (let round = 0; round < options.rounds; round++) {
+  for (let round = 0; round < rounds; round++) {
     const prompts = Array.from({ length: 32 }, (_, index) =>
       promptWithoutSharedPrefix(10_000 + round * 100 + index, 40),
     )
-    serverSpeeds.push((await runRound(server, prompts, 16, options.newTokens)).tokensPerSecond)
-    engineSpeeds.push(await engineRound(model, prompts, options.newTokens))
+    const [over, direct] = await inAnyOrder(
+      async () => (await runRound(server, prompts, 16, newTokens)).tokensPerSecond,
+      () => engineRound(model, prompts, newTokens),
+    )
+    serverSpeeds.push(over)
+    engineSpeeds.push(direct)
   }
-  const kept = serverSpeeds.map((speed, index) => speed / (engineSpeeds[index] ?? Number.NaN))
-  return {
-    serverMs: quantile(serverTimes, 0.5),
-    engineMs: quantile(engineTimes, 0.5),
-    addedMs: quantile(
-      serverTimes.map((time, index) => time - (engineTimes[index] ?? Number.NaN)),
-      0.5,
-    ),
-    serverTokensPerSecond: quantile(serverSpeeds, 0.5),
-    engineTokensPerSecond: quantile(engineSpeeds, 0.5),
-    kept: quantile(kept, 0.5),
-  }
+  const lost = serverSpeeds.map((speed, index) => 1 - speed / (engineSpeeds[index] ?? Number.NaN))
+  return { server: quantile(serverSpeeds, 0.5), engine: quantile(engineSpeeds, 0.5), lost: quartiles(lost) }
+}
+
+/** What comes second may find the processor warm or throttled: neither is always it. */
+async function inAnyOrder(one: () => Promise<number>, other: () => Promise<number>): Promise<[number, number]> {
+  if (Math.random() < 0.5) return [await one(), await other()]
+  const second = await other()
+  return [await one(), second]
+}
+
+function quartiles(values: readonly number[]): Quartiles {
+  return [quantile(values, 0.25), quantile(values, 0.5), quantile(values, 0.75)]
 }
 
 async function engineRound(model: Model, prompts: readonly string[], newTokens: number): Promise<number> {

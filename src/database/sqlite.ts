@@ -2,7 +2,7 @@
 
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   CompiledQuery,
@@ -77,26 +77,27 @@ function open(path: string): SqliteDatabase {
 }
 
 function adapt(database: DatabaseSync): SqliteDatabase {
-  const prepared = new Map<string, StatementSync>()
-  const prepare = (sql: string): StatementSync => {
-    const known = prepared.get(sql)
-    if (known !== undefined) return known
-    if (prepared.size >= preparedLimit) prepared.clear()
+  const prepared = new Map<string, SqliteStatement>()
+  const prepare = (sql: string): SqliteStatement => {
     const statement = database.prepare(sql)
-    prepared.set(sql, statement)
-    return statement
+    return {
+      // Asked once: the engine makes an object for every column.
+      reader: statement.columns().length > 0,
+      all: (values) => named(() => statement.all(...inputs(values))),
+      run: (values) => named(() => statement.run(...inputs(values))),
+      // A cursor that is open across awaits must not share a statement.
+      iterate: (values) => named(() => database.prepare(sql).iterate(...inputs(values))),
+    }
   }
   return {
     close: () => database.close(),
-    prepare: (sql): SqliteStatement => {
+    prepare(sql) {
+      const known = prepared.get(sql)
+      if (known !== undefined) return known
+      if (prepared.size >= preparedLimit) prepared.clear()
       const statement = named(() => prepare(sql))
-      return {
-        reader: statement.columns().length > 0,
-        all: (values) => named(() => statement.all(...inputs(values))),
-        run: (values) => named(() => statement.run(...inputs(values))),
-        // A cursor that is open across awaits must not share a statement.
-        iterate: (values) => named(() => database.prepare(sql).iterate(...inputs(values))),
-      }
+      prepared.set(sql, statement)
+      return statement
     },
   }
 }

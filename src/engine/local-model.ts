@@ -43,9 +43,8 @@ export interface EngineHost {
 /** A request on its way: what to do with what the engine says of it. */
 interface Pending {
   readonly request: EngineRequest
-  /** Aborts when nobody waits for it any more. */
+  /** Aborts when nobody waits for it any more: its reader left, or its caller's signal was aborted. */
   readonly gone: AbortController
-  readonly signal: AbortSignal
   /** The process that it was given, until its end. */
   process: EngineProcess | undefined
   readonly events?: EventBuffer
@@ -198,7 +197,7 @@ export class LocalModel implements Model {
     )
     const pending: Pending = {
       request,
-      ...leaving(signal),
+      gone: new AbortController(),
       process: undefined,
       events,
       fail: (error) => events.end(error),
@@ -222,7 +221,7 @@ export class LocalModel implements Model {
     if (signal.aborted) return Promise.reject(signal.reason)
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     const pending: Pending = {
-      ...{ request, ...leaving(signal), process: undefined, resolve, fail: reject },
+      ...{ request, gone: new AbortController(), process: undefined, resolve, fail: reject },
       ...{ waitedMs: 0, id: undefined, begun: false, over: false, attempts: 0 },
     }
     const abort = () => {
@@ -261,8 +260,8 @@ export class LocalModel implements Model {
   }
 
   /** A request keeps the process that it was given, through its restarts. */
-  async #process({ process, signal }: Pending): Promise<EngineProcess> {
-    if (process === undefined) return await this.#host.enter(signal)
+  async #process({ process, gone }: Pending): Promise<EngineProcess> {
+    if (process === undefined) return await this.#host.enter(gone.signal)
     await process.ready()
     return process
   }
@@ -310,10 +309,4 @@ function adaptersGenerate(): Failure {
     param: 'model',
     reason: 'adapters are for text, and this asks for vectors or scores',
   })
-}
-
-/** A reader may leave without its signal. */
-function leaving(signal: AbortSignal): Pick<Pending, 'gone' | 'signal'> {
-  const gone = new AbortController()
-  return { gone, signal: AbortSignal.any([signal, gone.signal]) }
 }

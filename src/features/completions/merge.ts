@@ -27,6 +27,12 @@ export async function* mergeCalls(
   width: number,
   signal: AbortSignal,
 ): AsyncGenerator<PromptEvent, void> {
+  const [only] = starts
+  if (only !== undefined && starts.length === 1) {
+    // Nearly every request: nothing to choose between, and nobody else to end.
+    for await (const event of only(signal)) yield { ...event, prompt: 0 }
+    return
+  }
   const rest = new AbortController()
   const both = AbortSignal.any([signal, rest.signal])
   const waiting = starts.entries()
