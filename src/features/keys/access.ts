@@ -5,9 +5,10 @@ import { isRange } from '../../base/addresses.ts'
 import { fail } from '../../base/errors.ts'
 import type { Tables } from '../../database/tables.ts'
 import type { Caller } from '../../wire/exchange.ts'
+import type { KeyCard } from '../../wire/keys.ts'
 import { may, mayGrant } from '../../wire/permissions.ts'
 import type { NewKey } from './create.ts'
-import { type KeyCard, keyById } from './store.ts'
+import { keyById } from './store.ts'
 
 /** Whether the caller may change this key: it is theirs, or they administer where it counts. */
 export function mayManage(caller: Caller, key: KeyCard): boolean {

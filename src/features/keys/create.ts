@@ -5,11 +5,12 @@ import { fail } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
 import { lockTable } from '../../database/dialect.ts'
 import type { Row } from '../../database/tables.ts'
+import type { KeyCard } from '../../wire/keys.ts'
 import type { Role } from '../../wire/permissions.ts'
 import type { Acts } from '../audit/acts.ts'
 import type { Actor } from '../audit/record.ts'
 import { hashSecret, secretFor } from './secret.ts'
-import { insertKey, isAdministrator, type KeyCard, keyById, keyCard, otherAdministrator, revokeKeys } from './store.ts'
+import { insertKey, isAdministrator, keyById, keyCard, otherAdministrator, revokeKeys } from './store.ts'
 
 /** The workspace that is there from the start. */
 export const defaultWorkspace = 'default'

@@ -5,9 +5,9 @@ import { isRangeWithin } from '../../base/addresses.ts'
 import { fail } from '../../base/errors.ts'
 import type { Tables } from '../../database/tables.ts'
 import type { Caller } from '../../wire/exchange.ts'
+import type { KeyCard } from '../../wire/keys.ts'
 import { may } from '../../wire/permissions.ts'
 import { defaultWorkspace, type NewKey } from './create.ts'
-import type { KeyCard } from './store.ts'
 
 type Restriction = 'models' | 'endpoints' | 'ipRanges'
 

@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { fail } from '../../base/errors.ts'
 import type { Server } from '../../wire/exchange.ts'
+import type { KeyCard } from '../../wire/keys.ts'
 import {
   AdminKey,
   AdminKeyCreate,
@@ -20,7 +21,7 @@ import { actorOf } from '../audit/record.ts'
 import { demandOwner, unknownKey } from './access.ts'
 import { createKey, defaultWorkspace, revokeKey, setKeyExpiry } from './create.ts'
 import { demandEnd, heldAsMaker } from './held.ts'
-import { type KeyCard, type KeyHolders, keyById, keyHolders, listKeys } from './store.ts'
+import { type KeyHolders, keyById, keyHolders, listKeys } from './store.ts'
 
 const tags = ['organization']
 const pages = { usual: 20, most: 100 }

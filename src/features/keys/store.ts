@@ -3,34 +3,8 @@
 
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { NewRow, Row, Tables } from '../../database/tables.ts'
+import type { KeyCard } from '../../wire/keys.ts'
 import type { Grant, Role } from '../../wire/permissions.ts'
-
-/** What may be shown of a key. Times are milliseconds since 1970. */
-export interface KeyCard {
-  readonly id: string
-  readonly workspace: string
-  readonly name: string
-  readonly role: Role
-  /** Whether the role counts in the key's workspace or in the whole organisation. */
-  readonly reach: 'workspace' | 'organisation'
-  /** The person or the service account that it was made for. */
-  readonly user: string | null
-  readonly serviceAccount: string | null
-  /** The only models, paths and networks that it may use; null: all. */
-  readonly models: readonly string[] | null
-  readonly endpoints: readonly string[] | null
-  readonly ipRanges: readonly string[] | null
-  /** The secret's last four characters. */
-  readonly hint: string
-  readonly createdAt: number
-  readonly expiresAt: number | null
-  readonly revokedAt: number | null
-  readonly lastUsedAt: number | null
-  /** The key that was made to take its place. */
-  readonly replacedBy: string | null
-  /** The key whose limits, budgets and spend it counts under; null: its own. */
-  readonly payer: string | null
-}
 
 /** A key with the hash that it is found by, and what its holder may do. */
 export interface StoredKey extends KeyCard {
