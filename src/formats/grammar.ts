@@ -151,13 +151,9 @@ function identified(schema: JsonSchema, id: string): JsonSchema {
   return { $id: id, ...rest }
 }
 
-/** The schema of a tool's arguments: an object, also where the caller left the type out. */
-export function argumentsSchema(tool: Tool): JsonSchema {
-  if (typeof tool.parameters === 'boolean') return { type: 'object' }
-  const composed = ['type', '$ref', 'anyOf', 'oneOf', 'allOf'].some((key) =>
-    Object.hasOwn(tool.parameters as object, key),
-  )
-  return composed ? tool.parameters : { ...tool.parameters, type: 'object' }
+/** The schema of a tool's arguments: an object, whatever else the caller says of it. */
+export function argumentsSchema({ parameters }: Tool): JsonSchema {
+  return typeof parameters === 'boolean' ? parameters && { type: 'object' } : { ...parameters, type: 'object' }
 }
 
 function schemaText(schema: JsonSchema): string {

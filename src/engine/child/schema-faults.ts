@@ -75,7 +75,8 @@ export function referenceFault(schema: JsonSchema): SchemaAnswer | undefined {
   return undefined
 }
 
-function decodePointer(pointer: string): string | undefined {
+/** The pointer of a reference's fragment; undefined where it is none. */
+export function decodePointer(pointer: string): string | undefined {
   try {
     return decodeURIComponent(pointer)
   } catch {

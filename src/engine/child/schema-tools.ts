@@ -1,6 +1,7 @@
 // Holds a whole chat call: the schema of the answer and those of the tools, rewritten so that a format can put them into one Lark grammar.
 
 import { type Failure, fail } from '../../base/errors.ts'
+import { argumentsSchema } from '../../formats/grammar.ts'
 import type { JsonSchema, OutputRule, Tool } from '../../wire/model.ts'
 import type { HeldSchema, Schemas } from './schema.ts'
 import { hasReferences } from './schema-relax.ts'
@@ -28,7 +29,7 @@ const outputParam = 'response_format.json_schema.schema'
 export async function holdCall<Call extends RuledCall>(schemas: Schemas, call: Call): Promise<HeldCall<Call>> {
   const output = await holdOutput(schemas, call.output)
   const tools = await Promise.all(
-    call.tools.map((tool, index) => schemas.hold(tool.parameters, `tools[${index}].function.parameters`)),
+    call.tools.map((tool, index) => schemas.hold(argumentsSchema(tool), `tools[${index}].function.parameters`)),
   )
   const unsure = new Map(
     call.tools.flatMap((tool, index) => {

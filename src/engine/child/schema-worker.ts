@@ -15,6 +15,7 @@ import {
   referenceFault,
   type SchemaAnswer,
 } from './schema-faults.ts'
+import { recursionFault } from './schema-recursion.ts'
 import { isObject } from './schema-walk.ts'
 
 /** Without `answer`: is the schema one that can be enforced? With it: does this JSON text satisfy the schema? */
@@ -77,7 +78,10 @@ function compile(original: JsonSchema): ValidateFunction | SchemaAnswer {
   const checker = checkers[dialect]
   if (isObject(schema) && !checker.validateSchema(schema)) return { type: 'invalid', ...firstError(checker.errors) }
   const fault =
-    patternFault(schema) ?? formatFault(schema, new Set(Object.keys(checker.formats))) ?? referenceFault(schema)
+    patternFault(schema) ??
+    formatFault(schema, new Set(Object.keys(checker.formats))) ??
+    referenceFault(schema) ??
+    recursionFault(schema)
   if (fault !== undefined) return fault
   try {
     return newAjv(dialect, legacyPatterns(schema), false).compile(schema)

@@ -141,6 +141,22 @@ describe('holding a JSON Schema', () => {
     ['an unknown draft', { $schema: 'https://example.com/draft', type: 'string' }, '/$schema', 'unsupported_value'],
     ['a schema that nothing satisfies', { type: 'string', enum: [1] }, '', 'invalid_value'],
     ['no answer at all', false, '', 'invalid_value'],
+    ['a schema that is itself', { $ref: '#' }, '/$ref', 'invalid_value'],
+    [
+      'a circle of references',
+      {
+        $ref: '#/$defs/a',
+        $defs: { a: { anyOf: [{ $ref: '#/$defs/b' }, { type: 'null' }] }, b: { $ref: '#/$defs/a' } },
+      },
+      '/$defs/b/$ref',
+      'invalid_value',
+    ],
+    [
+      'a value that never ends',
+      { type: 'object', properties: { next: { $ref: '#' } }, required: ['next'] },
+      '/properties/next/$ref',
+      'invalid_value',
+    ],
     ['a schema of an odd kind', { properties: { a: 5 } } as JsonSchema, '/properties/a', 'invalid_value'],
   ]
   for (const [what, schema, path, code] of refused) {
@@ -148,6 +164,66 @@ describe('holding a JSON Schema', () => {
       await assert.rejects(schemas.hold(schema, param), { code, status: 400, param: param + path })
     })
   }
+
+  test('recursion that comes to an end is held by the grammar', async () => {
+    const tree = {
+      $ref: '#/$defs/node',
+      $defs: {
+        node: {
+          type: 'object',
+          properties: { value: { type: 'integer' }, kids: { type: 'array', items: { $ref: '#/$defs/node' } } },
+          required: ['value', 'kids'],
+          additionalProperties: false,
+        },
+      },
+    }
+    const chain = {
+      type: 'object',
+      properties: { next: { anyOf: [{ $ref: '#' }, { type: 'null' }] } },
+      required: ['next'],
+      additionalProperties: false,
+    }
+    for (const schema of [tree, chain]) assert.equal((await schemas.hold(schema, param)).validate, undefined)
+    assert.ok(await accepts(tree, '{"value":1,"kids":[{"value":2,"kids":[{"value":3,"kids":[]}]}]}'))
+    assert.ok(!(await accepts(tree, '{"value":1,"kids":[{"value":2,"kids":[{"value":"3","kids":[]}]}]}')))
+    assert.ok(await accepts(chain, '{"next":{"next":{"next":null}}}'))
+    assert.ok(!(await accepts(chain, '{"next":{"next":{"next":1}}}')))
+  })
+
+  test('long chains of references are read, and long circles refused', async () => {
+    const link = (index: number) => [`n${index}`, { $ref: `#/$defs/n${index + 1}` }] as const
+    const links = Object.fromEntries(Array.from({ length: 4000 }, (_, index) => link(index)))
+    const circle = { $ref: '#/$defs/n0', $defs: { ...links, n4000: { $ref: '#/$defs/n0' } } }
+    await assert.rejects(schemas.hold(circle, param), { code: 'invalid_value', status: 400 })
+  })
+
+  test('arguments are an object whatever the schema allows beside', async () => {
+    const object = {
+      type: 'object',
+      properties: { a: { type: 'integer' } },
+      required: ['a'],
+      additionalProperties: false,
+    }
+    const held = async (parameters: JsonSchema) => {
+      const call = { output: { type: 'text' as const }, tools: [{ name: 'f', parameters, strict: true }] }
+      return (await holdCall(schemas, call)).call.tools[0]?.parameters ?? false
+    }
+    for (const [parameters, fits, fails] of [
+      [{ anyOf: [object, { type: 'null' }] }, '{"a":1}', 'null'],
+      [{ type: ['object', 'null'], properties: { a: { type: 'integer' } } }, '{"a":1}', 'null'],
+      [{ $ref: '#/$defs/a', $defs: { a: object } }, '{"a":1}', '{"b":1}'],
+      [{ properties: { a: { type: 'integer' } }, anyOf: [{ required: ['a'] }, { required: ['b'] }] }, '{"a":1}', '5'],
+      [{ allOf: [object] }, '{"a":1}', '{"a":"1"}'],
+      [true, '{}', '1'],
+    ] as [JsonSchema, string, string][]) {
+      const schema = await held(parameters)
+      assert.ok(await accepts(schema, fits), `${JSON.stringify(parameters)} takes ${fits}`)
+      assert.ok(!(await accepts(schema, fails)), `${JSON.stringify(parameters)} refuses ${fails}`)
+    }
+    for (const parameters of [{ enum: ['a'] }, { $ref: '#/$defs/a', $defs: { a: { type: 'string' } } }, false]) {
+      await assert.rejects(held(parameters), { code: 'invalid_value', param: 'tools[0].function.parameters' })
+    }
+  })
 
   test('a schema that is too deep is refused before anything reads it', async () => {
     let schema: JsonSchema = { type: 'string' }

@@ -97,7 +97,8 @@ function withWhitespace(schema: JsonSchema): JsonSchema {
 }
 
 function isUnsatisfiable(refusal: GuidanceRefusal): boolean {
-  return refusal.message.includes('Unsatisfiable schema') || refusal.message.includes('unsatisfiable')
+  // The last is llguidance's name for a grammar that no text begins.
+  return ['Unsatisfiable schema', 'unsatisfiable', 'NoExtension'].some((word) => refusal.message.includes(word))
 }
 
 /** llguidance names the keyword and not its place: the place is where the schema first says it. */
