@@ -106,8 +106,11 @@ test('size and time are bounded', async () => {
   })
   const large = await egress.request({ url: `${url}/large`, purpose: 'test', policy: { ...open, maxBytes: 1000 } })
   await assert.rejects(large.text(), { code: 'egress_failed' })
-  const slow = await egress.request({ url: `${url}/slow`, purpose: 'test', policy: { ...open, timeoutMs: 200 } })
-  await assert.rejects(slow.text(), { code: 'egress_failed' })
+  const slow = async () => {
+    const policy = { ...open, timeoutMs: 200 }
+    return await (await egress.request({ url: `${url}/slow`, purpose: 'test', policy })).text()
+  }
+  await assert.rejects(slow(), { code: 'egress_failed' })
 })
 
 test("the caller's cancellation comes back as its own reason", async () => {

@@ -1,6 +1,8 @@
-// A thread for work on hostile input: one message at a time, each under a time limit; what overruns is stopped and the thread started again. Knows no work.
+// A thread for work on hostile input: one message at a time, each under a limit of computing time; what overruns is stopped and the thread
+// started again. Knows no work.
 
 import { Worker } from 'node:worker_threads'
+import { systemClock } from './clock.ts'
 
 /** How to start the thread. */
 export interface LimitedWorkerOptions {
@@ -13,6 +15,11 @@ export interface LimitedWorkerOptions {
   /** What a fresh thread is told first and how long it may take over it: starting is not part of any message's time. */
   readonly greeting: { readonly message: () => Promise<unknown>; readonly milliseconds: number }
 }
+
+/** A thread that does not even compute is given up after this, in milliseconds. */
+const longestMs = 60_000
+/** Between two looks at a thread that is slow. */
+const lookMs = 25
 
 /** Starts its thread with the first message. A waiting process is not kept alive by it. */
 export class LimitedWorker<Answer> {
@@ -30,7 +37,10 @@ export class LimitedWorker<Answer> {
     return (await this.#start()).greeting
   }
 
-  /** The thread's answer; undefined when the time was up or the thread ended over it. Messages wait for each other. */
+  /**
+   * The thread's answer; undefined when it computed for longer than `milliseconds`, or ended over it. Time in which a busy machine gave the
+   * thread nothing to compute with is not counted. Messages wait for each other.
+   */
   ask(message: unknown, milliseconds: number): Promise<Answer | undefined> {
     const turn = this.#last.then(() => this.#askNow(message, milliseconds))
     this.#last = turn.catch(() => undefined)
@@ -84,17 +94,39 @@ export class LimitedWorker<Answer> {
   }
 }
 
-/** Sends one message and takes one answer; undefined when the time is up or the thread ended first. */
+/** Sends one message and takes one answer; undefined when it computed for longer, or the thread ended first. */
 function exchange<Answer>(worker: Worker, message: unknown, milliseconds: number): Promise<Answer | undefined> {
   return new Promise((resolve) => {
+    const begun = systemClock.elapsed()
+    let before: number | undefined
     const settle = (answer: Answer | undefined) => {
       clearTimeout(timer)
+      timer = undefined
       worker.off('message', settle).off('error', ended).off('exit', ended)
       resolve(answer)
     }
     const ended = () => settle(undefined)
-    const timer = setTimeout(ended, milliseconds)
+    const look = async () => {
+      const used = await computed(worker)
+      if (timer === undefined) return
+      const left = used === undefined || before === undefined ? 0 : milliseconds - (used - before)
+      // An answer that came while this thread itself stood still is taken first.
+      if (left <= 0 || systemClock.elapsed() - begun >= milliseconds + longestMs) setImmediate(ended)
+      else timer = setTimeout(look, Math.max(lookMs, left))
+    }
+    let timer: NodeJS.Timeout | undefined = setTimeout(look, milliseconds)
     worker.on('message', settle).on('error', ended).on('exit', ended)
-    worker.postMessage(message)
+    const send = async () => {
+      before = await computed(worker)
+      if (timer !== undefined) worker.postMessage(message)
+    }
+    void send()
   })
+}
+
+/** Milliseconds that a thread has computed since it began, undefined where it has ended; where Node cannot tell (before 24.6), that have passed. */
+async function computed(worker: Worker): Promise<number | undefined> {
+  if (typeof worker.cpuUsage !== 'function') return systemClock.elapsed()
+  const usage = await worker.cpuUsage().catch(() => undefined)
+  return usage && (usage.user + usage.system) / 1000
 }

@@ -1,6 +1,6 @@
 // One connection that listens on a channel of PostgreSQL, is probed, and is opened again when it breaks. Knows nothing of what is said.
 
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import type Pg from 'pg'
 import type { Log } from '../base/log.ts'
 import { connectTimeoutMs, postgresDriver } from './postgres.ts'
@@ -22,6 +22,9 @@ export interface Listening {
 
 /** A silent peer is asked this often and must answer within as long, in milliseconds: notices are promised within a second or a gap. */
 const probeMs = 1_000
+
+/** The time of an answer passes in so many pieces: a process that stood still has missed one of them, not the answer. */
+const probePieces = 10
 
 /** Pauses between attempts to connect, in milliseconds. */
 const pauses = [100, 200, 400, 800, 1_600]
@@ -60,7 +63,7 @@ async function open(url: string, channel: string, events: ListeningEvents): Prom
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: probeMs,
+    query_timeout: connectTimeoutMs,
     keepAlive: true,
     // Seen in pg_stat_activity.
     application_name: channel,
@@ -105,9 +108,30 @@ async function untilBroken(client: Pg.Client, signal: AbortSignal): Promise<void
   while (!either.aborted) {
     await pause(probeMs, either)
     if (either.aborted) break
-    await client.query('select 1').catch(() => over.abort())
+    if (!(await answers(client, either))) over.abort()
   }
   over.abort()
+}
+
+/** Whether the peer answers a question within `probeMs` of this process's own time. */
+async function answers(client: Pg.Client, signal: AbortSignal): Promise<boolean> {
+  let open = true
+  const answer = client.query('select 1').then(
+    () => true,
+    () => false,
+  )
+  void answer.then(() => {
+    open = false
+  })
+  const silence = async () => {
+    for (let piece = 0; open && piece < probePieces && !signal.aborted; piece++) {
+      await pause(probeMs / probePieces, signal)
+      // What arrived meanwhile is read before the time is looked at.
+      await turn()
+    }
+    return false
+  }
+  return await Promise.race([answer, silence()])
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -11,6 +11,7 @@ import { chat, send } from '../support/http-client.ts'
 import { startLimitedServer } from '../support/limited-server.ts'
 import { startMailServer } from '../support/mail-server.ts'
 import { adminKey } from '../support/server.ts'
+import { until } from '../support/until.ts'
 
 const admin = { authorization: `Bearer ${adminKey}` }
 const portOf = (server: ReturnType<typeof createServer>) => (server.address() as AddressInfo).port
@@ -40,10 +41,6 @@ function signature(secret: string, text: string): string {
     .digest('base64')
 }
 
-const until = async (holds: () => boolean) => {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10))
-}
-
 describeOnDatabases('alerts of budgets', (get) => {
   test('a threshold is told once, signed and mailed, again where it was not taken', async () => {
     const [hook, mails] = [await receiver(), await startMailServer()]
@@ -64,7 +61,7 @@ describeOnDatabases('alerts of budgets', (get) => {
       assert.deepEqual(made.json().thresholds, [20, 80])
       for (let n = 0; n < 4; n++) assert.equal((await chat(server, { max_tokens: 3 })).status, 200)
       await server.settled()
-      await until(() => hook.taken.length === 1 && mails.messages.length >= 1)
+      await until('the first threshold is told', () => hook.taken.length === 1 && mails.messages.length >= 1)
       const [{ body, headers } = { body: '', headers: {} as IncomingHttpHeaders }] = hook.taken
       const alert = JSON.parse(body)
       assert.deepEqual([alert.type, alert.threshold, alert.budget.id], ['budget.threshold_reached', 20, made.json().id])
@@ -73,12 +70,12 @@ describeOnDatabases('alerts of budgets', (get) => {
       assert.match(mails.messages[0] ?? '', /^Subject: 20 % of the budget/m)
       for (let n = 0; n < 4; n++) await chat(server, { max_tokens: 3 })
       await server.settled()
-      await until(() => hook.taken.length === 2)
+      await until('the second threshold is told', () => hook.taken.length === 2)
       assert.equal(JSON.parse(hook.taken[1]?.body ?? '{}').threshold, 80)
       const rows = await get().database.query.selectFrom('budget_alerts').selectAll().execute()
       assert.equal(rows.length, 2)
       // The webhook was not taken at first, and nobody got a mail twice for that.
-      await until(() => mails.messages.length >= 2)
+      await until('it is mailed', () => mails.messages.length >= 2)
       const subjects = mails.messages.map((mail) => /^Subject: (\d+) %/m.exec(mail)?.[1])
       assert.deepEqual(subjects, ['20', '80'])
     } finally {
@@ -101,7 +98,7 @@ describeOnDatabases('alerts of budgets', (get) => {
     const next = async (hook: typeof one, count: number) => {
       assert.equal((await chat(server, { max_tokens: 3 })).status, 200)
       await server.settled()
-      await until(() => hook.taken.length === count)
+      await until('the webhook is told', () => hook.taken.length === count)
       const { headers, body } = hook.taken.at(-1) ?? { headers: {}, body: '' }
       const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`
       const given = String(headers['webhook-signature']).split(' ')
@@ -122,7 +119,7 @@ describeOnDatabases('alerts of budgets', (get) => {
       assert.deepEqual(toOne.given, [toOne.by(first.webhook_secret)])
       const toTwo = await next(two, 1)
       assert.deepEqual(toTwo.given, [toTwo.by(second.webhook_secret)])
-      await until(() => one.taken.length === 2)
+      await until('the first webhook is told too', () => one.taken.length === 2)
       assert.equal((await ask(`${budgets}/${first.id}`, { hard: false })).webhook_secret, undefined)
       const replaced = await ask(`${budgets}/${first.id}/webhook-secret`, {})
       const both = await next(one, 3)

@@ -1,13 +1,14 @@
 // Budgets over HTTP: exact under parallel calls, on one node and on two, whole and streamed, with and without max_tokens.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { systemClock } from '../../src/base/clock.ts'
 import { connect, type Database } from '../../src/database/connect.ts'
 import { type Budget, budgetStore } from '../../src/features/budgets/store.ts'
 import { describeOnServers } from '../support/databases.ts'
 import { createEchoModel } from '../support/echo-model.ts'
 import { chat, chunksOf, dataLines, send } from '../support/http-client.ts'
 import { type LimitedServer, startLimitedServer } from '../support/limited-server.ts'
+import { middayClock } from '../support/midday.ts'
+import { until } from '../support/until.ts'
 
 // "hello big world" is three tokens, and so is the answer: 3 × 1,000 + 3 × 2,000 nano-units.
 const price = 9_000
@@ -24,8 +25,8 @@ const monthly = (model: string, amount: number, more: Partial<Budget> = {}): Bud
   webhook: null,
   webhookKey: null,
   emails: [],
-  createdAt: systemClock.now(),
-  updatedAt: systemClock.now(),
+  createdAt: middayClock.now(),
+  updatedAt: middayClock.now(),
   ...more,
 })
 
@@ -34,7 +35,9 @@ function watch(database: Database) {
   let running = true
   let looks = 0
   const watching = (async () => {
-    while (running) {
+    // Once more at the end at least: the first look may have been too early.
+    for (let last = false; !last; ) {
+      last = !running
       const rows = await database.query.selectFrom('accounts').selectAll().where('capacity', 'is not', null).execute()
       for (const row of rows) assert.ok(row.spent + row.leased <= (row.capacity ?? 0), JSON.stringify(row))
       looks += rows.length
@@ -74,8 +77,10 @@ describeOnServers('budgets over HTTP', (get) => {
   })
 
   before(async () => {
-    servers = [await startLimitedServer(get().database, [echo()])]
-    if (get().database.dialect.name === 'postgres') servers.push(await startLimitedServer(await another(), [echo()]))
+    // Exactly so many are answered, however long a node takes to give back what it does not need.
+    const patient = { patienceMs: 600_000 }
+    servers = [await startLimitedServer(get().database, [echo()], patient)]
+    if (get().kind === 'postgres') servers.push(await startLimitedServer(await another(), [echo()], patient))
   })
   after(async () => {
     for (const server of servers) await server.stop()
@@ -179,15 +184,11 @@ describeOnServers('budgets over HTTP', (get) => {
       const reader = response.body?.getReader()
       for (let n = 0; n < 5; n++) await reader?.read()
       controller.abort()
-      for (;;) {
+      const account = await until('the call is charged', async () => {
         await server.settled()
-        const [account] = await spent(`budget_${id}`)
-        if (account !== undefined && account.spent > before) {
-          assert.ok(account.spent < before + 1_000_000 + 1000 * 2000, JSON.stringify(account))
-          break
-        }
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
+        return (await spent(`budget_${id}`)).find((one) => one.spent > before)
+      })
+      assert.ok(account.spent < before + 1_000_000 + 1000 * 2000, JSON.stringify(account))
     } finally {
       await server.stop()
     }
@@ -207,7 +208,7 @@ describeOnServers('budgets over HTTP', (get) => {
       [200, 200, 429],
     )
     assert.equal(answers[2]?.json().error.code, 'insufficient_quota')
-    assert.equal(answers[0]?.headers.get('galerne-queue-wait-ms'), '0')
+    assert.match(answers[0]?.headers.get('galerne-queue-wait-ms') ?? '', /^\d+$/)
     const rank = await send(turn(0), '/v1/rerank', { body: { model: 'echo', query: 'a b', documents: ['c d'] } })
     assert.equal(rank.status, 429)
     await settled()

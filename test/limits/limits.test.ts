@@ -5,18 +5,26 @@ import { systemClock } from '../../src/base/clock.ts'
 import { connect, type Database } from '../../src/database/connect.ts'
 import { nanoPerUnit } from '../../src/features/prices/price.ts'
 import { describeOnServers } from '../support/databases.ts'
-import { createEchoModel } from '../support/echo-model.ts'
+import { createEchoModel, type EchoModel } from '../support/echo-model.ts'
 import { chat, send } from '../support/http-client.ts'
 import { type LimitedServer, startLimitedServer } from '../support/limited-server.ts'
 import { adminKey } from '../support/server.ts'
+import { until } from '../support/until.ts'
 
 const admin = { authorization: `Bearer ${adminKey}` }
 
 describeOnServers('limits over HTTP', (get) => {
   const others: Database[] = []
   let servers: LimitedServer[] = []
+  const echoes: EchoModel[] = []
+  /** No token is said before it. */
+  let gate = Promise.resolve()
   before(async () => {
-    const models = () => [createEchoModel({ streams: 64 })]
+    const models = () => {
+      const echo = createEchoModel({ streams: 64, hold: () => gate })
+      echoes.push(echo)
+      return [echo]
+    }
     // The server's fixed key as a row: limits are set for keys that there are.
     const row = {
       id: 'key_use',
@@ -122,14 +130,20 @@ describeOnServers('limits over HTTP', (get) => {
     await clear()
     await put('/galerne/v1/limits', { scope: 'organisation', parallel_requests: 2 })
     await heard()
-    const long = { messages: [{ role: 'user', content: 'word '.repeat(3000) }], max_tokens: 3000 }
-    const answers = await Promise.all(Array.from({ length: 6 }, (_, n) => chat(turn(n), long)))
-    const passed = answers.filter(({ status }) => status === 200).length
-    assert.ok(passed >= 2 && passed < 6, String(passed))
-    assert.match(
-      answers.find(({ status }) => status === 429)?.json().error.message,
-      /2 parallel requests for this organisation/,
+    const open = Promise.withResolvers<void>()
+    gate = open.promise
+    const held = Promise.all([0, 1].map((n) => chat(turn(n), { max_tokens: 3 })))
+    await until('two run', () => echoes.reduce((sum, echo) => sum + echo.load().running, 0) === 2)
+    for (const answer of await Promise.all([2, 3, 4, 5].map((n) => chat(turn(n), { max_tokens: 3 })))) {
+      assert.equal(answer.status, 429)
+      assert.match(answer.json().error.message, /2 parallel requests for this organisation/)
+    }
+    open.resolve()
+    assert.deepEqual(
+      (await held).map(({ status }) => status),
+      [200, 200],
     )
+    await Promise.all(servers.map((server) => server.settled()))
     assert.equal((await chat(turn(0), { max_tokens: 3 })).status, 200)
     await clear()
   })
@@ -154,12 +168,10 @@ describeOnServers('limits over HTTP', (get) => {
     // 9,000 nano-units are above 1,000: the next call is in tier 2, on every node.
     await turn(0).settled()
     for (let n = 0; n < 2; n++) {
-      for (let tries = 0; ; tries++) {
+      await until('the call is in tier 2', async () => {
         const { headers } = await chat(turn(n), { max_tokens: 3 })
-        if (headers.get('x-ratelimit-limit-requests') === '2000') break
-        assert.ok(tries < 100)
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
+        return headers.get('x-ratelimit-limit-requests') === '2000'
+      })
     }
     const [assigned] = (await send(turn(0), '/galerne/v1/tiers/assignments', { headers: admin })).json().data
     assert.deepEqual([assigned.tier, assigned.automatic, assigned.currency], [2, true, 'USD'])

@@ -1,13 +1,14 @@
 // What happens to charges afterwards: prices of the past change, a server dies and its estimates end. Budgets, tiers and months follow the rows.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { systemClock } from '../../src/base/clock.ts'
 import type { Database } from '../../src/database/connect.ts'
 import { nanoPerUnit } from '../../src/features/prices/price.ts'
 import { reconcileEstimates } from '../../src/features/usage/reconcile.ts'
 import { type AccountingServer, startAccounting } from '../support/accounting.ts'
 import { describeOnDatabases } from '../support/databases.ts'
+import { middayClock } from '../support/midday.ts'
 import { testKey } from '../support/server.ts'
+import { until } from '../support/until.ts'
 import { usageRow } from '../support/usage-rows.ts'
 
 /** Money and tokens of all rows, or of those of a window. */
@@ -77,12 +78,7 @@ describeOnDatabases('charges that change afterwards', (get) => {
     assert.deepEqual(await rowSums(database), { money: 27_000, tokens: 18 })
     await assertBalancesMatch(database)
     const tier = async () => (await send('GET', '/galerne/v1/tiers/assignments')).body.data[0].tier
-    const becomes = async (wanted: number) => {
-      for (let tries = 0; (await tier()) !== wanted; tries++) {
-        assert.ok(tries < 200, `the tier stays ${await tier()}`)
-        await new Promise((resolve) => setTimeout(resolve, 10))
-      }
-    }
+    const becomes = (wanted: number) => until(`the tier is ${wanted}`, async () => (await tier()) === wanted)
     await becomes(1)
 
     // Ten times the price: the past costs more than the budget has, and nothing is left of it.
@@ -97,7 +93,7 @@ describeOnDatabases('charges that change afterwards', (get) => {
     await becomes(2)
     // What the node had leased ahead comes back.
     const leased = database.query.selectFrom('accounts').select('id').where('leased', '<>', 0)
-    while ((await leased.execute()).length > 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    await until('nothing is leased', async () => (await leased.execute()).length === 0)
     assert.equal(await chat(), 429)
 
     // Cheaper than ever: there is room again, and the tier falls.
@@ -115,7 +111,7 @@ describeOnDatabases('charges that change afterwards', (get) => {
   test('an estimate ends where somebody saw the call, and where the operator lets it go; reprices between keep all equal', async () => {
     const { database } = get()
     const { query } = database
-    const at = systemClock.now() - 2 * 3_600_000
+    const at = middayClock.now() - 2 * 3_600_000
     const ids = ['call_seen', 'call_never', 'call_young'] as const
     // What a node that died leaves: open reservations under a lease that ran out.
     await query.insertInto('ledger_nodes').values({ id: 'node_dead', step: 1, lease_until: at }).execute()
@@ -125,7 +121,7 @@ describeOnDatabases('charges that change afterwards', (get) => {
       ...{ price: null, currency: 'USD', promptTokens: 10, completionTokens: 90 },
     })
     for (const id of ids) {
-      const began = id === 'call_young' ? systemClock.now() : at
+      const began = id === 'call_young' ? middayClock.now() : at
       const state = { node: 'node_dead', state: 'open', money: 50_000, tokens: 100, details } as const
       await query
         .insertInto('reservations')
@@ -141,17 +137,11 @@ describeOnDatabases('charges that change afterwards', (get) => {
           .orderBy('id')
           .execute()
       ).map(({ state }) => state)
-    while (
-      (
-        await query
-          .selectFrom('usage')
-          .select('id')
-          .where('id', 'in', [...ids])
-          .execute()
-      ).length < 3
-    ) {
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
+    const counted = query
+      .selectFrom('usage')
+      .select('id')
+      .where('id', 'in', [...ids])
+    await until('the dead node is found', async () => (await counted.execute()).length === 3)
     assert.deepEqual(await states(), ['estimated', 'estimated', 'estimated'])
     await assertBalancesMatch(database)
     const before = await rowSums(database)

@@ -10,6 +10,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { connect, type Database } from '../../src/database/connect.ts'
 import { type AccountingServer, startAccounting } from '../support/accounting.ts'
 import { emptyPostgres, withoutPostgres } from '../support/databases.ts'
+import { middayClock } from '../support/midday.ts'
 import { batchSize, days, keys, models, workspaces } from './usage-dashboards/calls.ts'
 
 const day = 86_400_000
@@ -160,7 +161,8 @@ export async function run({ whole }: { readonly whole: boolean }): Promise<strin
   const folder = await mkdtemp(join(tmpdir(), 'galerne-proof-'))
   const places = [{ name: 'SQLite', url: `sqlite:${join(folder, 'usage.sqlite')}`, remove: async () => {} }]
   if (withoutPostgres === false) places.push({ name: 'PostgreSQL', ...(await emptyPostgres()) })
-  const end = systemClock.now() - (systemClock.now() % 60_000)
+  const now = middayClock.now()
+  const end = now - (now % 60_000)
   const columns: Column[] = []
   try {
     const filled = await Promise.all(places.map(({ name, url }) => prepare(name, url, count, end)))

@@ -1,5 +1,4 @@
 // A server with everything that counts, over a given database, and short ways to ask it.
-import { systemClock } from '../../src/base/clock.ts'
 import { createEgress } from '../../src/base/egress.ts'
 import { createLog } from '../../src/base/log.ts'
 import type { Database } from '../../src/database/connect.ts'
@@ -12,6 +11,7 @@ import type { Limits } from '../../src/features/limits/open.ts'
 import { estimatedRecord, knownCosts } from '../../src/features/usage/estimated.ts'
 import { type OpenUsage, openUsage } from '../../src/features/usage/open.ts'
 import { createEchoModel } from './echo-model.ts'
+import { middayClock as clock } from './midday.ts'
 import { adminKey, startServer } from './server.ts'
 
 /** The answer to a request, its body parsed where it is JSON. */
@@ -44,17 +44,17 @@ export async function startAccounting(
   const notices = await createNotices(database)
   const reader = openReader(database)
   const log = createLog({ level: 'silent' })
-  const usage = await openUsage({ database, reader, notices, currency, clock: systemClock, log })
-  const keys = keyVerifier(database, systemClock, notices)
-  const acts = createActs(database, systemClock, notices, keys.forget)
+  const usage = await openUsage({ database, reader, notices, currency, clock, log })
+  const keys = keyVerifier(database, clock, notices)
+  const acts = createActs(database, clock, notices, keys.forget)
   const egress = createEgress()
   const money = await openMoney({
-    ...{ database, notices, clock: systemClock, log, knownCosts, egress, currency, alerting: {}, leaseMs: 1000 },
+    ...{ database, notices, clock, log, knownCosts, egress, currency, alerting: {}, leaseMs: 1000 },
     onEstimated: (calls) => usage.writer.write(calls.map(estimatedRecord)),
   })
   const { limits } = money
   const server = await startServer([createEchoModel({ tokenMs })], {
-    ...{ usage, limits, keys },
+    ...{ clock, usage, limits, keys },
     parts: { acts, money, accounting: { ...usage, limits } },
   })
   return {

@@ -25,6 +25,8 @@ export interface EchoOptions {
   readonly streams?: number
   /** Milliseconds between two tokens; 0 yields to the event loop only. */
   readonly tokenMs?: number
+  /** Awaited before each token: a test holds calls for as long as it wants. */
+  readonly hold?: () => Promise<void>
   /** Text that comes as reasoning before every answer. */
   readonly reasoning?: string
   /** Fails with this after so many tokens. */
@@ -111,6 +113,7 @@ export function createEchoModel(options: EchoOptions = {}): EchoModel {
           else if (promptTokens + said >= contextLength) reason = 'context'
           if (reason !== 'stop') break
           await sleep(options.tokenMs ?? 0, undefined, { signal }).catch(() => signal.throwIfAborted())
+          await options.hold?.()
           if (options.failAfter !== undefined && said >= options.failAfter)
             throw fail('engine_failed', { model: card.name })
           said += 1

@@ -29,7 +29,7 @@ export interface FilesServerOptions {
   readonly batchFileLife?: number
   /** Stored prompts, for requests and for lines of batches. */
   readonly prompts?: Prompts
-  /** As in BatchParts. */
+  /** As in BatchParts; the lease is far longer than any machine stands still. */
   readonly graceMs?: number
   readonly leaseMs?: number
   /** Opens aliases. */
@@ -41,7 +41,15 @@ export interface FilesServerOptions {
 /** Starts a server with files. */
 export async function startFilesServer(database: Database, options: FilesServerOptions = {}): Promise<FilesServer> {
   const { models = [], clock = systemClock, uploadLimit = 2 ** 33, bodyLimit = 2 ** 25, fileStore } = options
-  const { fileLimit = 2 ** 29, graceMs = 0, leaseMs = 1000, home: given, fileQuota, batchFileLife, prompts } = options
+  const {
+    fileLimit = 2 ** 29,
+    graceMs = 0,
+    leaseMs = 600_000,
+    home: given,
+    fileQuota,
+    batchFileLife,
+    prompts,
+  } = options
   const config = { fileLimit }
   const home = given ?? (await mkdtemp(join(tmpdir(), 'galerne-files-')))
   const environment = { AWS_ACCESS_KEY_ID: 'S3RVER', AWS_SECRET_ACCESS_KEY: 'S3RVER' }

@@ -1,5 +1,4 @@
 // A server with limits, budgets, prices and usage over a given database, in this process: what the product wires, with a light model.
-import { systemClock } from '../../src/base/clock.ts'
 import { createEgress } from '../../src/base/egress.ts'
 import { createLog } from '../../src/base/log.ts'
 import type { Database } from '../../src/database/connect.ts'
@@ -13,6 +12,7 @@ import { type Price, perMillion } from '../../src/features/prices/price.ts'
 import { estimatedRecord, knownCosts } from '../../src/features/usage/estimated.ts'
 import { createUsageWriter } from '../../src/features/usage/writer.ts'
 import type { Model } from '../../src/wire/model.ts'
+import { middayClock as clock } from './midday.ts'
 import { type RunningServer, type ServerExtras, startServer } from './server.ts'
 
 /** A running server with its limits. */
@@ -45,6 +45,8 @@ export async function startLimitedServer(
   models: readonly Model[],
   options: {
     readonly leaseMs?: number
+    /** As in LedgerParts: no limit to it where an outcome must be exact over several nodes. */
+    readonly patienceMs?: number
     readonly queueLength?: number
     readonly alerting?: AlertSettings
     /** Whether operators can set aliases. */
@@ -56,8 +58,10 @@ export async function startLimitedServer(
   const writer = createUsageWriter({ database, log })
   const egress = createEgress()
   const money = await openMoney({
-    ...{ database, notices, clock: systemClock, log, knownCosts, egress, currency: 'USD' },
-    ...(options.leaseMs !== undefined && { leaseMs: options.leaseMs }),
+    ...{ database, notices, clock, log, knownCosts, egress, currency: 'USD' },
+    // Longer than any machine stands still.
+    leaseMs: options.leaseMs ?? 600_000,
+    ...(options.patienceMs !== undefined && { patienceMs: options.patienceMs }),
     alerting: { webhookPrivate: 'allow', backoffMs: 20, ...options.alerting },
     onEstimated: (calls) => writer.write(calls.map(estimatedRecord)),
   })
@@ -65,12 +69,12 @@ export async function startLimitedServer(
   const prices = createPriceBook({ currency: 'USD' })
   prices.replace({ rows: models.map(({ card }) => testPrice(card.name)), rates: [] })
   const usage = { writer, prices, keepsContent: () => false }
-  const acts = createActs(database, systemClock, notices)
+  const acts = createActs(database, clock, notices)
   let routing: Routing | undefined
   const open: ServerExtras['routing'] = async (parts) =>
-    (routing = await openRouting({ acts, notices, clock: systemClock, ...parts }))
+    (routing = await openRouting({ acts, notices, clock, ...parts }))
   const server = await startServer(models, {
-    ...{ usage, limits, parts: { money, acts } },
+    ...{ clock, usage, limits, parts: { money, acts } },
     ...(options.aliases === true && { routing: open }),
     ...(options.queueLength !== undefined && { queueLength: options.queueLength }),
   })

@@ -1,6 +1,6 @@
 // Starts a real server over real sockets with given models, for tests. The key is a fixed one; lines of the log are kept.
 
-import { systemClock } from '../../src/base/clock.ts'
+import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { createLog } from '../../src/base/log.ts'
 import type { Limits } from '../../src/features/limits/open.ts'
 import { createRegistry, type Registry } from '../../src/features/models/registry.ts'
@@ -32,6 +32,8 @@ export interface ServerExtras {
   readonly queueLength?: number
   /** Checks other keys than the two fixed ones; without it nobody has any. */
   readonly keys?: ServerParts['keys']
+  /** The machine's own without it. */
+  readonly clock?: Clock
   /** Where usage goes; nowhere without it. */
   readonly usage?: Metering
   /** Told of every call that is over. */
@@ -49,7 +51,7 @@ export async function startServer(
   models: readonly Model[],
   options: Partial<ServerParts['config']> & ServerExtras = {},
 ): Promise<RunningServer> {
-  const { queueLength = 64, usage, trace, limits, routing: open, parts, keys, ...config } = options
+  const { queueLength = 64, clock = systemClock, usage, trace, limits, routing: open, parts, keys, ...config } = options
   const lines: Record<string, unknown>[] = []
   const log = createLog({ level: 'debug', destination: { write: (line) => lines.push(JSON.parse(line)) } })
   const metrics = createMetrics()
@@ -57,7 +59,7 @@ export async function startServer(
   const routing = await open?.({ log, metrics, behind })
   const registry: Registry = createRegistry({
     models,
-    clock: systemClock,
+    clock,
     log,
     metrics,
     queueLength,
@@ -81,7 +83,7 @@ export async function startServer(
     registry,
     keys: { verify: async (secret) => callers.get(secret) ?? (await keys?.verify(secret)) },
     log,
-    clock: systemClock,
+    clock,
     metrics,
     version: '0.0.0',
     ...(routing !== undefined && { routing }),

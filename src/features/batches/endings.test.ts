@@ -86,7 +86,8 @@ describeOnServers('batches when things end', (get) => {
   })
 
   test('a line whose answer was counted and then lost is counted once, also where its next run fails', async (t) => {
-    const broken = createEchoModel({ name: 'broken', tokenMs: 300, failAfter: 1 })
+    const written = Promise.withResolvers<void>()
+    const broken = createEchoModel({ name: 'broken', failAfter: 1, hold: () => written.promise })
     const server = await startFilesServer(get().database, { models: [broken] })
     t.after(() => server.stop())
     const id = await create(server, 'broken', 1)
@@ -94,6 +95,7 @@ describeOnServers('batches when things end', (get) => {
     const requestId = batchRequestId(id, 1, 0)
     const row = usageRow({ id: `call_${requestId}`, requestId, class: 'batch', status: 'ok' })
     await writeUsage(get().database, [{ row }])
+    written.resolve()
     await until(server, id, isDone)
     assert.deepEqual(new Set(broken.seen.map((context) => context.requestId)), new Set([requestId]))
     assert.equal(broken.seen.length, 5)

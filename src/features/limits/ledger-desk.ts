@@ -47,8 +47,10 @@ export interface Caller {
   readonly holds: readonly Hold[]
   readonly amounts: Amounts
   readonly waiting: Waiting
-  /** `clock.elapsed()` after which it is refused even where another node may give something back. */
+  /** `clock.elapsed()` after which it is refused even where another node may give something back, if that was asked often enough. */
   readonly patientUntil: number
+  /** How often the others were asked for it. */
+  asked: number
   /** Whether it has nothing yet: nobody else would settle it. */
   readonly first: boolean
   /** It was told that the database does not answer. */

@@ -33,12 +33,16 @@ interface ReclaimParts extends ReclaimHooks {
   readonly log?: Log
 }
 
-/** Settles what dead nodes left. Any node may do it; each dead one is dealt with once. */
-export async function reclaimDead(parts: ReclaimParts): Promise<void> {
+/**
+ * Settles what dead nodes left. Any node may do it; each dead one is dealt with once. `self` is the node that looks: it lives, however long
+ * ago its last beat was.
+ */
+export async function reclaimDead(parts: ReclaimParts, self?: string): Promise<void> {
   const { query } = parts.database
   const now = parts.clock.now()
   const dead = await query.selectFrom('ledger_nodes').select('id').where('lease_until', '<', now).execute()
   for (const { id } of dead) {
+    if (id === self) continue
     const count = await query.transaction().execute((transaction) => reclaim(parts, transaction, id, now))
     if (count !== undefined)
       parts.log?.warn({ node: id, estimated: count }, 'a node died; its open calls are charged as reserved')

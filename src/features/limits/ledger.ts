@@ -67,6 +67,7 @@ export function createLedger(given: LedgerParts): Ledger {
         amounts,
         waiting: waiting(),
         patientUntil,
+        asked: 0,
         first: !entry.reserved,
         givenUp: false,
       }

@@ -28,7 +28,7 @@ export interface Limits {
 }
 
 /** What limits are made of. */
-export interface LimitsOptions extends Pick<LedgerParts, 'knownCosts' | 'onEstimated' | 'leaseMs'> {
+export interface LimitsOptions extends Pick<LedgerParts, 'knownCosts' | 'onEstimated' | 'leaseMs' | 'patienceMs'> {
   readonly database: Database
   readonly notices: Notices
   readonly clock: Clock
@@ -81,6 +81,7 @@ export async function openLimits(options: LimitsOptions): Promise<Limits> {
     clock,
     log,
     ...(options.leaseMs !== undefined && { leaseMs: options.leaseMs }),
+    ...(options.patienceMs !== undefined && { patienceMs: options.patienceMs }),
     ...(options.knownCosts !== undefined && { knownCosts: options.knownCosts }),
     ...(options.onEstimated !== undefined && { onEstimated: options.onEstimated }),
     askOthers: (account) => void notices.publish(wantedChannel, account).catch(() => {}),

@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import OpenAI from 'openai-7'
 import { type AccountingServer, startAccounting } from '../../../test/support/accounting.ts'
 import { describeOnServers } from '../../../test/support/databases.ts'
+import { middayClock } from '../../../test/support/midday.ts'
 import { testKey } from '../../../test/support/server.ts'
 import { rowsPrice, rowsStart as start, usageRow, writeRows } from '../../../test/support/usage-rows.ts'
 import type { Database } from '../../database/connect.ts'
@@ -251,7 +252,8 @@ describeOnServers('usage kept, changed and deleted', (get) => {
     assert.deepEqual([dear.status, dear.body.error.param], [400, 'input_tokens_per_second'])
     const unknown = await send('POST', '/galerne/v1/prices/from-machine', machine)
     assert.deepEqual([unknown.status, unknown.body.error.param], [400, 'input_tokens_per_second'])
-    const at = Date.now() - (Date.now() % 60_000)
+    const now = middayClock.now()
+    const at = now - (now % 60_000)
     await writeRows(get().database, [
       usageRow({ model: 'own', at, promptTokens: 60_000, cachedTokens: 30_000, completionTokens: 1200 }),
     ])
