@@ -116,6 +116,7 @@ export interface EngineLoad {
   readonly kvUse: number
   readonly spilledBytes: number
   readonly steps: number
+  /** Computed; those from the prefix cache come on top. */
   readonly promptTokens: number
   readonly cachedTokens: number
   readonly generatedTokens: number

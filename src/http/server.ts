@@ -168,16 +168,12 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   }
   const { local } = parts
   registerHealth(server, { ready: () => !drain.stopping, ...(local && { models: () => local.models.states() }) })
-  registerMetrics(server, {
-    ...{ registry, metrics },
+  const engines = {
     ...(parts.engines !== undefined && { engines: parts.engines }),
     ...(local && { states: () => local.models.states() }),
-  })
-  registerOverview(server, {
-    registry,
-    version: parts.version,
-    ...(parts.engines !== undefined && { engines: parts.engines }),
-  })
+  }
+  registerMetrics(server, { ...{ registry, metrics }, ...engines })
+  registerOverview(server, { ...{ registry, version: parts.version }, ...engines })
   registerOpenapi(server)
   return server
 }

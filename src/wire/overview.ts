@@ -1,5 +1,6 @@
 // What a server is doing now, for the console's first page: one row a model, with counters whose differences are rates.
 import { Type } from 'typebox'
+import { nullable } from './fields.ts'
 
 /** `GET /galerne/v1/overview`. */
 export const OverviewObject = Type.Object({
@@ -19,6 +20,7 @@ export const OverviewObject = Type.Object({
       prompt_tokens: Type.Integer({ description: 'Prompt tokens since the engine started.' }),
       cached_tokens: Type.Integer({ description: 'Of them, taken from the prefix cache.' }),
       generated_tokens: Type.Integer({ description: 'Tokens generated since the engine started.' }),
+      memory_bytes: nullable(Type.Integer({ description: 'What it takes by its plan; null: it runs elsewhere.' })),
       restarts: Type.Integer({ description: 'Starts after a crash.' }),
     }),
   ),

@@ -7,6 +7,10 @@ import { timeText } from './times.ts'
 const name = Type.String({ minLength: 1, maxLength: 512 })
 const groups = ['workspace', 'key', 'model', 'provider', 'operation', 'class', 'member'] as const
 const callClass = Type.Enum(['interactive', 'batch'])
+const shadows = Type.Optional({
+  ...flag,
+  description: 'Whether the copies that aliases send to shadows count; they do. No limit or budget counts them.',
+})
 
 /** `GET /galerne/v1/usage`. */
 export const UsageQuery = Type.Object(
@@ -20,6 +24,7 @@ export const UsageQuery = Type.Object(
     model: repeated(name),
     member: repeated(name),
     class: Type.Optional(callClass),
+    shadows,
     format: Type.Optional(Type.Enum(['json', 'csv'])),
     ...ListQuery.properties,
   },
@@ -79,6 +84,7 @@ export const CallsQuery = Type.Object(
     request: Type.Optional(name),
     batch: Type.Optional(name),
     failed: Type.Optional(flag),
+    shadows,
     ...ListQuery.properties,
   },
   { additionalProperties: false },

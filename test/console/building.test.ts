@@ -148,6 +148,65 @@ describe('building in the console', { skip: noBrowser, timeout: 900_000 }, () =>
     await page.getByText('tokens/s').nth(1).waitFor()
   })
 
+  test('a call of a tool is a form of all that its schema says: choices, bounds, objects, lists, and JSON for the rest', async () => {
+    const { page, open, call } = running
+    const parameters = {
+      type: 'object',
+      required: ['city', 'days', 'place'],
+      properties: {
+        city: { enum: ['Paris', 'Lyon'] },
+        days: { type: 'integer', minimum: 1, maximum: 7, description: 'How many days' },
+        exact: { type: 'boolean' },
+        place: {
+          ...{ type: 'object', required: ['latitude'] },
+          properties: { latitude: { type: 'number' }, tags: { type: 'array', items: { type: 'string' } } },
+        },
+        more: { oneOf: [{ type: 'string' }, { type: 'number' }] },
+      },
+    }
+    const [model] = ((await call('GET', '/v1/models')) as { data: { id: string }[] }).data
+    const tools = JSON.stringify([{ type: 'function', function: { name: 'weather', parameters } }])
+    const wanted = [{ id: 'c1', name: 'weather', arguments: '{"city":"Paris","days":2,"place":{"latitude":1}}' }]
+    const answer = { state: 'done', text: '', reasoning: '', calls: wanted, likelihoods: [] }
+    const content = {
+      ...{ kind: 'playground', settings: { tools, maxTokens: '4' }, columns: [{ id: 'a', model: model?.id }] },
+      turns: [{ id: '1', question: 'Weather?', steps: { a: [{ answer }] } }],
+    }
+    const { id } = await call('POST', '/galerne/v1/shares', { title: 'a form', content })
+    await open(`/playground?share=${id}`)
+    const form = page.getByRole('group', { name: 'Calls weather' })
+    const give = page.getByRole('button', { name: 'Give it to the model' })
+    assert.equal(await form.getByLabel('latitude').inputValue(), '1')
+    await form.getByText('How many days').waitFor()
+    await form.getByLabel('What the tool gave').fill('sunny')
+    await form.getByLabel('city').selectOption('Lyon')
+    await form.getByLabel('days').fill('9')
+    await give.click()
+    assert.equal(
+      await form.getByLabel('days').evaluate((field: HTMLInputElement) => field.validity.rangeOverflow),
+      true,
+    )
+    await form.getByLabel('days').fill('3')
+    await form.getByLabel('exact').selectOption('true')
+    await form.getByLabel('latitude').fill('45.5')
+    for (const [place, tag] of ['centre', 'river'].entries()) {
+      await form.getByRole('button', { name: 'Add to tags' }).click()
+      await form.getByRole('textbox', { name: `tags ${place + 1}`, exact: true }).fill(tag)
+    }
+    await form.getByRole('button', { name: 'Remove tags 1' }).click()
+    await form.getByLabel('more').fill('{')
+    await form.getByText('This is no JSON.').waitFor()
+    await form.getByLabel('more').fill('5')
+    await lookAt(page, 'tool-form')
+    await give.click()
+    const called = page.locator('pre').filter({ hasText: 'latitude' })
+    await called.waitFor()
+    assert.deepEqual(JSON.parse((await called.first().textContent()) ?? ''), {
+      ...{ city: 'Lyon', days: 3, exact: true, place: { latitude: 45.5, tags: ['river'] }, more: 5 },
+    })
+    await page.getByText('→ sunny').waitFor()
+  })
+
   test('a playground is shared by link: a colleague sees it, another workspace and a stranger do not', async () => {
     const { page, open, product } = running
     await open('/playground')

@@ -1,15 +1,18 @@
 // The console in a real browser against the real server and model: the way in, a chat, a comparison, a key, a trace from click to span.
 import assert from 'node:assert/strict'
-import { globSync, readFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import type { Browser, Page } from 'playwright-core'
 import { listenForFaults, noBrowser, startBrowser, takePictures, violations } from '../support/browser.ts'
 import { type RunningProduct, startProduct } from '../support/product.ts'
 import { starterModel } from '../support/weights.ts'
 
-const built = join(dirname(dirname(import.meta.dirname)), 'console/dist')
+const root = dirname(dirname(import.meta.dirname))
+const built = join(root, 'console/dist')
 const attack = '<img src=x onerror="document.title=`taken`"><script>document.title="taken"</script>'
 
 describe('the console', { skip: noBrowser, timeout: 600_000 }, () => {
@@ -30,6 +33,13 @@ describe('the console', { skip: noBrowser, timeout: 600_000 }, () => {
     await product?.stop()
   })
   const open = (path: string) => page.goto(`${product.url}${path}`)
+  const call = async (method: string, path: string, body?: object) => {
+    const headers = { authorization: `Bearer ${product.key}`, 'content-type': 'application/json' }
+    const sent = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }
+    const answer = await fetch(`${product.url}${path}`, sent)
+    assert.ok(answer.ok, `${method} ${path}: ${answer.status}`)
+    return (await answer.json()) as Record<string, unknown>
+  }
   const heading = (name: string) => page.getByRole('heading', { level: 1, name }).waitFor()
 
   test('a stranger sees the way in, a wrong key is refused in words, the right one opens', async () => {
@@ -66,6 +76,147 @@ describe('the console', { skip: noBrowser, timeout: 600_000 }, () => {
     await page.keyboard.press('Escape')
     assert.deepEqual(await violations(page), [])
     await takePictures(page, 'playground')
+  })
+
+  test('a question is asked again and written anew; answers and their code are copied; formulas stay as they are written', async () => {
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: product.url })
+    const copied = () => page.evaluate(() => navigator.clipboard.readText())
+    await open('/playground')
+    await page.getByLabel('Most tokens').fill('8')
+    const answers = page.getByRole('region', { name: /^Answer 1 to question/ })
+    const ask = async (question: string) => {
+      await page.getByLabel('Message').fill(question)
+      await page.keyboard.press('Enter')
+    }
+    await ask('Say one.')
+    await answers.getByText('tokens/s').waitFor()
+    await ask('Say two.')
+    await answers.nth(1).getByText('tokens/s').waitFor()
+    const first = await answers.nth(1).getByRole('link').getAttribute('href')
+    await page.getByRole('button', { name: 'Ask again' }).click()
+    await answers.nth(1).getByText('tokens/s').waitFor()
+    assert.equal(await answers.count(), 2)
+    assert.notEqual(await answers.nth(1).getByRole('link').getAttribute('href'), first, 'another call')
+    await page.getByRole('button', { name: 'Write it anew' }).first().click()
+    await answers.first().waitFor({ state: 'detached' })
+    assert.equal(await page.getByLabel('Message').inputValue(), 'Say one.')
+    assert.ok(await page.getByLabel('Message').evaluate((field) => field === document.activeElement))
+    await ask('Say three.')
+    await answers.getByText('tokens/s').waitFor()
+    await page.getByRole('button', { name: 'Copy the question' }).click()
+    await page.getByRole('button', { name: 'Copied' }).waitFor()
+    assert.equal(await copied(), 'Say three.')
+
+    const formulas = [
+      '\\(x^2 * y * z\\)',
+      '$a_1 * b_2 * c_3$',
+      '\\[\\int_0^1 \\_x\\_\\]',
+      '$$\n\\frac{1}{2} \\\\ *a*\n$$',
+    ]
+    const code =
+      'const price = /\\(\\$5\\)/\nprint("a very long line that scrolls inside of its block and breaks nothing around it, however long it is")\n'
+    const said = `It costs $5 and *not* $10. ${formulas.join(' and ')}\n\n\`\`\`ts\n${code}\`\`\`\n`
+    const answer = { state: 'done', text: said, reasoning: '', calls: [], likelihoods: [] }
+    const content = {
+      ...{ kind: 'playground', settings: {}, columns: [{ id: 'a', model: 'm' }] },
+      turns: [{ id: '1', question: 'Write.', steps: { a: [{ answer }] } }],
+    }
+    const { id } = await call('POST', '/galerne/v1/shares', { title: 'formulas', content })
+    await open(`/playground?share=${id}`)
+    await answers.locator('em').getByText('not', { exact: true }).waitFor()
+    assert.equal(await answers.locator('em').count(), 1)
+    const shown = (await answers.textContent()) ?? ''
+    for (const formula of formulas) assert.ok(shown.includes(formula), `${formula} in ${shown}`)
+    await answers.getByRole('button', { name: 'Copy', exact: true }).click()
+    await page.getByRole('button', { name: 'Copied' }).waitFor()
+    assert.equal(await copied(), code)
+    await answers.getByRole('button', { name: 'Copy the answer' }).click()
+    while ((await copied()) !== said) await page.waitForTimeout(20)
+    assert.deepEqual(await violations(page), [])
+    await takePictures(page, 'playground-formulas')
+  })
+
+  test('the code of a question runs as it stands: curl, and both vendors’ clients in Python and TypeScript', async (t) => {
+    // Beside the clients, or they are not found.
+    mkdirSync(join(root, '.cache'), { recursive: true })
+    const folder = mkdtempSync(join(root, '.cache/code-'))
+    const python = (name: string) => join(root, `.cache/python/${name}/bin/python`)
+    /** How each is run. Clients are installed under names of their versions. */
+    const ways: Readonly<Record<string, readonly [file: string, command: string, client?: readonly [string, string]]>> =
+      {
+        curl: ['a.sh', 'bash'],
+        'Python (openai)': ['b.py', python('openai-3')],
+        'Python (mistralai)': ['c.py', python('mistralai-3')],
+        'TypeScript (openai)': ['d.ts', process.execPath, ["'openai'", "'openai-7'"]],
+        'TypeScript (mistralai)': ['e.ts', process.execPath, ["'@mistralai/mistralai'", "'mistralai-2'"]],
+      }
+    const weather = {
+      type: 'object',
+      properties: {
+        city_name: { type: 'string', enum: ['Paris', 'Lyon'] },
+        when: {
+          type: 'object',
+          properties: { first_day: { type: 'integer', enum: [1, 2] } },
+          required: ['first_day'],
+          additionalProperties: false,
+        },
+      },
+      required: ['city_name', 'when'],
+      additionalProperties: false,
+    }
+    const tool = {
+      type: 'function',
+      function: { name: 'get_weather', description: "It's “here”.", parameters: weather },
+    }
+    await call('POST', '/v2/prompts', { name: 'code/test', definition: { content: 'Speak {{ language }}.' } })
+    const stored = { prompt: 'code/test', promptVersion: '1', variables: '{"language":"English"}' }
+    const cases = [
+      {
+        settings: {
+          ...stored,
+          system: 'Be \'brief\' \\ "kind".\n',
+          schema: JSON.stringify(weather),
+          seed: '7',
+          maxTokens: '64',
+          temperature: '0',
+        },
+        says: /"?first_day"?/,
+      },
+      {
+        settings: { tools: JSON.stringify([tool]), toolChoice: 'required', maxTokens: '64', logprobs: true },
+        says: /get_weather/,
+      },
+    ]
+    const model = ((await call('GET', '/v1/models'))['data'] as { id: string }[])[0]?.id
+    try {
+      for (const { settings, says } of cases) {
+        const content = {
+          kind: 'playground',
+          settings,
+          columns: [{ id: 'a', model }],
+          turns: [{ id: '1', question: `Weather in Lyon? ${attack} é 🌊`, steps: {} }],
+        }
+        const { id } = await call('POST', '/galerne/v1/shares', { title: 'code', content })
+        await open(`/playground?share=${id}`)
+        await page.getByRole('button', { name: 'View code' }).click()
+        const dialog = page.getByRole('dialog')
+        for (const [kind, [file, command, client]] of Object.entries(ways)) {
+          if (!existsSync(command) && command !== 'bash') {
+            t.diagnostic(`${kind} was left out: run scripts/prepare-python.sh`)
+            continue
+          }
+          await dialog.getByRole('combobox', { name: 'View code' }).selectOption(kind)
+          const code = (await dialog.locator('pre').textContent()) ?? ''
+          const path = join(folder, file)
+          writeFileSync(path, client === undefined ? code : code.replace(...(client as [string, string])))
+          const run = promisify(execFile)(command, [path], { env: { ...process.env, GALERNE_API_KEY: product.key } })
+          const { stdout } = await run.catch((error: Error) => assert.fail(`${kind}: ${error.message}\n${code}`))
+          assert.match(stdout, says, kind)
+        }
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 
   test('a key is made, shown once, used, and revoked', async () => {

@@ -37,7 +37,7 @@ describe('the console by keyboard alone', { skip: noBrowser, timeout: 600_000 },
   const hasFocus = (target: Locator) => target.evaluate((element) => element === document.activeElement)
   const until = async (holds: () => Promise<boolean>, what: string) => {
     for (let looks = 0; !(await holds()); looks++) {
-      assert.ok(looks < 400, what)
+      assert.ok(looks < 4_000, what)
       await running.page.waitForTimeout(25)
     }
   }
@@ -100,7 +100,7 @@ describe('the console by keyboard alone', { skip: noBrowser, timeout: 600_000 },
     await running.open('/')
     await running.heading('Overview')
     await press('Tab', 'Enter')
-    assert.equal(await page.evaluate(() => document.activeElement?.id), 'content')
+    await until(() => page.evaluate(() => document.activeElement?.id === 'content'), 'the content has the focus')
     await press('Control+k')
     await page.getByRole('combobox', { name: 'Page, or id of a request' }).waitFor()
     await type('nothing is called so')

@@ -73,7 +73,7 @@ describe('names of strangers in the console', { skip: noBrowser, timeout: 900_00
 
 /** What is wider than the screen, and what scrolls sideways inside it; lines of programs may. A chart follows its place a moment later. */
 async function sideways(page: Page): Promise<readonly string[]> {
-  for (let looks = 0; looks < 30 && (await widths(page)).length > 0; looks++) await delay(100)
+  for (let looks = 0; looks < 100 && (await widths(page)).length > 0; looks++) await delay(100)
   return await widths(page)
 }
 

@@ -157,6 +157,36 @@ describe('operating in the console', { skip: noBrowser, timeout: 600_000 }, () =
     }
   })
 
+  test('what the organisation’s budget was spent on is what it counts, without the copies for a shadow', async () => {
+    const { page, open, call } = running
+    await call('PUT', '/galerne/v1/aliases/watched', { target: 'one', shadow: { target: 'two' }, revision: 0 })
+    await call('POST', '/galerne/v1/budgets', { scope: 'organisation', amount: 1_000 })
+    await ask('two')
+    await ask('watched')
+    await open('/usage?group=workspace')
+    const copies = page.getByRole('cell', { name: 'copies for shadows' })
+    // The copy is made after the answer.
+    while (!(await copies.isVisible())) {
+      await page.reload()
+      await page.getByRole('table').waitFor()
+    }
+    await open('/budgets')
+    const budget = page.getByRole('listitem').filter({ hasText: 'The organisation' })
+    const spent = (await budget.getByRole('meter').getAttribute('aria-valuetext'))?.split(' ')[0]
+    await budget.getByRole('link', { name: 'What it was spent on' }).click()
+    const sum = page.getByRole('status').filter({ hasText: /^Calls: / })
+    await sum.filter({ hasText: ` · ${spent}` }).waitFor()
+    const rows = page.getByRole('region', { name: 'Calls' }).locator('tbody tr')
+    await rows.first().waitFor()
+    const counted = await rows.count()
+    assert.ok((await sum.textContent())?.startsWith(`Calls: ${counted} `))
+    assert.equal(await rows.filter({ hasText: 'copies for shadows' }).count(), 0)
+    await page.getByRole('link', { name: 'Show them too' }).click()
+    await rows.filter({ hasText: 'copies for shadows' }).first().waitFor()
+    assert.equal(await rows.count(), counted + 1)
+    await call('DELETE', '/galerne/v1/aliases/watched')
+  })
+
   test('pictures are offered only where every model that is asked sees them; a model that does not refuses them by field', async () => {
     const { page, open } = running
     await open('/playground')

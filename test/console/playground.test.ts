@@ -1,17 +1,22 @@
-// The playground's pure parts: what models are sent, schemas as rows, and that what a stranger stored is looked at piece by piece.
+// Pure parts of the console: what models are sent, schemas as rows, that what a stranger stored is looked at piece by piece, what figures say.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { messagesFor, type Step, type Turn } from '../../console/src/pages/playground/conversation.ts'
+import { messagesFor, proceed, type Step, type Turn } from '../../console/src/pages/playground/conversation.ts'
 import { openingOfShare, openingOfTrace, sharedOf } from '../../console/src/pages/playground/opening.ts'
+import { rowsOf, type SchemaRow, schemaOf } from '../../console/src/pages/playground/schema-rows.ts'
 import {
-  argumentsOf,
-  rowsOf,
-  type SchemaRow,
-  schemaOf,
-  valuesOf,
-} from '../../console/src/pages/playground/schema-rows.ts'
-import { bodyOf, readSettings, usualSettings } from '../../console/src/pages/playground/settings.ts'
-import { noAnswer } from '../../console/src/pages/playground/stream.ts'
+  bodyOf,
+  faultOf,
+  readSettings,
+  reasonAgainst,
+  usualSettings,
+} from '../../console/src/pages/playground/settings.ts'
+import { noAnswer, speedOf } from '../../console/src/pages/playground/stream.ts'
+import { kindOf, startOf } from '../../console/src/pages/playground/value-schema.ts'
+import { changeOf } from '../../console/src/pages/traces/differences.ts'
+import { chartOf, others, type UsageEntry } from '../../console/src/pages/usage/series.ts'
+import { callsQuery } from '../../console/src/server/calls.ts'
+import { readSearch, writeSearch } from '../../console/src/shell/search.ts'
 import type { SpanShape, TraceShape } from '../../src/wire/observability.ts'
 
 const said = (text: string): Step => ({ answer: { ...noAnswer, state: 'done', text } })
@@ -64,20 +69,37 @@ test('a flat schema is rows and comes back the same; what rows cannot say stays 
     assert.equal(rowsOf(schema), undefined, JSON.stringify(schema))
 })
 
-test('the form of a call gives arguments of their types, or none', () => {
-  const rows = rowsOf({
-    type: 'object',
-    properties: {
-      ...{ city: { type: 'string' }, days: { type: 'integer' }, warm: { type: 'boolean' } },
-      tags: { type: 'array', items: { type: 'string' } },
-    },
-  })
-  assert.ok(rows)
-  const values = valuesOf(rows, '{"city":"Paris","days":3,"warm":false,"tags":["a","b"],"more":1}')
-  assert.deepEqual(values, { city: 'Paris', days: '3', warm: 'false', tags: 'a\nb' })
-  assert.equal(argumentsOf(rows, values), '{"city":"Paris","days":3,"warm":false,"tags":["a","b"]}')
-  assert.equal(argumentsOf(rows, { ...values, days: '1.5' }), undefined)
-  assert.deepEqual(valuesOf(rows, 'no JSON'), { city: '', days: '', warm: '', tags: '' })
+test('a schema wants a field of its kind, or JSON where fields cannot say it', () => {
+  const kinds = [
+    { enum: [1, 'a', null] },
+    { type: 'boolean' },
+    { type: 'integer' },
+    { type: 'array', items: { type: 'object' } },
+  ]
+  assert.deepEqual(kinds.map(kindOf), ['choice', 'choice', 'integer', 'list'])
+  const others = [
+    undefined,
+    null,
+    {},
+    { $ref: '#' },
+    { type: ['string', 'null'] },
+    { oneOf: [] },
+    { type: 'array' },
+    { type: 'object' },
+  ]
+  assert.deepEqual(new Set(others.map(kindOf)), new Set(['json']))
+  assert.deepEqual(
+    [{ type: 'object', properties: {} }, { type: 'array', items: {} }, { type: 'string' }, {}].map(startOf),
+    [{}, [], '', null],
+  )
+})
+
+test('a text that is no schema says where it is none', () => {
+  assert.equal(reasonAgainst('{"a": 1}'), undefined)
+  assert.match(reasonAgainst('{\n  "a": ,\n}') ?? '', /line 2|position 9/)
+  for (const text of ['[]', 'null', '5', '"x"', '{']) {
+    assert.equal(faultOf({ ...usualSettings, schema: text }), 'schema', text)
+  }
 })
 
 test('what was shared opens as it was, without errors of ours, and ended where it was being written', () => {
@@ -155,4 +177,52 @@ test('settings become the fields of a request, a stored prompt among them', () =
     prompt: { id: 'greeting', version: 2, variables: { language: 'French' } },
     ...{ tools: [{ type: 'function', function: { name: 'f' } }], tool_choice: 'required' },
   })
+})
+
+test('a question that is taken back goes with all that was said after it', () => {
+  const before = { columns: [], turns: [turn('1', {}), turn('2', {}), turn('3', {})] }
+  const ids = (id: string) => proceed(before, { type: 'taken-back', id }).turns.map((one) => one.id)
+  assert.deepEqual([ids('2'), ids('1'), ids('nothing')], [['1'], [], ['1', '2', '3']])
+})
+
+test('a speed is of the time in which an answer was written; one that came all at once has that of its whole time', () => {
+  const answer = { ...noAnswer, completionTokens: 61, totalMs: 2_000, firstTokenMs: 500 }
+  assert.equal(speedOf(answer), 40)
+  assert.equal(speedOf({ ...answer, firstTokenMs: 1_999 }), 30.5)
+  assert.equal(speedOf({ ...answer, completionTokens: 1 }), undefined)
+})
+
+test('two figures are the same, or one is so much more; of nothing there is no such part', () => {
+  const change = (left: number | null, right: number | null) => changeOf({ name: 'cost', left, right })
+  assert.deepEqual([change(2, 3), change(0, 0), change(null, null), change(0, 13), change(null, 1)].map(String), [
+    ...['0.5', '0', '0', 'undefined', 'undefined'],
+  ])
+})
+
+test('a chart has every day of its time, and the smaller groups together, each of them named', () => {
+  const first = Date.UTC(2026, 10, 20)
+  const entry = (model: string, requests: number) =>
+    ({ start: '2026-11-22T00:00:00.000Z', model, requests }) as unknown as UsageEntry
+  const entries = Array.from({ length: 8 }, (_, index) => entry(`m${index}`, 10 - index))
+  const chart = chartOf(entries, 'model', 'requests', { first, last: first + 4 * 86_400_000 + 5 })
+  assert.deepEqual(
+    chart.days.map(({ day }) => day.slice(8, 10)),
+    ['20', '21', '22', '23', '24'],
+  )
+  assert.deepEqual(chart.groups, ['m0', 'm1', 'm2', 'm3', 'm4', others])
+  assert.equal(chart.days[2]?.values[others], 5 + 4 + 3)
+  assert.deepEqual(chart.days[1]?.values, {})
+  const query = callsQuery({ from: '2026-11-22', model: chart.rest })
+  assert.equal(query, 'from=2026-11-22&model=m5&model=m6&model=m7')
+})
+
+test('an address holds texts: numbers stay texts, and several of one name are its lines', () => {
+  assert.deepEqual(readSearch('?q=5&ok=true&model=a&model=b%2Cc&empty='), {
+    ...{ q: '5', ok: 'true', model: 'a\nb,c', empty: '' },
+  })
+  assert.equal(
+    writeSearch({ version: 2, model: 'a\nb,c', empty: '', none: undefined }),
+    '?version=2&model=a&model=b%2Cc',
+  )
+  assert.equal(writeSearch({}), '')
 })

@@ -49,7 +49,7 @@ describe('rows in the console', { skip: noBrowser, timeout: 900_000 }, () => {
     for (let tries = 0; ; tries++) {
       const { data } = (await running.call('GET', '/galerne/v1/usage?width=total')) as { data: { requests: number }[] }
       if (data[0]?.requests === calls) return
-      assert.ok(tries < 200, `${JSON.stringify(data)} in place of ${calls} calls`)
+      assert.ok(tries < 4_000, `${JSON.stringify(data)} in place of ${calls} calls`)
       await delay(50)
     }
   }
@@ -91,6 +91,10 @@ describe('rows in the console', { skip: noBrowser, timeout: 900_000 }, () => {
 
   test('the overview’s figures of now lead to each model’s part', async () => {
     const { page, open } = running
+    const [now] = (await running.call('GET', '/galerne/v1/overview'))['models'] as { [name: string]: number }[]
+    assert.ok(now && Number(now['cached_tokens']) > 0)
+    assert.ok(Number(now['cached_tokens']) <= Number(now['prompt_tokens']), 'what was cached is part of the prompts')
+    assert.ok(Number(now['memory_bytes']) > 1e6)
     await open('/')
     await figure(page, 'In line').click()
     assert.match(page.url(), /#models$/)
@@ -124,6 +128,72 @@ describe('rows in the console', { skip: noBrowser, timeout: 900_000 }, () => {
       .getByRole('alert')
       .getByText(/"from"/)
       .waitFor()
+  })
+
+  test('a bar of the chart opens the calls that it counts, whatever the hour of day is here', async () => {
+    // Far from UTC, where days have other names.
+    const context = await running.browser.newContext({
+      ...{ viewport: { width: 1280, height: 860 }, timezoneId: 'Pacific/Honolulu', locale: 'en-GB' },
+    })
+    const page = await context.newPage()
+    await signIn(page, running.product.url, running.product.key)
+    await page.goto(`${running.product.url}/usage?group=key&measure=requests`)
+    const day = rowsOf(page, 'Usage and costs').getByRole('cell').first()
+    await day.waitFor()
+    const [sum] = (await running.call('GET', '/galerne/v1/usage?group_by=key'))['data'] as { start: string }[]
+    const utcDay = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeZone: 'UTC' })
+    assert.equal(await day.textContent(), utcDay.format(Date.parse(sum?.start ?? '')))
+    // The name of the key, not its id.
+    await rowsOf(page, 'Usage and costs').getByRole('cell', { name: 'holder' }).waitFor()
+    await page.locator('.recharts-legend-item').filter({ hasText: 'holder' }).waitFor()
+    assert.ok((await page.locator('.recharts-xAxis .recharts-cartesian-axis-tick').count()) > 3, 'days without calls')
+    await page.locator('.recharts-bar-rectangle path').first().click()
+    assert.deepEqual((await calls(page)).rows, 4)
+    await page.getByText(/^Calls: 4 · /).waitFor()
+    // A call leads to its trace.
+    await rowsOf(page, 'Calls').first().getByRole('link').click()
+    await page.getByRole('heading', { level: 2, name: 'Where the time went' }).waitFor()
+    await context.close()
+  })
+
+  test('the address is the truth: filters follow it back and forward, and by links', async () => {
+    const { page, open } = running
+    const pages = [
+      { path: '/traces', field: 'Search expression', act: 'Search', name: 'q', texts: ['duration_ns > 1', '5'] },
+      { path: '/files', field: 'Name contains', act: 'Search', name: 'search', texts: ['one', '2'] },
+      { path: '/audit', field: 'Act', act: 'Filter', name: 'act', texts: ['login.succeeded', '7'] },
+      { path: '/usage/calls', field: 'From, in UTC', act: 'Filter', name: 'from', texts: ['2026-01-01', '2026'] },
+    ]
+    for (const { path, field, act, name, texts } of pages) {
+      await open(path)
+      const input = page.getByRole('textbox', { name: field }).or(page.getByRole('combobox', { name: field }))
+      const says = async (text: string) => {
+        await page.waitForURL((url) => (url.searchParams.get(name) ?? '') === text)
+        while ((await input.inputValue()) !== text) await delay(20)
+      }
+      for (const text of texts) {
+        await input.fill(text)
+        await page.getByRole('button', { name: act, exact: true }).click()
+        await says(text)
+      }
+      await page.goBack()
+      await says(texts[0] ?? '')
+      await input.fill('typed and not sent')
+      await page.goBack()
+      await says('')
+      await page.goForward()
+      await says(texts[0] ?? '')
+      await page
+        .getByRole('link', { name: path === '/usage/calls' ? 'Overview' : 'Usage and costs' })
+        .first()
+        .click()
+      await page.waitForURL((url) => url.pathname !== path)
+      await page.goBack()
+      await says(texts[0] ?? '')
+    }
+    // An address that somebody wrote by hand.
+    await open('/traces?q=5&status=true')
+    await page.getByRole('alert').getByText('search_expression').waitFor()
   })
 
   test('the figures under an answer lead to its call', async () => {
@@ -275,6 +345,18 @@ describe('rows in the console', { skip: noBrowser, timeout: 900_000 }, () => {
       await open(path)
       await goOn(page, label, rowsOf(page, label), 50, rows)
     }
+    // Five keys have their colours; the bar of the others opens theirs, together.
+    await open('/usage?group=key&measure=requests')
+    await page.locator('.recharts-legend-item').filter({ hasText: 'all others' }).waitFor()
+    const bars = page.locator('.recharts-bar-rectangle path')
+    await bars.last().click()
+    const largest = (await running.call('GET', '/galerne/v1/usage?width=total&group_by=key'))['data'] as {
+      requests: number
+    }[]
+    const counts = largest.map(({ requests }) => requests).sort((one, other) => other - one)
+    const rest = counts.slice(5).reduce((sum, count) => sum + count, 0)
+    assert.ok(rest > 40)
+    await page.getByText(new RegExp(`^Calls: ${rest} · `)).waitFor()
     await open('/budgets')
     await goOn(page, 'Budgets', page.getByRole('list', { name: 'Budgets' }).getByRole('listitem'), 50, many + 1)
     await open('/models')

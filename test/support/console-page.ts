@@ -76,7 +76,10 @@ export async function lookAt(page: Page, name: string): Promise<void> {
   await takePictures(page, name)
   await page.setViewportSize({ width: 375, height: 760 })
   await takePictures(page, `${name}-narrow`)
-  const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+  const widerNow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+  // What is drawn follows its place a moment later.
+  for (let looks = 0; looks < 100 && (await widerNow()) > 0; looks++) await page.waitForTimeout(100)
+  const wider = await widerNow()
   const broken = await violations(page)
   await page.setViewportSize({ width: 1280, height: 860 })
   assert.ok(wider <= 0, `${name} is ${wider} pixels wider than a narrow screen`)

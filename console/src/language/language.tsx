@@ -64,6 +64,9 @@ function formatsOf(language: Language) {
   const compact = new Intl.NumberFormat(language, { notation: 'compact', maximumFractionDigits: 1 })
   const dateTime = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' })
   const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium' })
+  // Usage is summed by days in UTC: elsewhere on earth they begin at another hour, and are the same days.
+  const utcDay = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' })
+  const shortDay = new Intl.DateTimeFormat(language, { month: 'short', day: 'numeric', timeZone: 'UTC' })
   const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' })
   return {
     /** 1,234 */
@@ -72,11 +75,15 @@ function formatsOf(language: Language) {
     one: (value: number) => one.format(value),
     /** 1.2M */
     compact: (value: number) => compact.format(value),
-    /** 12%; what is ten times too much and more is all the same. */
-    percent: (fraction: number) => `${fraction > 10 ? '> ' : ''}${percentage.format(Math.min(10, fraction))}`,
+    /** 12%; a little is not nothing, and what is ten times too much and more is all the same. */
+    percent: (fraction: number) => formatPercent(fraction, percentage),
     /** Milliseconds since 1970. */
     dateTime: (at: number) => dateTime.format(at),
     day: (at: number) => day.format(at),
+    /** The day in UTC that begins then. */
+    utcDay: (at: number) => utcDay.format(at),
+    /** The same in little room. */
+    shortDay: (at: number) => shortDay.format(at),
     /** “3 minutes ago”, of milliseconds since 1970 and now. */
     ago: (at: number, now: number) => ago(relative, (at - now) / 1000),
     /** 1.5 GiB */
@@ -98,6 +105,11 @@ function ago(relative: Intl.RelativeTimeFormat, seconds: number): string {
     if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit)
   }
   return relative.format(Math.round(seconds), 'second')
+}
+
+function formatPercent(fraction: number, format: Intl.NumberFormat): string {
+  if (fraction > 0 && fraction < 0.005) return `< ${format.format(0.01)}`
+  return `${fraction > 10 ? '> ' : ''}${format.format(Math.min(10, fraction))}`
 }
 
 function formatBytes(bytes: number, format: Intl.NumberFormat): string {

@@ -44,6 +44,15 @@ export function Button({
   )
 }
 
+/** A small icon beside what it does something with. */
+export function SmallButton({ label, children, className, ...rest }: ButtonProps & { readonly label: string }) {
+  return (
+    <IconButton {...rest} label={label} className={join('size-7! min-h-7! min-w-7! p-0!', className)}>
+      {children}
+    </IconButton>
+  )
+}
+
 /** A button that is only an icon; `label` is what it is called. */
 export function IconButton({ label, children, className, ...rest }: ButtonProps & { readonly label: string }) {
   return (

@@ -3,8 +3,10 @@ import type { Static } from 'typebox'
 import type { CallObject } from '../../../src/wire/usage-report.ts'
 import { useFormats, useWords } from '../language/language.tsx'
 import { words } from '../language/words.ts'
-import { useKeys } from '../server/parties.ts'
+import { useKeyName } from '../server/parties.ts'
+import { useSession } from '../server/session.tsx'
 import { Badge } from './badge.tsx'
+import { Go } from './link.tsx'
 import { List } from './list.tsx'
 import { Empty } from './states.tsx'
 import type { Column } from './table.tsx'
@@ -17,7 +19,7 @@ const text = words({
     key: 'Key',
     state: 'State',
     input: 'Tokens in',
-    cached: '{count} from the cache',
+    cached: '{count} cached',
     output: 'Tokens out',
     cost: 'Cost',
     took: 'Took',
@@ -38,7 +40,7 @@ const text = words({
     key: 'Clé',
     state: 'État',
     input: 'Tokens entrés',
-    cached: '{count} du cache',
+    cached: '{count} en cache',
     output: 'Tokens sortis',
     cost: 'Coût',
     took: 'Durée',
@@ -67,21 +69,30 @@ interface CallsProps {
 export function Calls({ path, own }: CallsProps) {
   const t = useWords(text)
   const { dateTime, whole, money, duration } = useFormats()
-  const keys = useKeys()
+  const keyName = useKeyName()
+  const { session } = useSession()
   const columns: Column<Call>[] = [
     {
       name: t('when'),
       show: (call) => (
         <div>
-          {dateTime(Date.parse(call.at))}
-          <div className="font-mono text-xs text-muted">{call.request_id}</div>
+          <span className="whitespace-nowrap">{dateTime(Date.parse(call.at))}</span>
+          <div className="font-mono text-xs text-muted">
+            {call.workspace === session.workspace ? (
+              <Go to="/traces/$traceId" params={{ traceId: call.request_id }} look="plain">
+                {call.request_id}
+              </Go>
+            ) : (
+              call.request_id
+            )}
+          </div>
         </div>
       ),
     },
     {
       name: t('model'),
       show: (call) => (
-        <div className="min-w-28 wrap-anywhere">
+        <div className="min-w-24 wrap-anywhere">
           {call.model}
           <div className="text-xs text-muted">
             {[t(call.operation), call.class === 'batch' && t('batch')].filter(Boolean).join(' · ')}
@@ -89,7 +100,7 @@ export function Calls({ path, own }: CallsProps) {
         </div>
       ),
     },
-    { name: t('key'), wide: true, show: (call) => keys.find(({ id }) => id === call.key)?.name ?? call.key },
+    { name: t('key'), wide: true, show: (call) => <div className="min-w-20">{keyName(call.key)}</div> },
     { name: t('state'), show: ({ status }) => <State status={status} /> },
     {
       name: t('input'),
@@ -98,7 +109,9 @@ export function Calls({ path, own }: CallsProps) {
         <>
           {whole(call.prompt_tokens)}
           {call.cached_tokens > 0 && (
-            <div className="text-xs text-muted">{t('cached', { count: whole(call.cached_tokens) })}</div>
+            <div className="text-xs whitespace-nowrap text-muted">
+              {t('cached', { count: whole(call.cached_tokens) })}
+            </div>
           )}
         </>
       ),
@@ -128,5 +141,10 @@ export function Calls({ path, own }: CallsProps) {
 function State({ status }: { readonly status: string }) {
   const t = useWords(text)
   if (status === 'ok') return <Badge tone="good">{t('ok')}</Badge>
-  return status === 'abandoned' ? <Badge tone="plain">{t('abandoned')}</Badge> : <Badge tone="bad">{status}</Badge>
+  if (status === 'abandoned') return <Badge tone="plain">{t('abandoned')}</Badge>
+  return (
+    <Badge tone="bad" long>
+      {status}
+    </Badge>
+  )
 }

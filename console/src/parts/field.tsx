@@ -68,7 +68,12 @@ function own<Props extends FieldProps>({ label, hint, fault, bare, className, ..
 
 /** One line of text, a number, a date… */
 export function TextField(props: FieldProps & InputHTMLAttributes<HTMLInputElement>) {
-  return <Frame {...props} input={(wiring) => <input {...own(props)} {...wiring} />} />
+  return (
+    <Frame
+      {...props}
+      input={(wiring) => <input {...own(props)} {...wiring} className={join(wiring.className, 'h-9')} />}
+    />
+  )
 }
 
 /** Several lines of text; `code`: of a machine's language. */
@@ -93,7 +98,7 @@ export function SelectField({ children, ...props }: FieldProps & SelectHTMLAttri
     <Frame
       {...props}
       input={(wiring) => (
-        <select {...own(props)} {...wiring} className={join(wiring.className, 'pr-8')}>
+        <select {...own(props)} {...wiring} className={join(wiring.className, 'h-9 py-0 pr-8')}>
           {children}
         </select>
       )}

@@ -20,7 +20,7 @@ interface GoProps {
   /** Id of what is looked at there. */
   readonly hash?: string
   /** `plain`: as the text around it. */
-  readonly look?: 'text' | 'plain' | 'button' | 'back'
+  readonly look?: 'text' | 'plain' | 'button' | 'quiet' | 'back'
   readonly current?: boolean
   readonly className?: string
   readonly children: ReactNode
@@ -31,6 +31,9 @@ const looks = {
   plain: 'hover:underline',
   button:
     'inline-flex min-h-9 items-center gap-2 rounded-lg border border-line bg-surface px-3 text-sm font-medium hover:bg-raised',
+  /** Beside quiet buttons. */
+  quiet:
+    'inline-flex min-h-9 items-center rounded-lg px-3 text-sm font-medium whitespace-nowrap text-muted hover:bg-raised hover:text-ink',
   back: 'mb-3 inline-flex items-center gap-1.5 text-sm text-muted hover:text-ink',
 }
 

@@ -2,6 +2,7 @@
 import ReactMarkdown, { type Components } from 'react-markdown'
 import remarkGfm from 'remark-gfm'
 import { CodeBlock } from './code-block.tsx'
+import { CopyButton } from './copy-button.tsx'
 
 const components: Components = {
   a: ({ href, children }) => (
@@ -13,8 +14,15 @@ const components: Components = {
   img: ({ src, alt }) => <span className="text-muted">{`[${alt ?? ''}](${typeof src === 'string' ? src : ''})`}</span>,
   // The boxes of a list of tasks are there to be read.
   input: ({ checked }) => (checked === true ? '☑' : '☐'),
-  pre: ({ children }) => <CodeBlock lines>{children}</CodeBlock>,
-  code: ({ children }) => <code className="rounded bg-raised px-1 font-mono text-[0.9em]">{children}</code>,
+  pre: ({ children, node }) => (
+    <div className="group relative">
+      <CodeBlock lines>{children}</CodeBlock>
+      <CopyButton value={textOf(node)} small className="absolute top-1 right-1 bg-raised" />
+    </div>
+  ),
+  code: ({ children }) => (
+    <code className="rounded bg-raised px-1 font-mono text-[0.9em] in-[pre]:p-0 in-[pre]:text-[1em]">{children}</code>
+  ),
   p: ({ children }) => <p className="my-2 first:mt-0 last:mb-0">{children}</p>,
   ul: ({ children }) => <ul className="my-2 list-disc pl-5">{children}</ul>,
   ol: ({ children }) => <ol className="my-2 list-decimal pl-5">{children}</ol>,
@@ -33,11 +41,28 @@ const components: Components = {
 
 const plugins = [remarkGfm]
 
+/** The text of a piece of the document. */
+function textOf(node: unknown): string {
+  const { value, children } = node as { readonly value?: string; readonly children?: readonly unknown[] }
+  return value ?? children?.map(textOf).join('') ?? ''
+}
+
+/** Code, which is left alone, or a formula; how long formulas are is bounded, so that no text takes long to look through. */
+const codeOrFormula =
+  /(```[\s\S]*?(?:```|$)|`[^`\n]+`)|\$\$[^$]{1,2000}\$\$|\\\[[\s\S]{1,2000}?\\\]|\\\([^\n]{1,500}?\\\)|\$[^\s$](?:[^$\n]{0,500}[^\s$])?\$/g
+
+/** The source in which formulas stand as they were written: to Markdown their backslashes and stars mean something else. */
+function withoutMath(source: string): string {
+  return source.replace(codeOrFormula, (whole, code?: string) =>
+    code === undefined ? whole.replace(/[!-/:-@[-`{-~]/g, '\\$&') : whole,
+  )
+}
+
 /** Renders it. */
 export function Markdown({ source }: { readonly source: string }) {
   return (
     <ReactMarkdown remarkPlugins={plugins} components={components} skipHtml={false}>
-      {source}
+      {withoutMath(source)}
     </ReactMarkdown>
   )
 }

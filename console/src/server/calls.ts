@@ -7,6 +7,7 @@ export interface CallFilters {
   /** A day or time in UTC; `to` is no longer part of it. */
   readonly from?: string
   readonly to?: string
+  /** Each a line where there are several. */
   readonly workspace?: string
   readonly key?: string
   readonly model?: string
@@ -16,16 +17,30 @@ export interface CallFilters {
   /** Id of the batch that they are lines of. */
   readonly batch?: string
   readonly state?: 'failed'
+  /** Without the copies that aliases send to shadows, which no budget counts. */
+  readonly shadows?: 'false'
 }
 
 /** The query of a list of calls. */
 export function callsQuery({ state, ...filters }: CallFilters): string {
-  return String(new URLSearchParams({ ...filters, ...(state === 'failed' && { failed: 'true' }) }))
+  return queryOf({ ...filters, ...(state === 'failed' && { failed: 'true' }) })
 }
 
 /** The query of their sums. */
 export function sumsQuery({ state: _, request: __, batch: ___, ...filters }: CallFilters): string {
-  return String(new URLSearchParams({ from: '1970-01-01', ...filters, width: 'total' }))
+  return queryOf({ from: '1970-01-01', ...filters, width: 'total' })
+}
+
+/** The query of a report of sums by day and group. */
+export const daysQuery = (filters: CallFilters, group: string): string =>
+  queryOf({ ...filters, width: 'day', group_by: group })
+
+function queryOf(fields: Readonly<Record<string, string | undefined>>): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(fields)) {
+    for (const line of value?.split('\n') ?? []) query.append(name, line)
+  }
+  return String(query)
 }
 
 /** An address's time for a time in milliseconds since 1970. */
@@ -36,5 +51,6 @@ export function callsOfBudget(
   budget: Pick<Static<typeof BudgetObject>, 'scope' | 'subject' | 'opens_at'>,
 ): CallFilters {
   const { scope, subject, opens_at: opened } = budget
-  return { from: timeIn(opened * 1_000), ...(scope !== 'organisation' && { [scope]: subject }) }
+  const whose = scope === 'organisation' ? ({ shadows: 'false' } as const) : { [scope]: subject }
+  return { from: timeIn(opened * 1_000), ...whose }
 }

@@ -7,25 +7,56 @@ import { useAll } from './pages.ts'
 import { useSession } from './session.tsx'
 
 const text = words({
-  en: { organisation: 'The organisation', key: 'Key {name}', workspace: 'Workspace {name}' },
-  fr: { organisation: 'L’organisation', key: 'Clé {name}', workspace: 'Espace {name}' },
+  en: {
+    organisation: 'The organisation',
+    key: 'Key {name}',
+    workspace: 'Workspace {name}',
+    shadow: 'copies for shadows',
+  },
+  fr: {
+    organisation: 'L’organisation',
+    key: 'Clé {name}',
+    workspace: 'Espace {name}',
+    shadow: 'copies pour les ombres',
+  },
 })
 
-/** The keys that one may see, those in use first; none for those who may not see keys. */
-export function useKeys(): readonly Static<typeof KeyObject>[] {
+/** The keys that one may see; none for those who may not see keys. */
+function useAllKeys(): readonly Static<typeof KeyObject>[] {
   const { may } = useSession()
-  const keys = useAll<Static<typeof KeyObject>>(['keys'], '/galerne/v1/keys?limit=100', { enabled: may('keys.own') })
-  return (keys.data ?? []).filter(({ revoked_at: revoked }) => revoked === null)
+  return (
+    useAll<Static<typeof KeyObject>>(['keys'], '/galerne/v1/keys?limit=100', { enabled: may('keys.own') }).data ?? []
+  )
 }
+
+/** Those that still work. */
+export function useKeys(): readonly Static<typeof KeyObject>[] {
+  return useAllKeys().filter(({ revoked_at: revoked }) => revoked === null)
+}
+
+/** What a key is called, also one that was revoked; its id where nobody says. */
+export function useKeyName(): (id: string) => string {
+  const t = useWords(text)
+  const keys = useAllKeys()
+  return (id) => (id === shadow ? t('shadow') : (keys.find((key) => key.id === id)?.name ?? id))
+}
+
+/** What a workspace is called; its id where nobody says. */
+export function useWorkspaceName(): (id: string) => string {
+  const t = useWords(text)
+  const { workspaces } = useSession().session
+  return (id) => (id === shadow ? t('shadow') : (workspaces.find((one) => one.id === id)?.name ?? id))
+}
+
+/** The key and workspace under which copies for shadows are counted. */
+const shadow = 'shadow'
 
 /** Whose something is, in words. */
 export function useParties(): (party: { readonly scope: string; readonly subject: string }) => string {
   const t = useWords(text)
-  const { session } = useSession()
-  const keys = useKeys()
+  const [keyName, workspaceName] = [useKeyName(), useWorkspaceName()]
   return ({ scope, subject }) => {
     if (scope === 'organisation') return t('organisation')
-    if (scope === 'key') return t('key', { name: keys.find(({ id }) => id === subject)?.name ?? subject })
-    return t('workspace', { name: session.workspaces.find(({ id }) => id === subject)?.name ?? subject })
+    return scope === 'key' ? t('key', { name: keyName(subject) }) : t('workspace', { name: workspaceName(subject) })
   }
 }

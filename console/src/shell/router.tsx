@@ -3,6 +3,7 @@ import { createRootRoute, createRoute, createRouter, Link } from '@tanstack/reac
 import { useWords } from '../language/language.tsx'
 import { Empty, Loading, Problem } from '../parts/states.tsx'
 import { pages } from './pages.ts'
+import { readSearch, writeSearch } from './search.ts'
 import { Shell } from './shell.tsx'
 import { text } from './text.ts'
 
@@ -31,6 +32,9 @@ const routes = pages.map((page) =>
 /** The router of the whole console. */
 export const router = createRouter({
   routeTree: root.addChildren(routes),
+  // Addresses that people write by hand are read as they stand: a number in them is a text, too.
+  parseSearch: readSearch,
+  stringifySearch: writeSearch,
   defaultPreload: 'intent',
   defaultPendingComponent: Loading,
   defaultErrorComponent: ({ error, reset }) => <Problem page error={error} retry={reset} />,

@@ -103,7 +103,12 @@ function addEngines(metrics: Metrics, engines: () => readonly EngineCounts[]): v
     metrics.gauge(name, help, samples, 'counter')
   }
   counter('galerne_engine_steps_total', 'Batches decoded.', (counts) => counts.steps)
-  counter('galerne_engine_prompt_tokens_total', 'Prompt tokens of all sequences.', (counts) => counts.promptTokens)
+  counter(
+    'galerne_engine_prompt_tokens_total',
+    'Prompt tokens of all sequences.',
+    // The engine counts those that it computed.
+    (counts) => counts.promptTokens + counts.cachedTokens,
+  )
   counter(
     'galerne_engine_cached_tokens_total',
     'Of them, taken from the prefix cache.',

@@ -3,13 +3,8 @@ import type { Clock } from '../../base/clock.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import type { CallContext, Model } from '../../wire/model.ts'
+import { shadowName } from '../usage/row.ts'
 import type { MadeCall } from './observe.ts'
-
-/**
- * The workspace and key that shadow calls are counted under. Nobody's limit or budget holds for it and no workspace has this name: a
- * customer pays for the answer it got, the organisation sees in its own usage what the comparison costs.
- */
-export const shadowName = 'shadow'
 
 /** Copies at work at once, and those that wait; more are left out and counted. */
 const most = { running: 2, waiting: 64 }

@@ -1,8 +1,9 @@
 // Traces and their spans in the database. A batch of spans and the traces they change are one transaction.
+import type { Kysely } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { forUpdate } from '../../database/dialect.ts'
 import { insertMany } from '../../database/insert-many.ts'
-import type { Row } from '../../database/tables.ts'
+import type { Row, Tables } from '../../database/tables.ts'
 import { contentsOfCalls } from './call-content.ts'
 import { phaseRows } from './phases.ts'
 import type { SpanRows } from './rows.ts'
@@ -20,8 +21,8 @@ export interface WholeTrace {
 export interface TraceStore {
   /** Writes spans; one that is there already changes nothing. Returns how many were new. */
   append(rows: readonly SpanRows[]): Promise<number>
-  /** A trace of the workspace; undefined where there is none. */
-  whole(workspace: string, traceId: string): Promise<WholeTrace | undefined>
+  /** A trace of the workspace, by its id or by that of a request that is part of it; undefined where there is none. */
+  whole(workspace: string, id: string): Promise<WholeTrace | undefined>
   /** Removes traces that began before the time (microseconds), `limit` at most; returns how many. */
   removeTraces(workspace: string, before: number, limit: number): Promise<number>
   /** Removes what was said before the time, and leaves the spans. */
@@ -70,18 +71,28 @@ const tagInsertion = {
 /** Traces of one statement. */
 const tracesAtOnce = 400
 
+/** A caller that sends `traceparent` names the trace: requests of it have ids of their own. */
+async function findTrace(query: Kysely<Tables>, workspace: string, id: string): Promise<Row<'traces'> | undefined> {
+  const traces = query.selectFrom('traces').selectAll().where('workspace', '=', workspace)
+  const named = await traces.where('trace_id', '=', id).executeTakeFirst()
+  if (named !== undefined) return named
+  const span = await query
+    .selectFrom('spans')
+    .select('trace_id')
+    .where('workspace', '=', workspace)
+    .where('response_id', '=', id)
+    .executeTakeFirst()
+  return span && (await traces.where('trace_id', '=', span.trace_id).executeTakeFirst())
+}
+
 /** The store over an open database. */
 export function traceStore({ query, dialect }: Pick<Database, 'query' | 'dialect'>): TraceStore {
   return {
     append: (rows) => append({ query, dialect }, rows),
-    async whole(workspace, traceId) {
-      const trace = await query
-        .selectFrom('traces')
-        .selectAll()
-        .where('workspace', '=', workspace)
-        .where('trace_id', '=', traceId)
-        .executeTakeFirst()
+    async whole(workspace, id) {
+      const trace = await findTrace(query, workspace, id)
       if (trace === undefined) return undefined
+      const { trace_id: traceId } = trace
       const spans = await query
         .selectFrom('spans')
         .selectAll()

@@ -59,6 +59,17 @@ describeOnDatabases('traces', (get: () => TestDatabase) => {
   const find = async (expression: string, workspace = 'search') =>
     (await search().traces({ workspace, limit: 100, expression } satisfies Search)).items.map((row) => row.trace_id)
 
+  test('a trace is found by its own id and by that of a request that is part of it, in its workspace alone', async () => {
+    const trace = hex(9_001, 32)
+    const request = `${'cd'.repeat(15)}02`
+    await store().append(
+      rows([span({ trace: 9_001, id: 1, attributes: llm('m', request, 3) })], 'galerne', false, 'named'),
+    )
+    for (const id of [trace, request]) assert.equal((await store().whole('named', id))?.trace.trace_id, trace)
+    assert.equal(await store().whole('other', request), undefined)
+    assert.equal(await store().whole('named', `${'ef'.repeat(16)}`), undefined)
+  })
+
   test('spans come in any order and more than once, and their trace is the same', async () => {
     const spans = [
       span({ trace: 1, id: 1, name: 'root', endedAt: base + 60 * second }),

@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely'
 import { fail } from '../../base/errors.ts'
 import type { Row, Tables } from '../../database/tables.ts'
 import { batchMark } from './batch-calls.ts'
+import { shadowName } from './row.ts'
 
 /** Which calls. */
 export interface CallsQuestion {
@@ -14,6 +15,8 @@ export interface CallsQuestion {
   readonly keys?: readonly string[]
   readonly models?: readonly string[]
   readonly class?: 'interactive' | 'batch'
+  /** False: without the copies that aliases send to shadows. */
+  readonly shadows?: boolean
   /** Id of the request that made them. */
   readonly request?: string
   /** Id of the batch that they are lines of. */
@@ -39,6 +42,7 @@ export async function listCalls(query: Kysely<Tables>, question: CallsQuestion):
     selected = selected.where('request_id', '>=', mark).where('request_id', '<', `${mark}g`)
   }
   if (question.class !== undefined) selected = selected.where('class', '=', question.class)
+  if (question.shadows === false) selected = selected.where('workspace', '<>', shadowName)
   if (from !== undefined) selected = selected.where('at', '>=', from)
   if (to !== undefined) selected = selected.where('at', '<', to)
   // The first condition alone is that of the index.

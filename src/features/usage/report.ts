@@ -1,7 +1,7 @@
 // Questions about usage, answered from the sums: what was called, by whom, in which span of time. Never reads a log of rows.
 import { type Kysely, sql } from 'kysely'
 import type { Tables } from '../../database/tables.ts'
-import type { UsageRow } from './row.ts'
+import { shadowName, type UsageRow } from './row.ts'
 import { sumWidths } from './store.ts'
 
 /** What sums can be told apart by. `member` is the person who holds the key. */
@@ -24,6 +24,8 @@ export interface UsageQuestion {
   readonly members?: readonly string[]
   readonly operations?: readonly UsageRow['operation'][]
   readonly class?: UsageRow['class']
+  /** False: without the copies that aliases send to shadows. */
+  readonly shadows?: boolean
   /** What to add up; absent: everything. Each costs time. */
   readonly amounts?: readonly Amount[]
 }
@@ -82,9 +84,9 @@ const columns = {
 } as const satisfies Record<Dimension, string>
 
 /** Whether the sums of all workspaces and keys together can answer. */
-function isOfAll({ groupBy, workspaces, keys, members }: UsageQuestion): boolean {
+function isOfAll({ groupBy, workspaces, keys, members, shadows }: UsageQuestion): boolean {
   const apart = groupBy.some((name) => name === 'workspace' || name === 'key' || name === 'member')
-  return !apart && workspaces === undefined && keys === undefined && members === undefined
+  return !apart && workspaces === undefined && keys === undefined && members === undefined && shadows !== false
 }
 
 /** Asks. Answers come in the order of time, then of the groups. */
@@ -118,6 +120,7 @@ export async function sumUsage(query: Kysely<Tables>, question: UsageQuestion): 
     if (values !== undefined) selected = selected.where(sql.ref(columns[name]), 'in', [...values])
   }
   if (question.class !== undefined) selected = selected.where('class', '=', question.class)
+  if (question.shadows === false) selected = selected.where('sums.workspace', '<>', shadowName)
   const rows = await selected.orderBy('currency').execute()
   return rows.map((row) => answerOf(row as Readonly<Record<string, unknown>>, groupBy))
 }

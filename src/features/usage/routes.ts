@@ -54,6 +54,7 @@ export function registerUsage(server: Server, { query: database }: { readonly qu
         ...(models !== undefined && { models }),
         ...(members !== undefined && { members }),
         ...(query.class !== undefined && { class: query.class }),
+        shadows: isTrue(query.shadows, true),
       })
       const data = sums.map(usageObject)
       if (query.format === 'csv') return await sendCsv(reply, csv(data, ['start', ...groupBy, ...csvColumns]))
@@ -144,7 +145,12 @@ async function pageOfCalls(
     ...(query.class !== undefined && { class: query.class }),
     ...(query.request !== undefined && { request: query.request }),
     ...(query.batch !== undefined && { batch: query.batch }),
-    ...{ failed: isTrue(query.failed), after: paging.after, limit: paging.limit + 1 },
+    ...{
+      failed: isTrue(query.failed),
+      shadows: isTrue(query.shadows, true),
+      after: paging.after,
+      limit: paging.limit + 1,
+    },
   })
   return listObject(rows.map(callObject), paging, undefined)
 }

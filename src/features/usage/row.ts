@@ -1,5 +1,11 @@
-// One call of a model as it is counted for money: everything but what was said. Types only.
+// One call of a model as it is counted for money: everything but what was said.
 import type { Currency, Price } from '../prices/price.ts'
+
+/**
+ * The workspace and key that shadow calls are counted under. Nobody's limit or budget holds for it and no workspace has this name: a
+ * customer pays for the answer it got, the organisation sees in its own usage what the comparison costs.
+ */
+export const shadowName = 'shadow'
 
 /** One call. Times are milliseconds, money nano-units of `currency`. */
 export interface UsageRow {

@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { ShieldAlert, ShieldCheck } from 'lucide-react'
-import { type FormEvent, useState } from 'react'
+import type { FormEvent } from 'react'
 import type { Static } from 'typebox'
 import type { AuditVerification, OpenaiAuditLog } from '../../../../src/wire/audit.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
@@ -17,6 +17,7 @@ import { Empty, Problem } from '../../parts/states.tsx'
 import type { Column } from '../../parts/table.tsx'
 import { call } from '../../server/client.ts'
 import { useKeys } from '../../server/parties.ts'
+import { useTyped } from '../../server/typed.ts'
 import { actsOf, type Filters, pathOf } from './filters.ts'
 import { text } from './text.ts'
 
@@ -95,7 +96,7 @@ function Chain() {
 function FilterBar({ filters }: { readonly filters: Filters }) {
   const t = useWords(text)
   const navigate = useNavigate()
-  const [typed, setTyped] = useState(filters)
+  const [typed, setTyped] = useTyped(filters)
   const submit = (event: FormEvent) => {
     event.preventDefault()
     const given = Object.entries(typed).filter(([, value]) => value !== undefined && value !== '')

@@ -124,12 +124,12 @@ function Progress({ batch }: { readonly batch: Batch }) {
   return (
     <div className="w-40">
       <Meter
-        label={t('answered')}
+        label={t('ended')}
         value={total === 0 ? 0 : ended / total}
         shown={`${whole(ended)} / ${whole(total)}`}
         calm
       />
-      <p className="mt-1 space-x-2 text-xs text-muted">
+      <p className="mt-1 flex flex-wrap gap-x-2 text-xs text-muted *:whitespace-nowrap">
         <Lines file={batch.input_file_id} of={t('linesOf', { count: whole(total) })} />
         {completed > 0 && <Lines file={batch.output_file_id} of={t('answeredLines', { count: whole(completed) })} />}
         {failed > 0 && <Lines file={batch.error_file_id} of={t('failedLines', { count: whole(failed) })} />}

@@ -111,7 +111,7 @@ function One({ budget }: { readonly budget: Budget }) {
         value={used}
         shown={t('ofAmount', { spent: amount(budget.spent), amount: amount(budget.amount), percent: percent(used) })}
       />
-      <Raised alerts={budget.alerts} />
+      <Raised {...budget} />
       <div className="flex flex-wrap items-center justify-between gap-2 text-xs text-muted">
         <span className="min-w-0">{alertsOf(budget, t)}</span>
         <Go to="/usage/calls" search={callsOfBudget(budget)}>
@@ -123,15 +123,20 @@ function One({ budget }: { readonly budget: Budget }) {
 }
 
 /** What was told in this window, and what could not be. */
-function Raised({ alerts }: Pick<Budget, 'alerts'>) {
+function Raised({ alerts, emails, webhook }: Budget) {
   const t = useWords(text)
   const { dateTime } = useFormats()
   if (alerts.length === 0) return null
+  const nobody = emails.length === 0 && webhook === null
   return (
     <ul className="space-y-0.5 text-xs">
       {alerts.map(({ threshold, at, state, error }) => (
         <li key={`${threshold}/${at}`} className={state === 'sent' ? 'text-muted' : 'text-bad'}>
-          {t(`alert.${state}`, { at: `${threshold} %`, when: dateTime(at * 1_000), reason: error ?? '' })}
+          {t(state === 'sent' && nobody ? 'alert.reached' : `alert.${state}`, {
+            at: `${threshold} %`,
+            when: dateTime(at * 1_000),
+            reason: error ?? '',
+          })}
         </li>
       ))}
     </ul>

@@ -18,6 +18,7 @@ import { Empty } from '../../parts/states.tsx'
 import type { Column } from '../../parts/table.tsx'
 import { call } from '../../server/client.ts'
 import { useSession } from '../../server/session.tsx'
+import { useTyped } from '../../server/typed.ts'
 import { text } from './text.ts'
 
 type StoredFile = Static<typeof FileObject>
@@ -57,14 +58,14 @@ export function Files() {
 function FilterBar({ filters }: { readonly filters: Filters }) {
   const t = useWords(text)
   const navigate = useNavigate()
-  const [search, setSearch] = useState(filters.search ?? '')
+  const [typed, setTyped] = useTyped(filters)
   const change = (changes: Filters) => {
-    const given = Object.entries({ ...filters, ...changes }).filter(([, value]) => value !== '')
+    const given = Object.entries({ ...typed, ...changes }).filter(([, value]) => value !== '')
     void navigate({ to: '/files' as never, search: Object.fromEntries(given) as never })
   }
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    change({ search })
+    change({ search: typed.search ?? '' })
   }
   return (
     <form onSubmit={submit} className="mb-4 grid gap-3 sm:grid-cols-[12rem_minmax(0,1fr)_auto] sm:items-end">
@@ -78,7 +79,11 @@ function FilterBar({ filters }: { readonly filters: Filters }) {
           <option key={purpose}>{purpose}</option>
         ))}
       </SelectField>
-      <TextField label={t('search')} value={search} onChange={(event) => setSearch(event.target.value)} />
+      <TextField
+        label={t('search')}
+        value={typed.search ?? ''}
+        onChange={(event) => setTyped({ ...typed, search: event.target.value })}
+      />
       <Button type="submit">{t('apply')}</Button>
     </form>
   )
@@ -99,7 +104,7 @@ function Stored({ filters }: { readonly filters: Filters }) {
         </div>
       ),
     },
-    { name: t('purpose'), wide: true, show: (file) => file.purpose },
+    { name: t('purpose'), wide: true, show: (file) => <span className="whitespace-nowrap">{file.purpose}</span> },
     { name: t('size'), figures: true, show: (file) => <span className="whitespace-nowrap">{bytes(file.bytes)}</span> },
     {
       name: t('lines'),
@@ -123,13 +128,9 @@ function Stored({ filters }: { readonly filters: Filters }) {
       name: t('actions'),
       actions: true,
       show: (file) => (
-        <div className="flex flex-wrap justify-end gap-1">
+        <div className="flex flex-wrap justify-end gap-1 @4xl:flex-nowrap">
           {file.purpose === 'batch' && may('batches.write') && (
-            <Go
-              to="/batches"
-              search={{ file: file.id }}
-              className="inline-flex min-h-9 items-center rounded-lg px-3 text-sm font-medium hover:bg-raised"
-            >
+            <Go to="/batches" search={{ file: file.id }} look="quiet">
               {t('answer')}
             </Go>
           )}

@@ -84,12 +84,17 @@ function Totals({ now, rates }: { readonly now: Overview; readonly rates: Rates 
         note={t('ofStreams', { streams: whole(sum((model) => model.streams)) })}
       />
       <Figure {...behind} name={t('waiting')} value={whole(sum((model) => model.waiting))} />
-      <Figure {...behind} name={t('speed')} value={rates.total === undefined ? '–' : one(rates.total)} />
       <Figure
         {...behind}
-        name={t('cached')}
-        value={prompt === 0 ? '–' : percent(sum((model) => model.cached_tokens) / prompt)}
-        note={t('memory', { size: bytes(now.resident_bytes) })}
+        name={t('speed')}
+        value={rates.total === undefined ? '–' : one(rates.total)}
+        note={prompt > 0 && t('cached', { percent: percent(sum((model) => model.cached_tokens) / prompt) })}
+      />
+      <Figure
+        {...behind}
+        name={t('memory')}
+        value={bytes(sum((model) => model.memory_bytes ?? 0))}
+        note={t('ofServer', { size: bytes(now.resident_bytes) })}
       />
     </div>
   )
@@ -97,9 +102,10 @@ function Totals({ now, rates }: { readonly now: Overview; readonly rates: Rates 
 
 function ModelRow({ model, rate }: { readonly model: Overview['models'][number]; readonly rate: number | undefined }) {
   const t = useWords(text)
-  const { whole, one, percent, compact } = useFormats()
+  const { whole, one, percent, compact, bytes } = useFormats()
   const { prompt_tokens: prompt, cached_tokens: cached } = model
   const facts = [
+    model.memory_bytes !== null && t('takes', { size: bytes(model.memory_bytes) }),
     t('facts', { context: whole(model.context_length), tokens: compact(model.generated_tokens) }),
     prompt > 0 && t('cachedOf', { cached: compact(cached), prompt: compact(prompt) }),
     model.waiting > 0 && t('inLine', { count: whole(model.waiting) }),

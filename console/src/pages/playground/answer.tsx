@@ -1,6 +1,7 @@
 // One answer as it comes: text, reasoning, calls, how likely each token was, and the figures under it.
 import { lazy, Suspense } from 'react'
 import { useFormats, useWords } from '../../language/language.tsx'
+import { CopyButton } from '../../parts/copy-button.tsx'
 import { Go } from '../../parts/link.tsx'
 import { Problem } from '../../parts/states.tsx'
 import { Calls } from './call-form.tsx'
@@ -47,7 +48,12 @@ export function AnswerView({ step, tools, cost, give }: AnswerProps) {
       <Calls step={step} tools={tools} give={give} />
       {answer.state === 'waiting' && <p className="text-muted">{t('waiting')}</p>}
       {answer.state === 'failed' && <Problem error={answer.error} />}
-      <Figures answer={answer} cost={cost} />
+      <div className="mt-3 flex flex-wrap items-center gap-x-2">
+        <Figures answer={answer} cost={cost} />
+        {answer.text !== '' && answer.state !== 'writing' && (
+          <CopyButton value={answer.text} small name={t('copyAnswer')} />
+        )}
+      </div>
     </div>
   )
 }
@@ -92,7 +98,7 @@ function Figures({ answer, cost }: { readonly answer: Answer; readonly cost: Cos
   if (facts.length === 0) return null
   const said = facts.join(' · ')
   return (
-    <p className="mt-3 text-xs text-muted tabular-nums">
+    <p className="text-xs text-muted tabular-nums">
       {answer.id === undefined ? (
         said
       ) : (

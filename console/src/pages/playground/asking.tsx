@@ -7,8 +7,11 @@ import { TextArea } from '../../parts/field.tsx'
 import { text } from './text.ts'
 
 interface AskingProps {
-  /** What stands in the field at first. */
+  /** What stands in the field at first; `images` go with it. */
   readonly first: string
+  readonly firstImages?: readonly string[]
+  /** The keyboard is put into it. */
+  readonly focus?: boolean
   readonly busy: boolean
   readonly blocked: boolean
   /** Whether pictures can go with it. */
@@ -18,10 +21,10 @@ interface AskingProps {
 }
 
 /** The form. */
-export function Asking({ first, busy, blocked, sees, send, stop }: AskingProps) {
+export function Asking({ first, firstImages = [], focus, busy, blocked, sees, send, stop }: AskingProps) {
   const t = useWords(text)
   const [question, setQuestion] = useState(first)
-  const [images, setImages] = useState<readonly string[]>([])
+  const [images, setImages] = useState<readonly string[]>(firstImages)
   const possible = !busy && !blocked && question.trim() !== ''
   const submit = (event: FormEvent | KeyboardEvent) => {
     event.preventDefault()
@@ -39,6 +42,7 @@ export function Asking({ first, busy, blocked, sees, send, stop }: AskingProps) 
           bare
           className="flex-1"
           rows={2}
+          autoFocus={focus}
           placeholder={t('ask')}
           value={question}
           onChange={(event) => setQuestion(event.target.value)}

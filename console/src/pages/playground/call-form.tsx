@@ -2,12 +2,14 @@
 import { type FormEvent, useState } from 'react'
 import { useWords } from '../../language/language.tsx'
 import { Button } from '../../parts/button.tsx'
-import { SelectField, TextArea, TextField } from '../../parts/field.tsx'
+import { TextArea } from '../../parts/field.tsx'
 import type { CallResult, Step } from './conversation.ts'
-import { argumentsOf, rowsOf, type SchemaRow, valuesOf } from './schema-rows.ts'
+import { parse } from './settings.ts'
 import type { WantedCall } from './stream.ts'
 import { text } from './text.ts'
 import type { Tool } from './tools-editor.tsx'
+import { PropertyFields } from './value-fields.tsx'
+import { kindOf } from './value-schema.ts'
 
 interface CallsProps {
   readonly step: Step
@@ -67,17 +69,18 @@ interface CallFieldsProps {
 
 function CallFields({ call, tool, result, change }: CallFieldsProps) {
   const t = useWords(text)
-  const rows = rowsOf(tool?.function.parameters)
-  const [values, setValues] = useState(() => valuesOf(rows ?? [], call.arguments))
-  const set = (name: string, value: string) => {
-    const next = { ...values, [name]: value }
-    setValues(next)
-    change({ ...result, arguments: argumentsOf(rows ?? [], next) ?? result.arguments })
+  const schema = tool?.function.parameters
+  const [given, setGiven] = useState(() => parse(call.arguments))
+  const set = (value: unknown) => {
+    setGiven(value)
+    change({ ...result, arguments: JSON.stringify(value) })
   }
   return (
     <fieldset className="space-y-2">
       <legend className="text-xs font-medium">{t('call', { name: call.name })}</legend>
-      {rows === undefined ? (
+      {kindOf(schema) === 'object' ? (
+        <PropertyFields schema={schema} value={given} change={set} />
+      ) : (
         <TextArea
           label={t('arguments')}
           code
@@ -85,10 +88,6 @@ function CallFields({ call, tool, result, change }: CallFieldsProps) {
           value={result.arguments}
           onChange={(event) => change({ ...result, arguments: event.target.value })}
         />
-      ) : (
-        rows.map((row) => (
-          <ValueField key={row.name} row={row} value={values[row.name] ?? ''} set={(value) => set(row.name, value)} />
-        ))
       )}
       <TextArea
         label={t('result')}
@@ -99,37 +98,5 @@ function CallFields({ call, tool, result, change }: CallFieldsProps) {
         onChange={(event) => change({ ...result, result: event.target.value })}
       />
     </fieldset>
-  )
-}
-
-interface ValueFieldProps {
-  readonly row: SchemaRow
-  readonly value: string
-  set(value: string): void
-}
-
-function ValueField({ row, value, set }: ValueFieldProps) {
-  const { name: label, type, choices, description, required } = row
-  const words = type === 'boolean' ? ['true', 'false'] : choices.split(', ').filter((word) => word !== '')
-  const common = { label, hint: description === '' ? undefined : description, value, required }
-  if (words.length > 0) {
-    return (
-      <SelectField {...common} onChange={(event) => set(event.target.value)}>
-        <option value="">–</option>
-        {words.map((word) => (
-          <option key={word}>{word}</option>
-        ))}
-      </SelectField>
-    )
-  }
-  if (type === 'list') return <TextArea {...common} rows={3} onChange={(event) => set(event.target.value)} />
-  const isNumber = type === 'integer' || type === 'number'
-  return (
-    <TextField
-      {...common}
-      type={isNumber ? 'number' : 'text'}
-      {...(isNumber && { step: type === 'integer' ? 1 : 'any' })}
-      onChange={(event) => set(event.target.value)}
-    />
   )
 }

@@ -20,20 +20,59 @@ export function codeFor(kind: CodeKind, origin: string, body: Body): string {
     case 'curl':
       return curl(origin, body)
     case 'Python (openai)':
-      return python('openai', 'OpenAI', `base_url="${origin}/v1"`, 'client.chat.completions.create', body)
+      return python({
+        imports: ['from openai import OpenAI'],
+        client: `OpenAI(base_url="${origin}/v1", `,
+        method: 'client.chat.completions.create',
+        body: asOpenai(body, 'extra_body'),
+      })
     case 'Python (mistralai)':
-      return python('mistralai', 'Mistral', `server_url="${origin}"`, 'client.chat.complete', asMistral(body))
+      return python({
+        imports: ['from mistralai.client import Mistral  # 1.x: from mistralai import Mistral', ...missing(body, '#')],
+        client: `Mistral(server_url="${origin}", `,
+        method: 'client.chat.complete',
+        body: asMistral(body),
+      })
     case 'TypeScript (openai)':
-      return script('openai', 'OpenAI', `baseURL: '${origin}/v1'`, 'client.chat.completions.create', body)
+      return script({
+        imports: ["import OpenAI from 'openai'"],
+        client: `OpenAI({ baseURL: '${origin}/v1', `,
+        method: 'client.chat.completions.create',
+        body: asOpenai(body, '...'),
+      })
     case 'TypeScript (mistralai)':
-      return script(
-        '@mistralai/mistralai',
-        '{ Mistral }',
-        `serverURL: '${origin}'`,
-        'client.chat.complete',
-        camel(asMistral(body)),
-      )
+      return script({
+        imports: ["import { Mistral } from '@mistralai/mistralai'", ...missing(body, '//')],
+        client: `Mistral({ serverURL: '${origin}', `,
+        method: 'client.chat.complete',
+        body: camel(asMistral(body)) as Body,
+      })
   }
+}
+
+/** What a program is made of. */
+interface Program {
+  readonly imports: readonly string[]
+  /** The client's name and its address, up to its key. */
+  readonly client: string
+  readonly method: string
+  readonly body: Body
+}
+
+/** What answers: a text, or the calls that a model wants. */
+const shownOf = ({ tools }: Body) => (tools === undefined ? 'message.content' : 'message')
+
+/** OpenAI's clients know no stored prompts: such a field goes along beside their own. */
+function asOpenai({ prompt, ...body }: Body, beside: string): Body {
+  return prompt === undefined ? body : { ...body, [beside]: { prompt } }
+}
+
+/** Mistral's clients send no field that they do not know. */
+function missing({ prompt }: Body, comment: string): readonly string[] {
+  if (prompt === undefined) return []
+  return [
+    `${comment} This client cannot name a stored prompt: give its text as the system message, or use another client.`,
+  ]
 }
 
 function curl(origin: string, body: Body): string {
@@ -46,17 +85,17 @@ function curl(origin: string, body: Body): string {
   ].join('\n')
 }
 
-function python(module: string, name: string, address: string, method: string, body: Body): string {
+function python({ imports, client, method, body }: Program): string {
   const fields = Object.entries(body).map(([field, value]) => `    ${field}=${pythonValue(value)},`)
   return [
     'import os',
-    `from ${module} import ${name}`,
+    ...imports,
     '',
-    `client = ${name}(${address}, api_key=os.environ["GALERNE_API_KEY"])`,
+    `client = ${client}api_key=os.environ["GALERNE_API_KEY"])`,
     `answer = ${method}(`,
     ...fields,
     ')',
-    'print(answer.choices[0].message.content)',
+    `print(answer.choices[0].${shownOf(body)})`,
   ].join('\n')
 }
 
@@ -74,20 +113,21 @@ function pythonValue(value: unknown): string {
   return JSON.stringify(value)
 }
 
-function script(module: string, name: string, address: string, method: string, body: unknown): string {
-  const class_ = name.replace(/[{} ]/g, '')
-  const json = JSON.stringify(body, null, 2).replace(/^(\s*)"(\w+)":/gm, '$1$2:')
+function script({ imports, client, method, body }: Program): string {
+  const json = JSON.stringify(body, null, 2)
+    .replace(/^(\s*)"(\w+)":/gm, '$1$2:')
+    .replace(/^(\s*)"\.\.\.": /gm, '$1...')
   return [
-    `import ${name} from '${module}'`,
+    ...imports,
     '',
-    `const client = new ${class_}({ ${address}, apiKey: process.env.GALERNE_API_KEY })`,
+    `const client = new ${client}apiKey: process.env.GALERNE_API_KEY })`,
     `const answer = await ${method}(${json})`,
-    'console.log(answer.choices[0].message.content)',
+    `console.log(answer.choices[0]?.${shownOf(body).replace('.', '?.')})`,
   ].join('\n')
 }
 
-/** Mistral's clients call the seed otherwise and know no log-probabilities. */
-function asMistral({ seed, logprobs: _, top_logprobs: __, ...body }: Body): Body {
+/** Mistral's clients call the seed otherwise and know neither log-probabilities nor stored prompts. */
+function asMistral({ seed, logprobs: _, top_logprobs: __, prompt: ___, ...body }: Body): Body {
   return seed === undefined ? body : { ...body, random_seed: seed }
 }
 

@@ -52,6 +52,8 @@ export type Act =
   | { readonly type: 'asked'; readonly id: string; readonly question: string; readonly images: readonly string[] }
   | ({ readonly type: 'answered'; readonly answer: Answer } & Place)
   | ({ readonly type: 'called'; readonly results: Readonly<Record<string, CallResult>> } & Place)
+  /** A question is taken back, with all that was said after it. */
+  | { readonly type: 'taken-back'; readonly id: string }
   | { readonly type: 'cleared' }
 
 /** The most models side by side: more do not fit a screen. */
@@ -79,9 +81,17 @@ export function proceed(before: Conversation, act: Act): Conversation {
       return withStep(before, act, (step) => ({ ...step, answer: act.answer }))
     case 'called':
       return withStep(before, act, (step) => ({ ...step, results: act.results }))
+    case 'taken-back':
+      return { ...before, turns: turnsBefore(before, act.id) }
     case 'cleared':
       return { ...before, turns: [] }
   }
+}
+
+/** What was said before a question. */
+export function turnsBefore({ turns }: Conversation, id: string): readonly Turn[] {
+  const place = turns.findIndex((turn) => turn.id === id)
+  return place === -1 ? turns : turns.slice(0, place)
 }
 
 function withStep(before: Conversation, place: Place, change: (step: Step) => Step): Conversation {

@@ -15,7 +15,7 @@ export function useCosts(): CostOf {
   const { may } = useSession()
   const prices = useAll<InForce>(['prices'], '/galerne/v1/prices/in-force?limit=100', { enabled: may('usage.read') })
   return (model, answer) => {
-    const found = prices.data?.find((one) => one.model === model)
+    const found = prices.data?.find((one) => one.model === (answer.model ?? model))
     if (found === undefined || answer.promptTokens === undefined) return undefined
     if (found.price === null) return { nano: 0, currency: 'USD' }
     return { nano: costOf(found.price, answer), currency: found.price.currency }

@@ -89,6 +89,10 @@ function answerOf(stored: Json): Answer {
     calls: listOf(stored['calls']).map((call) => ({
       ...{ id: textOf(call['id']), name: textOf(call['name']), arguments: textOf(call['arguments']) },
     })),
+    likelihoods: listOf(stored['likelihoods']).map((one) => ({
+      ...likelihoodOf(one),
+      others: listOf(one['others']).map(likelihoodOf),
+    })),
     firstTokenMs: numberOf(stored['firstTokenMs']),
     totalMs: numberOf(stored['totalMs']),
     promptTokens: numberOf(stored['promptTokens']),
@@ -96,6 +100,9 @@ function answerOf(stored: Json): Answer {
     completionTokens: numberOf(stored['completionTokens']),
   }
 }
+
+/** A token that is not known to be likely is certain: it says nothing. */
+const likelihoodOf = (one: Json) => ({ token: textOf(one['token']), logprob: numberOf(one['logprob']) ?? 0 })
 
 type WholeTrace = Static<typeof WholeTraceObject>
 

@@ -1,9 +1,10 @@
 // The playground: ask one model, or up to four side by side, and see what each answer took.
-import { Plus, RotateCcw, X } from 'lucide-react'
+import { Pencil, Plus, RefreshCw, RotateCcw, X } from 'lucide-react'
 import { useMemo, useState } from 'react'
 import { useWords } from '../../language/language.tsx'
-import { Button, IconButton } from '../../parts/button.tsx'
+import { Button, IconButton, SmallButton } from '../../parts/button.tsx'
 import { join } from '../../parts/class-names.ts'
+import { CopyButton } from '../../parts/copy-button.tsx'
 import { SelectField } from '../../parts/field.tsx'
 import { Go } from '../../parts/link.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
@@ -75,6 +76,7 @@ function Desk({ models, seeing, opening }: ModelsProps & { readonly opening: Ope
   const t = useWords(text)
   const { may } = useSession()
   const [settings, setSettings] = useState(opening.settings)
+  const [draft, setDraft] = useState<Draft>({ id: '', question: opening.question, images: [] })
   const desk = useConversation(models, opening.conversation)
   const { conversation, busy, ask, stop, clear, addColumn, removeColumn, chooseModel } = desk
   const { columns, turns } = conversation
@@ -126,11 +128,22 @@ function Desk({ models, seeing, opening }: ModelsProps & { readonly opening: Ope
           </div>
           <Turns
             conversation={conversation}
+            {...(!busy && {
+              edit: ({ id, question, images = [] }: Turn) => {
+                desk.takeBack(id)
+                setDraft({ id, question, images })
+              },
+              again: (turn: Turn) => desk.askAgain(turn, settings),
+            })}
             tools={settings.tools}
             give={busy ? undefined : (column, results) => desk.giveResults(column, results, settings)}
           />
           <Asking
-            first={opening.question}
+            // Another draft is another field.
+            key={draft.id}
+            first={draft.question}
+            firstImages={draft.images}
+            focus={draft.id !== ''}
             sees={columns.every(({ model }) => seeing.has(model))}
             busy={busy}
             stop={stop}
@@ -170,15 +183,25 @@ function columnsClass(count: number): string {
   )
 }
 
+/** What is being written anew. */
+interface Draft extends Pick<Turn, 'question'> {
+  /** Of the question that it takes the place of; empty: of none. */
+  readonly id: string
+  readonly images: readonly string[]
+}
+
 interface TurnsProps {
   readonly conversation: Conversation
   /** JSON text. */
   readonly tools: string
   /** Gives a column's model what its calls gave; absent while somebody answers. */
   readonly give: ((column: string, results: Readonly<Record<string, CallResult>>) => void) | undefined
+  /** Writes a question anew, or has it answered anew; absent while somebody answers. */
+  readonly edit?: (turn: Turn) => void
+  readonly again?: (turn: Turn) => void
 }
 
-function Turns({ conversation: { columns, turns }, tools, give }: TurnsProps) {
+function Turns({ conversation: { columns, turns }, tools, give, edit, again }: TurnsProps) {
   const t = useWords(text)
   if (turns.length === 0) {
     return (
@@ -191,18 +214,7 @@ function Turns({ conversation: { columns, turns }, tools, give }: TurnsProps) {
     <ol className="flex-1 space-y-4 p-4" aria-label={t('conversation')}>
       {turns.map((turn, place) => (
         <li key={turn.id}>
-          <div className="mb-3 ml-auto w-fit max-w-[85%] rounded-xl bg-accent-soft px-3 py-2 text-sm whitespace-pre-wrap">
-            <span className="sr-only">{t('you')}: </span>
-            {turn.question}
-            {turn.images?.map((image, index) => (
-              <img
-                key={image}
-                src={image}
-                alt={t('pictureOf', { number: index + 1 })}
-                className="mt-2 max-h-40 rounded"
-              />
-            ))}
-          </div>
+          <Question turn={turn} edit={edit} again={place === turns.length - 1 ? again : undefined} />
           <div className={join('grid gap-4', columnsClass(columns.length))}>
             {columns.map((column, index) => (
               <section
@@ -220,6 +232,42 @@ function Turns({ conversation: { columns, turns }, tools, give }: TurnsProps) {
         </li>
       ))}
     </ol>
+  )
+}
+
+interface QuestionProps {
+  readonly turn: Turn
+  readonly edit: TurnsProps['edit'] | undefined
+  readonly again: TurnsProps['again'] | undefined
+}
+
+/** What was asked, and what can be done with it. */
+function Question({ turn, edit, again }: QuestionProps) {
+  const t = useWords(text)
+  const number = (index: number) => ({ number: index + 1 })
+  return (
+    <div className="mb-3 flex flex-col items-end gap-1">
+      <div className="max-w-[85%] rounded-xl bg-accent-soft px-3 py-2 text-sm whitespace-pre-wrap">
+        <span className="sr-only">{t('you')}: </span>
+        {turn.question}
+        {turn.images?.map((image, index) => (
+          <img key={image} src={image} alt={t('pictureOf', number(index))} className="mt-2 max-h-40 rounded" />
+        ))}
+      </div>
+      <div className="flex gap-1">
+        {again !== undefined && (
+          <SmallButton label={t('again')} onClick={() => again(turn)}>
+            <RefreshCw aria-hidden className="size-3.5" />
+          </SmallButton>
+        )}
+        {edit !== undefined && (
+          <SmallButton label={t('edit')} onClick={() => edit(turn)}>
+            <Pencil aria-hidden className="size-3.5" />
+          </SmallButton>
+        )}
+        <CopyButton value={turn.question} small name={t('copyQuestion')} />
+      </div>
+    </div>
   )
 }
 

@@ -5,7 +5,7 @@ import { useWords } from '../../language/language.tsx'
 import { Button, IconButton } from '../../parts/button.tsx'
 import { CheckField, SelectField, TextArea, TextField } from '../../parts/field.tsx'
 import { rowsOf, rowTypes, type SchemaRow, schemaOf } from './schema-rows.ts'
-import { parse } from './settings.ts'
+import { isSchema, parse, reasonAgainst } from './settings.ts'
 import { text } from './text.ts'
 
 interface SchemaEditorProps {
@@ -33,7 +33,7 @@ export function SchemaEditor({ label, value, change }: SchemaEditorProps) {
     setRows(read)
     setAsJson(false)
   }
-  const valid = value.trim() === '' || typeof parse(value) === 'object'
+  const valid = value.trim() === '' || isSchema(value)
   return (
     <fieldset aria-label={label} className="min-w-0 space-y-2">
       <div className="flex items-center justify-between gap-2">
@@ -55,7 +55,7 @@ export function SchemaEditor({ label, value, change }: SchemaEditorProps) {
           bare
           code
           rows={8}
-          fault={valid ? undefined : t('faultSchema')}
+          fault={valid ? undefined : t('faultSchema', { reason: reasonAgainst(value) ?? t('faultObject') })}
           hint={read === undefined && valid ? t('onlyJson') : undefined}
           value={value}
           onChange={(event) => change(event.target.value)}

@@ -62,34 +62,3 @@ function rowOf(name: string, property: unknown, required: readonly unknown[]): S
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 const hasOnly = (value: Json, names: readonly string[]) => Object.keys(value).every((name) => names.includes(name))
-
-/** A form's values as the JSON text of the arguments of a call; undefined where one of them is no value of its type. */
-export function argumentsOf(rows: readonly SchemaRow[], values: Readonly<Record<string, string>>): string | undefined {
-  const given: Record<string, unknown> = {}
-  for (const { name, type } of rows) {
-    const typed = values[name] ?? ''
-    if (typed === '') continue
-    if (type === 'integer' || type === 'number') {
-      const number = Number(typed)
-      if (!Number.isFinite(number) || (type === 'integer' && !Number.isInteger(number))) return undefined
-      given[name] = number
-    } else if (type === 'boolean') given[name] = typed === 'true'
-    else if (type === 'list') given[name] = typed.split('\n').filter((line) => line !== '')
-    else given[name] = typed
-  }
-  return JSON.stringify(given)
-}
-
-/** The arguments of a call as values of a form. */
-export function valuesOf(rows: readonly SchemaRow[], text: string): Readonly<Record<string, string>> {
-  let given: unknown
-  try {
-    given = JSON.parse(text)
-  } catch {
-    given = {}
-  }
-  const found = isObject(given) ? given : {}
-  const shown = (value: unknown) =>
-    Array.isArray(value) ? value.join('\n') : value === undefined || value === null ? '' : String(value)
-  return Object.fromEntries(rows.map(({ name }) => [name, shown(found[name])]))
-}

@@ -42,9 +42,23 @@ export function readSettings(stored: unknown): Settings {
 /** The setting whose text is no valid JSON of its kind, if any. */
 export function faultOf(settings: Settings): 'tools' | 'schema' | undefined {
   if (settings.tools.trim() !== '' && !Array.isArray(parse(settings.tools))) return 'tools'
-  const schema = parse(settings.schema)
-  if (settings.schema.trim() !== '' && (typeof schema !== 'object' || schema === null)) return 'schema'
-  return undefined
+  return settings.schema.trim() !== '' && !isSchema(settings.schema) ? 'schema' : undefined
+}
+
+/** Whether a JSON text is an object, as schemas are. */
+export function isSchema(text: string): boolean {
+  const schema = parse(text)
+  return typeof schema === 'object' && schema !== null && !Array.isArray(schema)
+}
+
+/** Why a text is no JSON, in the browser's words, which name the place; undefined where it is. */
+export function reasonAgainst(text: string): string | undefined {
+  try {
+    JSON.parse(text)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
 }
 
 /** The variables of the prompt, by name. */

@@ -23,6 +23,8 @@ export interface WantedCall {
 export interface Answer {
   /** Of the request that it answers. */
   readonly id: string | undefined
+  /** The model that answered: where an alias was asked, the one that it led to. */
+  readonly model: string | undefined
   readonly state: 'waiting' | 'writing' | 'done' | 'stopped' | 'failed'
   readonly text: string
   readonly reasoning: string
@@ -42,6 +44,7 @@ export interface Answer {
 /** An answer of which nothing has come. */
 export const noAnswer: Answer = {
   id: undefined,
+  model: undefined,
   state: 'waiting',
   text: '',
   reasoning: '',
@@ -112,6 +115,7 @@ function added(answer: Answer, chunk: Chunk): Partial<Answer> {
   const usage = chunk.usage ?? undefined
   return {
     id: chunk.id,
+    model: chunk.model,
     ...(saysSomething(chunk) && { state: 'writing' as const }),
     text: answer.text + (delta.content ?? ''),
     reasoning: answer.reasoning + (delta.reasoning_content ?? ''),
@@ -133,10 +137,14 @@ function added(answer: Answer, chunk: Chunk): Partial<Answer> {
   }
 }
 
+/** Milliseconds in which a browser may take several pieces of an answer for one. */
+const shortest = 50
+
 /** Tokens a second while the answer was written; undefined where nothing can be said. */
 export function speedOf({ completionTokens, totalMs, firstTokenMs }: Answer): number | undefined {
   if (completionTokens === undefined || totalMs === undefined || firstTokenMs === undefined) return undefined
-  // The first token ended the wait; the others were written in the time after it.
-  const seconds = (totalMs - firstTokenMs) / 1000
-  return seconds <= 0 || completionTokens < 2 ? undefined : (completionTokens - 1) / seconds
+  if (completionTokens < 2) return undefined
+  // The first token ended the wait; the others were written in the time after it. Where all came together, that time says nothing.
+  const writing = totalMs - firstTokenMs
+  return writing < shortest ? (completionTokens / totalMs) * 1000 : ((completionTokens - 1) / writing) * 1000
 }

@@ -6,7 +6,7 @@ import { Button, IconButton } from '../../parts/button.tsx'
 import { TextArea, TextField } from '../../parts/field.tsx'
 import { Form, FormDialog } from '../../parts/form.tsx'
 import { SchemaEditor } from './schema-editor.tsx'
-import { parse } from './settings.ts'
+import { isSchema, parse } from './settings.ts'
 import { text } from './text.ts'
 
 /** A tool as the API takes it. */
@@ -110,7 +110,12 @@ function ToolForm({ tool, close, done }: ToolFormProps) {
     close()
   }
   return (
-    <Form act={t('take')} sending={still} send={send} ready={name.trim() !== '' && typeof parameters === 'object'}>
+    <Form
+      act={t('take')}
+      sending={still}
+      send={send}
+      ready={name.trim() !== '' && (schema.trim() === '' || isSchema(schema))}
+    >
       <TextField
         label={t('name')}
         required

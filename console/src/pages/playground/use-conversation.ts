@@ -1,6 +1,6 @@
 // The playground's state and what a person can do with it: ask, give results of calls, stop, add a model, start over.
 import { useCallback, useEffect, useReducer, useRef } from 'react'
-import { type CallResult, type Conversation, messagesFor, proceed, type Turn } from './conversation.ts'
+import { type CallResult, type Conversation, messagesFor, proceed, type Turn, turnsBefore } from './conversation.ts'
 import { bodyOf, type Settings } from './settings.ts'
 import { noAnswer, streamAnswer } from './stream.ts'
 
@@ -38,15 +38,24 @@ export function useConversation(models: readonly string[], begin: Conversation) 
       () => running.current.delete(controller),
     )
   }
+  /** Asks every column's model, after those turns. */
+  const put = (question: string, images: readonly string[], settings: Settings, before: readonly Turn[]) => {
+    const turn = { id: fresh(), question, images, steps: {} }
+    act({ type: 'asked', id: turn.id, question, images })
+    for (const { id } of conversation.columns) answer(id, [...before, turn], settings)
+  }
   return {
     conversation,
     busy: conversation.turns.some((turn) => Object.values(turn.steps).flat().some(isRunning)),
     stop,
-    ask(question: string, images: readonly string[], settings: Settings) {
-      const turn = { id: fresh(), question, images, steps: {} }
-      act({ type: 'asked', id: turn.id, question, images })
-      for (const { id } of conversation.columns) answer(id, [...conversation.turns, turn], settings)
+    ask: (question: string, images: readonly string[], settings: Settings) =>
+      put(question, images, settings, conversation.turns),
+    /** Takes a question back and asks it once more: every model answers anew. */
+    askAgain({ id, question, images = [] }: Turn, settings: Settings) {
+      act({ type: 'taken-back', id })
+      put(question, images, settings, turnsBefore(conversation, id))
     },
+    takeBack: (id: string) => act({ type: 'taken-back', id }),
     /** Gives the last step of a column what its calls gave, and has the model go on. */
     giveResults(column: string, results: Readonly<Record<string, CallResult>>, settings: Settings) {
       const last = conversation.turns.at(-1)

@@ -17,7 +17,7 @@ interface Address {
   readonly trace?: string
   /** Name of a prompt, and perhaps a version of it. */
   readonly prompt?: string
-  readonly version?: number
+  readonly version?: string
   readonly model?: string
 }
 
@@ -49,7 +49,7 @@ async function openingOf(address: Address, models: readonly string[], signal: Ab
   }
   const columns = model !== undefined && models.includes(model) ? [{ id: crypto.randomUUID(), model }] : []
   if (prompt === undefined) return { ...emptyOpening, conversation: { columns, turns: [] } }
-  const path = `/v2/prompts/${encodeURIComponent(prompt)}${version === undefined ? '' : `?version=${version}`}`
+  const path = `/v2/prompts/${encodeURIComponent(prompt)}${version === undefined ? '' : `?version=${encodeURIComponent(version)}`}`
   const found = await call<Static<typeof PromptObject>>(path, { signal })
   const variables = Object.fromEntries(found.definition.variables.map(({ name }) => [name, '']))
   const named = { prompt: found.name, promptVersion: String(found.version), variables: JSON.stringify(variables) }

@@ -27,17 +27,18 @@ type Version = Static<typeof PromptVersionObject>
 
 /** The version that is shown, and the one that it is compared with. */
 interface Choice {
-  readonly version?: number
-  readonly with?: number
+  readonly version?: string
+  readonly with?: string
 }
 
 /** The prompt with one of its versions, the latest without a number. */
-function usePrompt(path: string, version: number | undefined, enabled = true) {
+function usePrompt(path: string, version: string | undefined, enabled = true) {
   return useQuery({
     queryKey: ['prompts', path, version ?? 'latest'],
     enabled,
     placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => call<Prompt>(version === undefined ? path : `${path}?version=${version}`, { signal }),
+    queryFn: ({ signal }) =>
+      call<Prompt>(version === undefined ? path : `${path}?version=${encodeURIComponent(version)}`, { signal }),
   })
 }
 
@@ -182,8 +183,7 @@ function Shown({ shown, compared }: Omit<ViewProps, 'path'>) {
   const choose = (value: string) =>
     void navigate({
       to: '.' as never,
-      search: (({ with: _, ...before }: Choice) =>
-        value === '' ? before : { ...before, with: Number(value) }) as never,
+      search: (({ with: _, ...before }: Choice) => (value === '' ? before : { ...before, with: value })) as never,
     })
   const picker = numbers.length > 1 && (
     <SelectField

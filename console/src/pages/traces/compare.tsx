@@ -127,7 +127,8 @@ function Figures({ left, right }: Both) {
       figures: true,
       show: (figure) => {
         const change = changeOf(figure)
-        return change === undefined ? '=' : `${change > 0 ? '+' : ''}${percent(change)}`
+        if (change === undefined) return '–'
+        return change === 0 ? '=' : `${change > 0 ? '+' : ''}${percent(change)}`
       },
     },
   ]

@@ -25,9 +25,10 @@ export function figuresOf(left: TraceShape, right: TraceShape): readonly Compare
   ]
 }
 
-/** How much more the right is than the left, as a fraction of the left; undefined where nothing can be said. */
+/** How much more the right is than the left, as a fraction of the left: 0 where they are the same; undefined where nothing can be said. */
 export function changeOf({ left, right }: ComparedFigure): number | undefined {
-  return left === null || right === null || left === 0 || left === right ? undefined : right / left - 1
+  if (left === right) return 0
+  return left === null || right === null || left === 0 ? undefined : right / left - 1
 }
 
 /** What spans of one name took in both, in milliseconds. */

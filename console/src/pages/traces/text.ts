@@ -47,7 +47,7 @@ export const text = words({
     cost: 'Cost',
     Ok: 'ok',
     Error: 'error',
-    Unset: 'ended early',
+    Unset: 'not said',
     empty: 'No trace here',
     emptyHint: 'Ask a model something in the playground, or send spans to POST /v1/traces, and look again.',
     toPlayground: 'Open the playground',
@@ -65,6 +65,8 @@ export const text = words({
     feedback: 'Feedback',
     input: 'Tokens in',
     cached: '{count} from the cache',
+    firstToken: 'first token {time}',
+    failed: 'failed',
   },
   fr: {
     choose: 'Comparer',
@@ -110,7 +112,7 @@ export const text = words({
     cost: 'Coût',
     Ok: 'ok',
     Error: 'erreur',
-    Unset: 'interrompu',
+    Unset: 'non dit',
     empty: 'Aucune trace ici',
     emptyHint:
       'Posez une question à un modèle dans le bac à sable, ou envoyez des spans à POST /v1/traces, puis revenez.',
@@ -130,5 +132,7 @@ export const text = words({
     feedback: 'Avis',
     input: 'Tokens en entrée',
     cached: '{count} du cache',
+    firstToken: 'premier token {time}',
+    failed: 'échec',
   },
 })

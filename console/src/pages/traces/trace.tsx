@@ -1,7 +1,7 @@
 // One trace: its waterfall, and the span that was chosen with what was said and all it carries.
 import { useQuery } from '@tanstack/react-query'
 import { useParams } from '@tanstack/react-router'
-import { ArrowLeft } from 'lucide-react'
+import { ArrowLeft, CircleAlert } from 'lucide-react'
 import { useState } from 'react'
 import type { Static } from 'typebox'
 import type { SpanShape, WholeTraceObject } from '../../../../src/wire/observability.ts'
@@ -37,9 +37,11 @@ function View({ trace, spans, feedback }: WholeTrace) {
   const rows = waterfall(spans)
   const [chosen, choose] = useState(trace.root_span_id)
   const span = spans.find((one) => one.span_id === chosen) ?? spans[0]
+  const firstToken = firstTokenOf(spans)
   const facts = [
     dateTime(Date.parse(trace.start_time)),
     duration(trace.duration_ns / 1e6),
+    firstToken !== undefined && t('firstToken', { time: duration(firstToken) }),
     `${whole(trace.input_tokens)} / ${whole(trace.output_tokens)} tokens`,
     trace.cache_read_input_tokens > 0 && t('cached', { count: whole(trace.cache_read_input_tokens) }),
     trace.cost !== null && trace.currency !== null && money(trace.cost, trace.currency),
@@ -65,10 +67,11 @@ function View({ trace, spans, feedback }: WholeTrace) {
           )
         }
       />
-      <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
-        <div className="space-y-4">
+      <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
+        <div className="space-y-4 lg:sticky lg:top-8">
           <Panel title={t('waterfall')}>
-            <ul className="p-2">
+            <Scale most={rows.reduce((most, { end }) => Math.max(most, end), 0)} />
+            <ul className="max-h-[70vh] overflow-y-auto p-2">
               {rows.map((row) => (
                 <Row key={row.span.span_id} row={row} chosen={row.span === span} choose={choose} />
               ))}
@@ -94,6 +97,32 @@ function View({ trace, spans, feedback }: WholeTrace) {
   )
 }
 
+/** Milliseconds to the first token of the first call of a model; undefined where nobody says. */
+function firstTokenOf(spans: readonly SpanShape[]): number | undefined {
+  const said = spans.map(({ span_attributes: of }) => of['gen_ai.response.time_to_first_chunk']).find(Boolean)
+  const seconds = Number(said ?? Number.NaN)
+  return Number.isFinite(seconds) ? seconds * 1_000 : undefined
+}
+
+/** The columns of every row: what it is, when it was, how long it took. */
+const columns = 'grid grid-cols-[minmax(0,5fr)_minmax(0,6fr)_4.5rem] items-center gap-3 px-2'
+
+/** The time over the bars: its begin, its half, its end. */
+function Scale({ most }: { readonly most: number }) {
+  const { duration } = useFormats()
+  return (
+    <div aria-hidden className={join(columns, 'mx-2 mt-2 text-xs text-muted tabular-nums')}>
+      <span />
+      <span className="flex justify-between gap-1 border-b border-line pb-0.5 whitespace-nowrap">
+        <span>0</span>
+        <span className="max-sm:hidden">{duration(most / 2)}</span>
+        <span>{duration(most)}</span>
+      </span>
+      <span />
+    </div>
+  )
+}
+
 interface RowProps {
   readonly row: WaterfallRow
   readonly chosen: boolean
@@ -101,6 +130,7 @@ interface RowProps {
 }
 
 function Row({ row: { span, depth, from, length }, chosen, choose }: RowProps) {
+  const t = useWords(text)
   const { duration } = useFormats()
   const failed = span.status_code === 'Error'
   return (
@@ -110,11 +140,15 @@ function Row({ row: { span, depth, from, length }, chosen, choose }: RowProps) {
         aria-pressed={chosen}
         onClick={() => choose(span.span_id)}
         className={join(
-          'grid w-full grid-cols-[minmax(0,1fr)_minmax(0,1fr)_4.5rem] items-center gap-3 rounded-lg px-2 py-1.5 text-left text-sm',
+          columns,
+          'w-full rounded-lg py-1.5 text-left text-sm',
           chosen ? 'bg-accent-soft' : 'hover:bg-raised',
         )}
       >
-        <span className="truncate" style={{ paddingLeft: `${Math.min(depth, 8) * 0.9}rem` }}>
+        <span className="truncate" title={span.span_name} style={{ paddingLeft: `${Math.min(depth, 8) * 0.9}rem` }}>
+          {failed && (
+            <CircleAlert role="img" aria-label={t('failed')} className="mr-1 inline size-3.5 align-[-2px] text-bad" />
+          )}
           {span.span_name}
         </span>
         <span className="relative h-2 rounded-full bg-raised">
@@ -129,6 +163,12 @@ function Row({ row: { span, depth, from, length }, chosen, choose }: RowProps) {
   )
 }
 
+/** Whether something is said in it: in calls of models and of tools, and in what an application says itself. */
+function speaks(span: SpanShape): boolean {
+  const { request_model: model, tool_name: tool, input_messages: input, output_messages: output } = span
+  return [model, tool, input, output].some((text) => text !== '')
+}
+
 function Details({ span }: { readonly span: SpanShape }) {
   const t = useWords(text)
   const attributes = Object.entries({ ...span.span_attributes, ...span.resource_attributes })
@@ -137,10 +177,12 @@ function Details({ span }: { readonly span: SpanShape }) {
       {span.status_message !== '' && (
         <p className="border-b border-line bg-bad-soft px-4 py-2 text-sm">{span.status_message}</p>
       )}
-      <div className="border-b border-line p-4">
-        <h3 className="mb-2 text-sm font-medium">{t('messages')}</h3>
-        <Messages span={span} />
-      </div>
+      {speaks(span) && (
+        <div className="border-b border-line p-4">
+          <h3 className="mb-2 text-sm font-medium">{t('messages')}</h3>
+          <Messages span={span} />
+        </div>
+      )}
       <div className="p-4">
         <h3 className="mb-2 text-sm font-medium">{t('attributes')}</h3>
         <dl className="grid grid-cols-[minmax(0,1fr)_minmax(0,1fr)] gap-x-4 gap-y-1.5 text-xs">

@@ -16,6 +16,7 @@ import { type Column, Table } from '../../parts/table.tsx'
 import { call } from '../../server/client.ts'
 import { useFailure } from '../../server/failure.ts'
 import { useModels } from '../../server/models.ts'
+import { useTyped } from '../../server/typed.ts'
 import { expressionOf, type Filters, pathOf } from './search.ts'
 import { text } from './text.ts'
 
@@ -52,19 +53,19 @@ function FilterBar({ filters }: { readonly filters: Filters }) {
   const t = useWords(text)
   const navigate = useNavigate()
   const models = useModels()
-  const [q, setQ] = useState(filters.q ?? '')
+  const [typed, setTyped] = useTyped(filters)
   const change = (changes: Partial<Filters>) => {
-    const next = Object.entries({ ...filters, ...changes }).filter(([, value]) => value !== undefined && value !== '')
+    const next = Object.entries({ ...typed, ...changes }).filter(([, value]) => value !== undefined && value !== '')
     void navigate({ to: '/traces', search: Object.fromEntries(next) as never })
   }
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    change({ q })
+    change({ q: typed.q ?? '' })
   }
   return (
     <form
       onSubmit={submit}
-      className="mb-4 grid grid-cols-2 gap-3 lg:grid-cols-[10rem_8rem_8rem_minmax(0,1fr)_auto] lg:items-end"
+      className="mb-4 grid grid-cols-2 gap-3 lg:grid-cols-[12rem_9rem_9rem_minmax(0,1fr)_auto] lg:items-end"
     >
       <SelectField
         label={t('model')}
@@ -104,8 +105,8 @@ function FilterBar({ filters }: { readonly filters: Filters }) {
         className="max-lg:col-span-2"
         placeholder={t('searchHint')}
         spellCheck={false}
-        value={q}
-        onChange={(event) => setQ(event.target.value)}
+        value={typed.q ?? ''}
+        onChange={(event) => setTyped({ ...typed, q: event.target.value })}
       />
       <Button type="submit" className="max-lg:col-span-2">
         {t('apply')}

@@ -8,6 +8,8 @@ export interface WaterfallRow {
   /** Fractions of the whole trace, 0 to 1. */
   readonly from: number
   readonly length: number
+  /** Milliseconds from the beginning of the trace to its end. */
+  readonly end: number
 }
 
 /** The rows in the order of the tree; spans whose parent is not there are roots. */
@@ -23,7 +25,9 @@ export function waterfall(spans: readonly SpanShape[]): readonly WaterfallRow[] 
     if (seen.has(span.span_id)) return
     seen.add(span.span_id)
     const length = Math.max(span.duration_ns / 1e6 / whole, 0.002)
-    rows.push({ span, depth, from: Math.min((startOf(span) - begin) / whole, 1 - length), length })
+    const started = startOf(span) - begin
+    const from = Math.min(started / whole, 1 - length)
+    rows.push({ span, depth, from, length, end: started + span.duration_ns / 1e6 })
     for (const child of spans) if (child.parent_span_id === span.span_id) add(child, depth + 1)
   }
   for (const span of spans) if (!ids.has(span.parent_span_id)) add(span, 0)

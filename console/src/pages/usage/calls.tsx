@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { ArrowLeft } from 'lucide-react'
-import { type FormEvent, useState } from 'react'
+import type { FormEvent } from 'react'
 import type { Static } from 'typebox'
 import type { UsageReport } from '../../../../src/wire/usage-report.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
@@ -14,14 +14,16 @@ import { PageHead, Panel } from '../../parts/panel.tsx'
 import { type CallFilters, callsQuery, sumsQuery } from '../../server/calls.ts'
 import { call } from '../../server/client.ts'
 import { useModels } from '../../server/models.ts'
-import { useKeys } from '../../server/parties.ts'
+import { useKeyName, useKeys, useWorkspaceName } from '../../server/parties.ts'
 import { useSession } from '../../server/session.tsx'
+import { useTyped } from '../../server/typed.ts'
 import { text } from './text.ts'
 
 /** The page. */
 export function UsageCalls() {
   const t = useWords(text)
   const filters = useSearch({ strict: false }) as CallFilters
+  const { shadows: _, ...withShadows } = filters
   return (
     <>
       <Go to="/usage" look="back">
@@ -35,6 +37,14 @@ export function UsageCalls() {
           <p className="border-b border-line px-4 py-3 text-sm font-medium">{t('ofBatch', { batch: filters.batch })}</p>
         )}
         {filters.request === undefined && filters.batch === undefined && <Sum filters={filters} />}
+        {filters.shadows === 'false' && (
+          <p className="border-b border-line px-4 py-2 text-xs text-muted">
+            {t('noShadows')}{' '}
+            <Go to="/usage/calls" search={withShadows} className="underline">
+              {t('withShadows')}
+            </Go>
+          </p>
+        )}
         <Calls path={`/galerne/v1/usage/calls?${callsQuery(filters)}`} />
       </Panel>
     </>
@@ -74,13 +84,9 @@ function FilterBar({ filters }: { readonly filters: CallFilters }) {
   const { session } = useSession()
   const models = useModels()
   const keys = useKeys()
-  const [typed, setTyped] = useState(filters)
-  const [read, setRead] = useState(filters)
-  // Another address is another form, in which the keyboard keeps its place.
-  if (callsQuery(read) !== callsQuery(filters)) {
-    setRead(filters)
-    setTyped(filters)
-  }
+  const [typed, setTyped] = useTyped(filters)
+  const same = (id: string) => id
+  const nameOf = { key: useKeyName(), workspace: useWorkspaceName(), model: same, class: same, state: same }
   const submit = (event: FormEvent) => {
     event.preventDefault()
     const given = Object.entries(typed).filter(([, value]) => value !== undefined && value !== '')
@@ -108,11 +114,13 @@ function FilterBar({ filters }: { readonly filters: CallFilters }) {
         onChange={(event) => setTyped({ ...typed, [name]: event.target.value })}
       >
         <option value="">{t('all')}</option>
-        {[...(known ? [] : [{ id: chosen, name: chosen }]), ...choices].map((one) => (
-          <option key={one.id} value={one.id}>
-            {one.name}
-          </option>
-        ))}
+        {[...(known ? [] : [{ id: chosen, name: chosen.split('\n').map(nameOf[name]).join(', ') }]), ...choices].map(
+          (one) => (
+            <option key={one.id} value={one.id}>
+              {one.name}
+            </option>
+          ),
+        )}
       </SelectField>
     )
   }

@@ -12,6 +12,9 @@ export type UsageEntry = Static<typeof UsageObject> & { readonly [group: string]
 export interface Chart {
   /** The largest groups, the largest first; smaller ones are together in the last. */
   readonly groups: readonly string[]
+  /** What the last one holds, a line each; empty where there is none. */
+  readonly rest: string
+  /** Every day from the first to the last, also those on which nothing was used. */
   readonly days: readonly { readonly day: string; readonly values: Readonly<Record<string, number>> }[]
 }
 
@@ -19,14 +22,22 @@ const mostGroups = 6
 /** Groups that have no colour of their own. */
 export const others = '…'
 
-/** The chart of a report. */
-export function chartOf(entries: readonly UsageEntry[], group: string, measure: Measure): Chart {
+const oneDay = 86_400_000
+
+/** The chart of a report; `span` is its first day and its last. */
+export function chartOf(
+  entries: readonly UsageEntry[],
+  group: string,
+  measure: Measure,
+  span: { readonly first: number; readonly last: number },
+): Chart {
   const totals = new Map<string, number>()
   for (const entry of entries)
     totals.set(groupOf(entry, group), (totals.get(groupOf(entry, group)) ?? 0) + amountOf(entry, measure))
   const ordered = [...totals].sort((one, other) => other[1] - one[1]).map(([name]) => name)
   const shown = ordered.length > mostGroups ? ordered.slice(0, mostGroups - 1) : ordered
   const days = new Map<string, Record<string, number>>()
+  for (let day = span.first; day <= span.last; day += oneDay) days.set(new Date(day).toISOString(), {})
   for (const entry of entries) {
     const day = entry.start ?? ''
     const name = shown.includes(groupOf(entry, group)) ? groupOf(entry, group) : others
@@ -36,6 +47,7 @@ export function chartOf(entries: readonly UsageEntry[], group: string, measure: 
   }
   return {
     groups: shown.length < ordered.length ? [...shown, others] : shown,
+    rest: ordered.slice(shown.length).join('\n'),
     days: [...days].sort(([one], [other]) => (one < other ? -1 : 1)).map(([day, values]) => ({ day, values })),
   }
 }

@@ -12,34 +12,56 @@ import { List } from '../../parts/list.tsx'
 import { Figure, PageHead, Panel } from '../../parts/panel.tsx'
 import { Empty, Loading, Problem } from '../../parts/states.tsx'
 import type { Column } from '../../parts/table.tsx'
-import type { CallFilters } from '../../server/calls.ts'
+import { type CallFilters, daysQuery } from '../../server/calls.ts'
 import { call } from '../../server/client.ts'
 import { useModels } from '../../server/models.ts'
-import { chartOf, type Measure, type UsageEntry } from './series.ts'
+import { useKeyName, useWorkspaceName } from '../../server/parties.ts'
+import { chartOf, type Measure, others, type UsageEntry } from './series.ts'
 import { text } from './text.ts'
 
 // Charts are larger than the rest of the page together.
 const UsageChart = lazy(async () => ({ default: (await import('./chart.tsx')).UsageChart }))
 
+type Group = 'model' | 'key' | 'workspace' | 'class'
+
 interface Choice {
   readonly range?: 'week' | 'month' | 'quarter'
-  readonly group?: 'model' | 'key' | 'workspace' | 'class'
+  readonly group?: Group
   readonly measure?: Measure
   /** Of this model alone. */
   readonly model?: string
 }
 
+const oneDay = 86_400_000
 const days = { week: 7, month: 30, quarter: 90 } as const
 
 /** The calls that are meant, from midnight of the first day on. */
 function callsOf({ range = 'month', model }: Choice, now: number): CallFilters {
-  const from = new Date(now - (days[range] - 1) * 86_400_000).toISOString().slice(0, 10)
+  const from = new Date(now - (days[range] - 1) * oneDay).toISOString().slice(0, 10)
   return { from, ...(model !== undefined && { model }) }
 }
 
 /** The path of their report. */
 function pathOf({ group = 'model' }: Choice, calls: CallFilters): string {
-  return `/galerne/v1/usage?${new URLSearchParams({ ...calls, width: 'day', group_by: group })}`
+  return `/galerne/v1/usage?${daysQuery(calls, group)}`
+}
+
+/** The calls of one day, of one group or several. */
+function callsOfDay(calls: CallFilters, start: string, group: Group, names: string): CallFilters {
+  const next = new Date(Date.parse(start) + oneDay).toISOString()
+  return { ...calls, from: start.slice(0, 10), to: next.slice(0, 10), [group]: names }
+}
+
+/** What a group is called. */
+function useGroupName(group: Group): (id: string) => string {
+  const t = useWords(text)
+  const [keyName, workspaceName] = [useKeyName(), useWorkspaceName()]
+  const names: Partial<Record<Group, (id: string) => string>> = {
+    key: keyName,
+    workspace: workspaceName,
+    class: (id) => t(id === 'batch' ? 'inBatches' : 'live'),
+  }
+  return (id) => (id === others ? t('others') : (names[group]?.(id) ?? id))
 }
 
 /** The page. */
@@ -142,7 +164,7 @@ interface ReportProps {
 
 function Report({ entries, choice, calls }: ReportProps) {
   const t = useWords(text)
-  const { compact, money, day, percent, whole } = useFormats()
+  const { compact, money, percent, whole } = useFormats()
   const { group = 'model', measure = 'tokens' } = choice
   const behind = { to: '/usage/calls', search: calls }
   if (entries.length === 0) {
@@ -156,17 +178,17 @@ function Report({ entries, choice, calls }: ReportProps) {
       </Panel>
     )
   }
-  const currency = entries[0]?.currency ?? 'USD'
   const sum = (read: (entry: UsageEntry) => number) => entries.reduce((total, entry) => total + read(entry), 0)
   const prompt = sum((entry) => entry.prompt_tokens)
   // Currencies are never added to each other.
-  const costs = [...Map.groupBy(entries, (entry) => entry.currency)].map(([one, of]) =>
+  const byCurrency = [...Map.groupBy(entries, (entry) => entry.currency)]
+  const costs = byCurrency.map(([one, of]) =>
     money(
       of.reduce((total, entry) => total + entry.cost_nano, 0),
       one,
     ),
   )
-  const figure = (value: number) => (measure === 'cost' ? money(value * 1e9, currency) : compact(value))
+  const charts = measure === 'cost' ? byCurrency : [[undefined, entries] as const]
   return (
     <div className="space-y-4">
       <div className="grid grid-cols-2 gap-4 lg:grid-cols-4">
@@ -189,17 +211,9 @@ function Report({ entries, choice, calls }: ReportProps) {
         />
         <Figure {...behind} name={t('output')} value={compact(sum((entry) => entry.completion_tokens))} />
       </div>
-      <Panel title={t('chart', { measure: t(measure), group: t(group) })}>
-        <Suspense fallback={<Loading />}>
-          <UsageChart
-            chart={chartOf(entries, group, measure)}
-            label={t('chart', { measure: t(measure), group: t(group) })}
-            name={(name) => (name === '' ? t('other') : name)}
-            figure={figure}
-            day={(start) => day(Date.parse(start))}
-          />
-        </Suspense>
-      </Panel>
+      {charts.map(([currency, of]) => (
+        <Drawn key={currency ?? ''} entries={of} currency={currency} {...{ group, measure, calls }} />
+      ))}
       <Panel>
         <Rows path={pathOf(choice, calls)} group={group} calls={calls} />
       </Panel>
@@ -207,30 +221,66 @@ function Report({ entries, choice, calls }: ReportProps) {
   )
 }
 
+interface DrawnProps {
+  readonly entries: readonly UsageEntry[]
+  readonly group: Group
+  readonly measure: Measure
+  readonly calls: CallFilters
+  /** Of the amounts, where they are amounts. */
+  readonly currency: string | undefined
+}
+
+/** The chart, which is as high while it loads as it is then. */
+function Drawn({ entries, group, measure, calls, currency }: DrawnProps) {
+  const t = useWords(text)
+  const { compact, money, utcDay, shortDay } = useFormats()
+  const navigate = useNavigate()
+  const name = useGroupName(group)
+  const title = t('chart', { measure: t(measure), group: t(group) })
+  const chart = chartOf(entries, group, measure, { first: Date.parse(calls.from ?? ''), last: Date.now() })
+  const open = (start: string, of: string) => {
+    const search = callsOfDay(calls, start, group, of === others ? chart.rest : of)
+    void navigate({ to: '/usage/calls' as never, search: search as never })
+  }
+  return (
+    <Panel title={title}>
+      <Suspense fallback={<div className="h-80" />}>
+        <UsageChart
+          {...{ chart, name, open }}
+          label={title}
+          figure={(value) => (currency === undefined ? compact(value) : money(value * 1e9, currency))}
+          tick={(start) => shortDay(Date.parse(start))}
+          day={(start) => utcDay(Date.parse(start))}
+        />
+      </Suspense>
+    </Panel>
+  )
+}
+
 interface RowsProps {
   readonly path: string
-  readonly group: keyof CallFilters & NonNullable<Choice['group']>
+  readonly group: Group
   readonly calls: CallFilters
 }
 
 function Rows({ path, group, calls }: RowsProps) {
   const t = useWords(text)
-  const { day, whole, money } = useFormats()
-  const named = (entry: UsageEntry) => String(entry[group] ?? t('other'))
+  const { utcDay, whole, money } = useFormats()
+  const name = useGroupName(group)
+  const idOf = (entry: UsageEntry) => String(entry[group] ?? '')
   /** The calls of a row: of its day, and of its group. */
-  const behind = (entry: UsageEntry): CallFilters => {
-    const start = entry.start ?? ''
-    const next = new Date(Date.parse(start) + 86_400_000).toISOString()
-    return { ...calls, from: start.slice(0, 10), to: next.slice(0, 10), [group]: entry[group] }
-  }
+  const behind = (entry: UsageEntry) => callsOfDay(calls, entry.start ?? '', group, idOf(entry))
   const figure = (show: (entry: UsageEntry) => string) => (entry: UsageEntry) => (
     <Go to="/usage/calls" search={behind(entry)} look="plain">
       {show(entry)}
     </Go>
   )
   const columns: Column<UsageEntry>[] = [
-    { name: t('day'), show: (entry) => day(Date.parse(entry.start ?? '')) },
-    { name: t(group), show: named },
+    {
+      name: t('day'),
+      show: (entry) => <span className="whitespace-nowrap">{utcDay(Date.parse(entry.start ?? ''))}</span>,
+    },
+    { name: t(group), show: (entry) => name(idOf(entry)) },
     { name: t('requests'), figures: true, show: figure((entry) => whole(entry.requests)) },
     { name: t('input'), figures: true, show: figure((entry) => whole(entry.prompt_tokens)) },
     { name: t('cached'), figures: true, wide: true, show: figure((entry) => whole(entry.cached_tokens)) },
@@ -243,7 +293,7 @@ function Rows({ path, group, calls }: RowsProps) {
       name={['usage', 'days']}
       path={`${path}&limit=50`}
       columns={columns}
-      id={(entry) => `${entry.start}/${named(entry)}/${entry.currency}`}
+      id={(entry) => `${entry.start}/${idOf(entry)}/${entry.currency}`}
       empty={null}
     />
   )
