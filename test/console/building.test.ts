@@ -247,7 +247,18 @@ describe('building in the console', { skip: noBrowser, timeout: 900_000 }, () =>
 
   test('two traces stand side by side, and one is replayed', async () => {
     const { page, open, heading } = running
-    await running.call('PUT', '/galerne/v1/workspaces/default/usage-settings', { keep_content: true })
+    await open('/traces')
+    await page.getByRole('button', { name: 'What is kept' }).click()
+    await page.getByLabel('Keep what was said').check()
+    await page.getByLabel('bank accounts').check()
+    await page.getByLabel('Words for so many days').fill('30')
+    await lookAt(page, 'keeping')
+    await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    const kept = await running.call('GET', '/galerne/v1/workspaces/default/usage-settings')
+    const { keep_content: content, content_days: days, trace_days: traceDays, redaction } = kept
+    assert.deepEqual([content, days, traceDays], [true, 30, null])
+    assert.deepEqual((redaction as { presets: string[] }).presets, ['iban'])
     const [before = ''] = await newest()
     for (const question of ['Name a river.', 'Name a mountain.']) {
       await open('/playground')
@@ -270,6 +281,24 @@ describe('building in the console', { skip: noBrowser, timeout: 900_000 }, () =>
     await page.getByRole('link', { name: 'Replay on another model' }).click()
     await heading('Playground')
     assert.equal(await page.getByLabel('Message').inputValue(), 'Name a mountain.')
+  })
+
+  test('session, user and tags of a trace lead to the traces that have them', async () => {
+    const { page, open, call } = running
+    const [model] = ((await call('GET', '/v1/models')) as { data: { id: string }[] }).data
+    const [before] = await newest()
+    await call('POST', '/v1/chat/completions', {
+      ...{ model: model?.id, max_tokens: 2, user: "Zoë's", metadata: { session_id: 'a \\ b', tags: 'red' } },
+      messages: [{ role: 'user', content: 'Name a sea.' }],
+    })
+    while ((await newest())[0] === before) await delay(100)
+    const [trace] = await newest()
+    for (const name of ['Session a \\ b', "User Zoë's", 'red']) {
+      await open(`/traces/${trace}`)
+      await page.getByRole('link', { name, exact: true }).click()
+      await page.waitForURL(/\/traces\?q=/)
+      await page.getByRole('link', { name: /^chat / }).waitFor()
+    }
   })
 
   test('the catalogue says what fits for how many; the log of a model is read', async () => {

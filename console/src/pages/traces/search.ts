@@ -21,9 +21,11 @@ export function pathOf({ range }: Filters, cursor: string | undefined, now: numb
   return `/v1/observability/traces/search?${query}`
 }
 
+/** A text as search expressions take it. */
+export const quoted = (value: string): string => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+
 /** The search expression of the filters. */
 export function expressionOf({ model, status, q }: Filters): string {
-  const quoted = (value: string) => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
   return [
     model !== undefined && model !== '' && `model = ${quoted(model)}`,
     status !== undefined && status !== '' && `status_code = ${quoted(status)}`,

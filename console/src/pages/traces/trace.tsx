@@ -6,6 +6,7 @@ import { useState } from 'react'
 import type { Static } from 'typebox'
 import type { SpanShape, WholeTraceObject } from '../../../../src/wire/observability.ts'
 import { useFormats, useWords } from '../../language/language.tsx'
+import { Badge } from '../../parts/badge.tsx'
 import { join } from '../../parts/class-names.ts'
 import { Go } from '../../parts/link.tsx'
 import { PageHead, Panel } from '../../parts/panel.tsx'
@@ -13,6 +14,7 @@ import { Loading, Problem } from '../../parts/states.tsx'
 import { call } from '../../server/client.ts'
 import { useSession } from '../../server/session.tsx'
 import { Messages } from './messages.tsx'
+import { quoted } from './search.ts'
 import { text } from './text.ts'
 import { type WaterfallRow, waterfall } from './tree.ts'
 
@@ -45,9 +47,6 @@ function View({ trace, spans, feedback }: WholeTrace) {
     `${whole(trace.input_tokens)} / ${whole(trace.output_tokens)} tokens`,
     trace.cache_read_input_tokens > 0 && t('cached', { count: whole(trace.cache_read_input_tokens) }),
     trace.cost !== null && trace.currency !== null && money(trace.cost, trace.currency),
-    trace.conversation_id !== '' && `${t('session')} ${trace.conversation_id}`,
-    trace.user_id !== '' && `${t('user')} ${trace.user_id}`,
-    ...trace.tags,
   ].filter((fact) => fact !== false)
   return (
     <>
@@ -67,6 +66,7 @@ function View({ trace, spans, feedback }: WholeTrace) {
           )
         }
       />
+      <Belongs trace={trace} />
       <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
         <div className="space-y-4 lg:sticky lg:top-8">
           <Panel title={t('waterfall')}>
@@ -94,6 +94,31 @@ function View({ trace, spans, feedback }: WholeTrace) {
         {span !== undefined && <Details span={span} />}
       </div>
     </>
+  )
+}
+
+/** Session, user and tags, each leading to all that have it. */
+function Belongs({ trace }: { readonly trace: WholeTrace['trace'] }) {
+  const t = useWords(text)
+  const { conversation_id: session, user_id: user, tags } = trace
+  const all = [
+    { name: `${t('session')} ${session}`, q: `conversation_id = ${quoted(session)}`, given: session !== '' },
+    { name: `${t('user')} ${user}`, q: `user_id = ${quoted(user)}`, given: user !== '' },
+    ...tags.map((tag) => ({ name: tag, q: `has(tags, ${quoted(tag)})`, given: true })),
+  ].filter(({ given }) => given)
+  if (all.length === 0) return null
+  return (
+    <ul className="-mt-3 mb-6 flex flex-wrap gap-2">
+      {all.map(({ name, q }) => (
+        <li key={q} className="min-w-0">
+          <Badge tone="plain" long>
+            <Go to="/traces" search={{ q }} look="plain">
+              {name}
+            </Go>
+          </Badge>
+        </li>
+      ))}
+    </ul>
   )
 }
 

@@ -16,17 +16,24 @@ import { type Column, Table } from '../../parts/table.tsx'
 import { call } from '../../server/client.ts'
 import { useFailure } from '../../server/failure.ts'
 import { useModels } from '../../server/models.ts'
+import { useSession } from '../../server/session.tsx'
 import { useTyped } from '../../server/typed.ts'
+import { Keeping } from './keeping.tsx'
 import { expressionOf, type Filters, pathOf } from './search.ts'
 import { text } from './text.ts'
 
 /** The page. */
 export function Traces() {
   const t = useWords(text)
+  const { may } = useSession()
   const filters = useSearch({ strict: false }) as Filters
   return (
     <>
-      <PageHead title={t('title')} hint={t('hint')} />
+      <PageHead
+        title={t('title')}
+        hint={t('hint')}
+        actions={may('workspaces.write') && may('usage.read') && <Keeping />}
+      />
       <Shed />
       <FilterBar filters={filters} />
       <Panel>
