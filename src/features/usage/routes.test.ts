@@ -300,4 +300,25 @@ describeOnDatabases('usage over HTTP', (get) => {
     assert.deepEqual([failed.body.data.length, failed.body.data[0].status], [1, 'engine_failed'])
     assert.equal((await send('GET', '/galerne/v1/usage/own-calls?key=key_1', undefined, testKey)).status, 400)
   })
+
+  test('copies for shadows are left out where somebody asks what a budget counts', async () => {
+    const at = midnight + 100 * day
+    await writeRows(get().database, [
+      usageRow({ at }),
+      usageRow({ at, workspace: 'shadow', key: 'shadow', class: 'batch' }),
+      usageRow({ at: at + 1, workspace: 'second', key: 'key_9', status: 'engine_failed' }),
+    ])
+    const from = new Date(at).toISOString()
+    const figures = async (query: string) => {
+      const sums = await send('GET', `/galerne/v1/usage?width=total&from=${from}&to=2027-12-31&${query}`)
+      const calls = await send('GET', `/galerne/v1/usage/calls?from=${from}&${query}`)
+      return [sums.body.data[0].requests, calls.body.data.length]
+    }
+    assert.deepEqual(await figures(''), [3, 3])
+    assert.deepEqual(await figures('shadows=true'), [3, 3])
+    assert.deepEqual(await figures('shadows=false'), [2, 2])
+    assert.deepEqual(await figures('shadows=false&model=tiny&key=key_9'), [1, 1])
+    assert.equal((await send('GET', '/galerne/v1/usage/calls?shadows=perhaps')).status, 400)
+  })
+
 })

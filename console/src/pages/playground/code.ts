@@ -122,7 +122,7 @@ function script({ imports, client, method, body }: Program): string {
     '',
     `const client = new ${client}apiKey: process.env.GALERNE_API_KEY })`,
     `const answer = await ${method}(${json})`,
-    `console.log(answer.choices[0]?.${shownOf(body).replace('.', '?.')})`,
+    `console.log(${shownOf(body) === 'message' ? 'JSON.stringify(answer.choices[0]?.message, null, 2)' : 'answer.choices[0]?.message?.content'})`,
   ].join('\n')
 }
 
