@@ -320,5 +320,4 @@ describeOnDatabases('usage over HTTP', (get) => {
     assert.deepEqual(await figures('shadows=false&model=tiny&key=key_9'), [1, 1])
     assert.equal((await send('GET', '/galerne/v1/usage/calls?shadows=perhaps')).status, 400)
   })
-
 })
