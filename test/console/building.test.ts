@@ -205,6 +205,7 @@ describe('building in the console', { skip: noBrowser, timeout: 900_000 }, () =>
       ...{ city: 'Lyon', days: 3, exact: true, place: { latitude: 45.5, tags: ['river'] }, more: 5 },
     })
     await page.getByText('→ sunny').waitFor()
+    await call('DELETE', `/galerne/v1/shares/${id}`)
   })
 
   test('a playground is shared by link: a colleague sees it, another workspace and a stranger do not', async () => {
