@@ -35,6 +35,13 @@ const megabytes = (bytes: unknown) => `${typeof bytes === 'number' ? (bytes / 1e
 const kinds = {
   adapter_unusable: request(400, (f) => `The adapter "${f['adapter']}" cannot be used: ${f['reason']}.`),
   backup_unusable: request(400, (f) => `The backup ${f['file']} cannot be used: ${f['reason']}.`),
+  call_exceeds_limit: {
+    status: 429,
+    type: 'rate_limit_error',
+    retryable: false,
+    message: (f) =>
+      `This call needs ${f['needed']} tokens, more than the limit of ${f['limit']} ${f['what']} for this ${f['scope']}${f['model'] === '*' ? '' : ` with model "${f['model']}"`} ever lets in. Lower max_tokens or shorten the prompt, or ask an administrator to raise the limit.`,
+  },
   client_closed: request(499, () => 'The client closed the connection before the answer was complete.'),
   context_length_exceeded: request(
     400,

@@ -38,6 +38,7 @@ export const ErrorBody = Type.Object(
 
 // api-surface §7: what api.mistral.ai was seen to send.
 const mistralNames: Partial<Record<FailureCode, readonly [type: string, code: string]>> = {
+  call_exceeds_limit: ['rate_limited', '1300'],
   invalid_function_call: ['invalid_function_call', '3280'],
   invalid_message_order: ['invalid_request_message_order', '3230'],
   model_not_found: ['invalid_model', '1500'],
@@ -78,10 +79,15 @@ export function errorBody(failure: Failure): Static<typeof ErrorBody> {
   }
 }
 
+/** Seconds that every SDK waits when it is told to. */
+const longestWait = 60
+
 /** Headers that tell an SDK whether and when to send the request again. Retry-After is in whole seconds, rounded up. */
 export function errorHeaders(failure: Failure): Record<string, string> {
-  const headers: Record<string, string> = { 'x-should-retry': String(failure.retryable) }
   const seconds = failure.fields['retryAfter']
+  // An SDK that is to come back in a day comes back in a second instead, twice (api-surface §7): so it is not to come back by itself.
+  const soon = typeof seconds !== 'number' || seconds <= longestWait
+  const headers: Record<string, string> = { 'x-should-retry': String(failure.retryable && soon) }
   if (typeof seconds === 'number') headers['retry-after'] = String(Math.max(1, Math.ceil(seconds)))
   const { limits, queueMs } = failure.fields
   if (Array.isArray(limits)) Object.assign(headers, headersOf(limits))

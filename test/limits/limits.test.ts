@@ -106,11 +106,20 @@ describeOnServers('limits over HTTP', (get) => {
     const second = await chat(turn(0), { max_tokens: 50 })
     assert.equal(second.headers.get('x-ratelimit-remaining-tokens'), '41')
     const large = await chat(turn(0), { max_tokens: 200 })
-    assert.equal(large.status, 429)
+    // It never fits: clients are not told to come back with it.
+    assert.deepEqual([large.status, large.json().error.code], [429, 'call_exceeds_limit'])
+    assert.deepEqual([large.headers.get('x-should-retry'), large.headers.get('retry-after')], ['false', null])
     assert.match(
       large.json().error.message,
-      /limit of 100 tokens per minute for this key .* with model "echo" \(this call needs 203\)/,
+      /needs 203 tokens, more than the limit of 100 tokens per minute for this key/,
     )
+    const later = await chat(turn(0), { max_tokens: 95 })
+    assert.deepEqual([later.status, later.json().error.code], [429, 'rate_limit_exceeded'])
+    assert.match(
+      later.json().error.message,
+      /limit of 100 tokens per minute for this key .* with model "echo" \(this call needs 98\)/,
+    )
+    assert.deepEqual([later.headers.get('x-should-retry'), later.headers.get('retry-after') === null], ['true', false])
     const embedded = await send(turn(0), '/v1/embeddings', { body: { model: 'echo', input: 'two words' } })
     assert.equal(embedded.status, 200)
     assert.equal(embedded.headers.get('x-ratelimit-limit-tokens'), '100')
@@ -126,7 +135,19 @@ describeOnServers('limits over HTTP', (get) => {
     await heard()
     const refused = await chat(turn(0), { max_tokens: 3 })
     assert.equal(refused.status, 429)
+    assert.deepEqual([refused.status, refused.json().error.code], [429, 'call_exceeds_limit'])
     assert.match(refused.json().error.message, /5 tokens per month for this workspace/)
+    // A call needs six tokens.
+    for (const server of servers) await server.settled()
+    const spend = get().database.query.selectFrom('spend').select('tokens').where('scope', '=', 'workspace')
+    const used = (await spend.execute()).reduce((sum, { tokens }) => sum + tokens, 0)
+    await put('/galerne/v1/limits', { scope: 'workspace', tokens_per_month: used + 3 })
+    await heard()
+    const full = await chat(turn(0), { max_tokens: 3 })
+    assert.deepEqual([full.status, full.json().error.code], [429, 'rate_limit_exceeded'], full.text)
+    // Nobody waits for a month.
+    const wait = Number(full.headers.get('retry-after'))
+    assert.equal(full.headers.get('x-should-retry'), String(wait <= 60))
     await clear()
     await put('/galerne/v1/limits', { scope: 'organisation', parallel_requests: 2 })
     await heard()

@@ -125,7 +125,7 @@ describeOnServers('the doors of traces', (get) => {
     await refused(await ask(), 'rate_limit_exceeded', /^The limit of 0 requests per minute for this workspace/)
     await refused(await ask({ stream: true }), 'rate_limit_exceeded', /^The limit of 0 requests per minute/)
     await done('PUT', '/galerne/v1/limits', { ...limit, requests_per_minute: null, tokens_per_minute: 1 })
-    await refused(await ask(), 'rate_limit_exceeded', /^The limit of 1 tokens per minute for this workspace/)
+    await refused(await ask(), 'call_exceeds_limit', /more than the limit of 1 tokens per minute for this workspace/)
     await done('PUT', '/galerne/v1/limits', { ...limit, tokens_per_minute: null, line_length: 0 })
     const crowd = await Promise.all(Array.from({ length: 8 }, () => ask({ max_tokens: 24, min_tokens: 24 })))
     const turnedAway = crowd.find(({ status }) => status === 429)

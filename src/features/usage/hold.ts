@@ -70,7 +70,10 @@ export async function holdFor(wanted: Wanted, tools: Reserving): Promise<Held> {
   const callId = context.callId ?? newId('call', clock)
   const call: OpenCall = { ...estimated, promptTokens, callId, at, rules, taken }
   const refuse = (shortage: Shortage) =>
-    accountRefusal(shortage, { clock, currency: tools.prices.currency, state: statesOf(call, tools) })
+    accountRefusal(shortage, {
+      ...{ clock, currency: tools.prices.currency, state: statesOf(call, tools) },
+      needed: call.promptTokens + call.covered,
+    })
   const amounts = amountsOf(call)
   const agree = () => tools.charges.agree(callId, { at, price: price ?? null })
   // Nothing to count and nothing to pay: nothing to write down.
@@ -180,7 +183,8 @@ async function takeMore(call: OpenCall, tokens: number, { rates }: Reserving): P
     call.rules.rates.filter(({ unit }) => unit === 'tokens'),
     tokens,
   )
-  if ('full' in more) throw rateRefusal(more.full, tokens, stateOf([more.full], undefined, tokens))
+  const needed = call.promptTokens + call.covered
+  if ('full' in more) throw rateRefusal(more.full, needed, stateOf([more.full], undefined, needed))
   // From here on one sum: the first taking answers for both.
   more.giveBack()
   call.taken.correct(call.promptTokens + call.covered)

@@ -7,24 +7,28 @@ import type { Shortage } from '../limits/ledger-grant.ts'
 import type { RateState } from '../limits/rates.ts'
 import { type Currency, nanoPerUnit } from '../prices/price.ts'
 
-/** A window of requests or tokens has no room. */
+/** A window of requests or tokens has no room. `needed` are the call's tokens in all: what is more than the limit never fits. */
 export function rateRefusal({ rule, resetMs }: RateState, needed: number, state: LimitState): Failure {
   const { unit, seconds, limit, scope, model } = rule
+  const what = `${unit} per ${seconds === 1 ? 'second' : 'minute'}`
+  const limits = headerLines(limitHeaders(state))
+  if (unit === 'tokens' && needsMore(needed, limit)) {
+    return fail('call_exceeds_limit', { what, limit, scope, model, needed, limits })
+  }
   return fail('rate_limit_exceeded', {
-    what: `${unit} per ${seconds === 1 ? 'second' : 'minute'}`,
-    limit,
-    scope,
-    model,
+    ...{ what, limit, scope, model, limits },
     retryAfter: Math.max(1, Math.ceil(resetMs / 1000)),
     ...(unit === 'tokens' && { needed }),
-    limits: headerLines(limitHeaders(state)),
   })
 }
 
-/** An account of the ledger has no room. */
+/** A limit of nothing is a stop that somebody will lift, and no reason to ask for less. */
+const needsMore = (needed: number, limit: number) => limit > 0 && needed > limit
+
+/** An account of the ledger has no room. `needed` are the call's tokens in all. */
 export function accountRefusal(
   { account, figures }: Shortage,
-  facts: { readonly clock: Clock; readonly currency: Currency; readonly state: LimitState },
+  facts: { readonly clock: Clock; readonly currency: Currency; readonly state: LimitState; readonly needed: number },
 ): Failure {
   const { scope, model, unit, capacity, closesAt } = account
   const limits = headerLines(limitHeaders(facts.state))
@@ -41,6 +45,10 @@ export function accountRefusal(
     })
   }
   const what = unit === 'tokens' ? 'tokens per month' : 'parallel requests'
+  const { needed } = facts
+  if (unit === 'tokens' && needsMore(needed, capacity ?? 0)) {
+    return fail('call_exceeds_limit', { what, limit: capacity, scope, model, needed, limits })
+  }
   const retryAfter = unit === 'tokens' ? untilEnd : 1
   return fail('rate_limit_exceeded', { what, limit: capacity, scope, model, retryAfter, limits })
 }
