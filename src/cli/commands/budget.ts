@@ -36,9 +36,10 @@ export function addBudgetCommand(program: Command): void {
     .option('--period <period>', 'day, week, month, year or ever; month without it.')
     .option('--time-zone <name>', 'IANA name of its calendar, Europe/Paris; UTC without it.')
     .option('--soft', 'Alert, and refuse nothing.')
+    .option('--hard', 'Refuse what might pass it, as without either.')
     .option('--alert-at <percent...>', 'Percentages at which an alert is sent.')
-    .option('--webhook <address>', 'Post alerts there, signed with a secret that is shown this once.')
-    .option('--email <address...>', 'Mail alerts there.')
+    .option('--webhook <address>', 'Post alerts there, signed with a secret that is shown this once; "none" ends it.')
+    .option('--email <address...>', 'Mail alerts there; "none" ends it.')
   addRemote(whose(set)).action(async (amount: string, options: Options) => {
     const { id, period, timeZone, alertAt, webhook, email } = options as Record<string, string & string[]>
     const body = {
@@ -47,9 +48,10 @@ export function addBudgetCommand(program: Command): void {
       ...(period !== undefined && { period }),
       ...(timeZone !== undefined && { time_zone: timeZone }),
       ...(options['soft'] === true && { hard: false }),
+      ...(options['hard'] === true && { hard: true }),
       ...(alertAt !== undefined && { thresholds: alertAt.map(numberOf) }),
-      ...(webhook !== undefined && { webhook }),
-      ...(email !== undefined && { emails: email }),
+      ...(webhook !== undefined && { webhook: webhook === 'none' ? null : webhook }),
+      ...(email !== undefined && { emails: email.filter((address) => address !== 'none') }),
     }
     const path = id === undefined ? '/galerne/v1/budgets' : `/galerne/v1/budgets/${encodeURIComponent(id)}`
     const made = (await call(options, 'POST', path, body)) as Budget
