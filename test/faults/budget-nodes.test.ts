@@ -44,8 +44,11 @@ test('200 parallel calls against a budget for 50 over two nodes, and with one ki
     const spentSoFar = async () => {
       for (;;) {
         const rows = await query.selectFrom('usage').select('cost').execute()
-        const open = await query.selectFrom('reservations').select('id').where('state', '=', 'open').execute()
-        if (open.length === 0 && rows.length > 0) return rows.reduce((sum, row) => sum + Number(row.cost), 0)
+        const reserved = await query.selectFrom('reservations').select(['state', 'money']).execute()
+        const spent = rows.reduce((sum, { cost }) => sum + cost, 0)
+        // A call's reservation is settled in one transaction and its row written in another.
+        const charged = reserved.reduce((sum, { money }) => sum + money, 0)
+        if (rows.length > 0 && spent === charged && !reserved.some(({ state }) => state === 'open')) return spent
         await new Promise((resolve) => setTimeout(resolve, 50))
       }
     }
