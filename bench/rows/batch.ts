@@ -1,4 +1,4 @@
-// Row 7: what a batch gets done beside live calls of the same lines, and what it costs those who call live meanwhile.
+// Rows 7 and 8: what a batch gets done beside live calls of the same lines, and what it costs those who call live meanwhile.
 import { setTimeout as delay } from 'node:timers/promises'
 import { complete, quantile, runRound, type Target } from '../load.ts'
 import { promptWithoutSharedPrefix } from '../prompts.ts'
@@ -13,12 +13,19 @@ export interface BatchThroughput {
 
 /** First-token times of live calls, milliseconds. */
 export interface BatchInterference {
-  readonly alone: { readonly p50: number; readonly p95: number }
-  readonly beside: { readonly p50: number; readonly p95: number }
+  readonly everyMs: number
+  readonly alone: Times
+  readonly beside: Times
   /** Of p95. */
   readonly growth: number
   /** Lines that the batch got done meanwhile. */
   readonly lines: number
+}
+
+interface Times {
+  readonly calls: number
+  readonly p50: number
+  readonly p95: number
 }
 
 const newTokens = 64
@@ -68,9 +75,19 @@ async function runBatch(target: Target, prompts: readonly string[]): Promise<num
   }
 }
 
+/** Milliseconds that a live call takes when nothing else runs; the median of some. */
+export async function measureCall(target: Target): Promise<number> {
+  const times: number[] = []
+  for (let seed = 790_000; seed < 790_006; seed++) times.push((await complete(target, livePrompt(seed), newTokens)).totalMs)
+  return quantile(times.slice(1), 0.5)
+}
+
+/** Prompts of 300 tokens. */
+const livePrompt = (seed: number) => promptWithoutSharedPrefix(seed, 285)
+
 /**
- * One live call a second (prompts of 300 tokens, 64 new ones), alone and beside a batch of 1,000 lines, in turn. The batch is
- * cancelled when enough was seen.
+ * Live calls one by one, alone and beside a batch, in windows that take turns and change which comes first. The batch is cancelled
+ * when enough was seen.
  */
 export async function measureBatchInterference(
   target: Target,
@@ -79,37 +96,41 @@ export async function measureBatchInterference(
   const { calls, rounds, lines, everyMs } = options
   const alone: number[] = []
   const beside: number[] = []
-  let seed = 800_000
+  let seed = 800_000 + everyMs
   let done = 0
   const callLive = async (into: number[]) => {
     const answers: Promise<unknown>[] = []
     for (let index = 0; index < calls; index++) {
-      const answer = complete(target, promptWithoutSharedPrefix(seed++, 285), newTokens)
+      const answer = complete(target, livePrompt(seed++), newTokens)
       answers.push(answer.then(({ firstTokenMs }) => into.push(firstTokenMs)))
       await delay(everyMs)
     }
     await Promise.all(answers)
   }
-  await complete(target, promptWithoutSharedPrefix(seed++, 285), 8)
-  for (let round = 0; round < rounds; round++) {
-    await callLive(alone)
+  const callBeside = async () => {
     const id = await startBatch(
       target,
       Array.from({ length: lines }, () => promptWithoutSharedPrefix(seed++, 60)),
     )
     while ((await call(target, `/v1/batches/${id}`)).request_counts.completed === 0) await delay(50)
     await callLive(beside)
-    done += (await call(target, `/v1/batches/${id}`)).request_counts.completed
+    const { request_counts: counts } = await call(target, `/v1/batches/${id}`)
+    if (counts.completed + counts.failed === counts.total) throw new Error(`${id} ended before the live calls`)
+    done += counts.completed
     await call(target, `/v1/batches/${id}/cancel`, { method: 'POST' })
     while ((await call(target, `/v1/batches/${id}`)).status !== 'cancelled') await delay(50)
   }
-  const both = (values: readonly number[]) => ({ p50: quantile(values, 0.5), p95: quantile(values, 0.95) })
-  return {
-    alone: both(alone),
-    beside: both(beside),
-    growth: quantile(beside, 0.95) / quantile(alone, 0.95) - 1,
-    lines: done,
+  for (let round = 0; round < rounds; round++) {
+    const windows = [() => callLive(alone), callBeside]
+    for (const window of round % 2 === 0 ? windows : windows.toReversed()) await window()
   }
+  const told = (values: readonly number[]) => ({
+    calls: values.length,
+    p50: quantile(values, 0.5),
+    p95: quantile(values, 0.95),
+  })
+  const growth = quantile(beside, 0.95) / quantile(alone, 0.95) - 1
+  return { everyMs, alone: told(alone), beside: told(beside), growth, lines: done }
 }
 
 interface Batch {

@@ -1,12 +1,10 @@
 // Makes the lines of a batch of what a user has: JSONL as it is or nearly so, or a table whose rows fill a prompt. Knows no server.
-import { isUtf8 } from 'node:buffer'
-import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { Readable } from 'node:stream'
-import { parse } from 'csv-parse'
 import { fail } from '../base/errors.ts'
 import { linesOf, readObject } from '../features/files/lines.ts'
+import { type TableRow, tableRows } from './batch-table.ts'
+import { readText } from './text-file.ts'
 
 /** How lines are made. */
 export interface BatchInput {
@@ -20,6 +18,8 @@ export interface BatchInput {
   /** For tables: the column that holds each row's id; the row's number without it. */
   readonly idColumn?: string
   readonly maxTokens?: number
+  /** For tables: what a cell ends with; seen in the header without it. */
+  readonly delimiter?: string
 }
 
 /** The lines, as text. Throws `invalid_value` that names the flag or `invalid_file` that names the line. */
@@ -29,8 +29,9 @@ export async function* batchLines(input: BatchInput): AsyncGenerator<string> {
     throw fail('invalid_value', { param: 'input', reason: `there is no file ${input.path}` })
   }
   const isTable = /^\.(csv|tsv)$/i.test(extname(input.path))
-  if (!isTable && input.prompt !== undefined) {
-    throw fail('invalid_value', { param: 'prompt', reason: 'it goes with a table: a file that ends in .csv or .tsv' })
+  for (const param of ['prompt', 'delimiter'] as const) {
+    if (isTable || input[param] === undefined) continue
+    throw fail('invalid_value', { param, reason: 'it goes with a table: a file that ends in .csv or .tsv' })
   }
   yield* isTable ? tableLines(input) : jsonLines(input)
 }
@@ -39,7 +40,7 @@ export async function* batchLines(input: BatchInput): AsyncGenerator<string> {
 const longestLine = 256 * 2 ** 20
 
 async function* jsonLines({ path, model, endpoint }: BatchInput): AsyncGenerator<string> {
-  for await (const { number, bytes } of linesOf(createReadStream(path) as AsyncIterable<Buffer>, longestLine)) {
+  for await (const { number, bytes } of linesOf(readText(path), longestLine)) {
     const line = parseLine(bytes, number)
     if (line === undefined) continue
     // A bare request is a line too: what people have in their files is often just that.
@@ -64,7 +65,7 @@ function parseLine(bytes: Buffer, line: number): Record<string, unknown> | undef
 }
 
 async function* tableLines(input: BatchInput): AsyncGenerator<string> {
-  const { path, model, prompt, system, idColumn, maxTokens, endpoint } = input
+  const { path, model, prompt, system, idColumn, maxTokens, endpoint, delimiter } = input
   if (prompt === undefined) {
     const reason = 'a table needs it: text with {column} where a cell goes, for example "Summarise: {text}"'
     throw fail('invalid_value', { param: 'prompt', reason })
@@ -73,7 +74,7 @@ async function* tableLines(input: BatchInput): AsyncGenerator<string> {
     throw fail('invalid_value', { param: 'endpoint', reason: 'rows of a table become chat completions' })
   }
   let number = 0
-  for await (const row of rowsOf(path)) {
+  for await (const row of tableRows(path, delimiter)) {
     number += 1
     const messages = [
       ...(system === undefined ? [] : [{ role: 'system', content: fill(system, row) }]),
@@ -85,47 +86,15 @@ async function* tableLines(input: BatchInput): AsyncGenerator<string> {
   }
 }
 
-async function* rowsOf(path: string): AsyncGenerator<Record<string, string>> {
-  const isTabbed = path.toLowerCase().endsWith('.tsv')
-  // Between tabs a quote inside a cell is a quote; between commas it is a mistake.
-  const form = { delimiter: isTabbed ? '\t' : ',', relax_quotes: isTabbed }
-  const rows = parse({ bom: true, columns: true, skip_empty_lines: true, ...form })
-  const bytes = Readable.from(checked(createReadStream(path) as AsyncIterable<Buffer>))
-  bytes.on('error', (error) => rows.destroy(error))
-  yield* bytes.pipe(rows) as AsyncIterable<Record<string, string>>
-}
-
-/** The bytes as they are; text of another encoding would become other words. Throws `invalid_file` that names the line. */
-async function* checked(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let held: Buffer = Buffer.alloc(0)
-  let before = 0
-  const check = (text: Buffer): Buffer => {
-    const lines = isUtf8(text) ? [] : text.toString('latin1').split('\n')
-    const wrong = lines.findIndex((line) => !isUtf8(Buffer.from(line, 'latin1')))
-    if (wrong >= 0)
-      throw fail('invalid_file', { reason: `line ${before + wrong + 1} is not UTF-8 text: save it as UTF-8` })
-    return text
-  }
-  for await (const chunk of source) {
-    const all = Buffer.concat([held, chunk])
-    const end = all.lastIndexOf(10) + 1
-    held = all.subarray(end)
-    const whole = check(all.subarray(0, end))
-    for (let at = whole.indexOf(10); at >= 0; at = whole.indexOf(10, at + 1)) before += 1
-    yield whole
-  }
-  yield check(held)
-}
-
 /** `{{` and `}}` are the braces themselves. */
-function fill(template: string, row: Record<string, string>): string {
+function fill(template: string, row: TableRow): string {
   return template.replace(/\{\{|\}\}|\{([^{}]*)\}/g, (found, column?: string) =>
     column === undefined ? found.slice(1) : cell(row, column, 'prompt'),
   )
 }
 
-function cell(row: Record<string, string>, column: string, param: string): string {
-  const value = row[column]
+function cell(row: TableRow, column: string, param: string): string {
+  const value = Object.hasOwn(row, column) ? row[column] : undefined
   if (value !== undefined) return value
   const there = Object.keys(row).join(', ').slice(0, 200)
   throw fail('invalid_value', { param, reason: `the table has no column "${column}"; it has ${there}` })

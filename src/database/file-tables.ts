@@ -47,7 +47,7 @@ export interface UploadsTable {
   mimetype: string
   /** As announced; the parts must add up to it. */
   bytes: number
-  status: 'pending' | 'completed' | 'cancelled'
+  status: 'pending' | 'completed' | 'cancelled' | 'expired'
   /** Id of the file that was made of it. */
   file: string | null
   /** Milliseconds that the file lives. */

@@ -82,6 +82,22 @@ describeOnDatabases('the queue', (get) => {
     assert.deepEqual({ ...(await queue.status(id)) }, { id, subject: 'x', state: 'done', attempts: 2, error: null })
   })
 
+  test('a clock that was set back keeps nobody waiting: neither for what is due at once nor for a dead worker', async () => {
+    const { queue, clock } = open(10_000_000)
+    const id = await queue.enqueue('back', 'x')
+    clock.time = 1_000_000
+    const first = await queue.claim('back', 100)
+    assert.equal(first?.id, id)
+    clock.time = 5_000_000
+    assert.ok(first && (await queue.extend(first, 100)))
+    clock.time = 1_000_000
+    assert.equal((await queue.claim('back', 100))?.id, id)
+    const later = await queue.enqueue('later', 'y', { runAt: 1_000_001 })
+    assert.equal(await queue.claim('later', 100), undefined)
+    clock.time += 1
+    assert.equal((await queue.claim('later', 100))?.id, later)
+  })
+
   test('a job that takes down every worker it meets has failed after its attempts', async () => {
     const { queue, clock } = open()
     const id = await queue.enqueue('poison', 'x', { maxAttempts: 3 })

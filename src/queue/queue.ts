@@ -1,7 +1,7 @@
 // Jobs with leases over a database that it is handed: each is done once, and one whose worker died is claimed again. Knows no handler.
 
 import { randomUUID } from 'node:crypto'
-import type { Kysely } from 'kysely'
+import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { Clock } from '../base/clock.ts'
 import { newId } from '../base/ids.ts'
 import type { JobTables } from './table.ts'
@@ -118,13 +118,14 @@ async function enqueue(parts: QueueParts, kind: string, subject: string, options
 async function claim(parts: QueueParts, kind: string, leaseMs: number): Promise<ClaimedJob | undefined> {
   const { query, dialect, clock } = parts
   const now = clock.now()
-  await giveBackLapsed(query, kind, now)
+  await giveBackLapsed(query, kind, now, leaseMs)
   const next = query
     .selectFrom('jobs')
     .select('id')
     .where('kind', '=', kind)
     .where('state', '=', 'ready')
-    .where('run_at', '<=', now)
+    // What was due when it was made is due whatever the clock says since: clocks are set back.
+    .where(({ or, eb, ref }) => or([eb('run_at', '<=', now), eb('run_at', '<=', ref('created_at'))]))
     .orderBy('run_at')
     .orderBy('id')
     .limit(1)
@@ -142,24 +143,21 @@ async function claim(parts: QueueParts, kind: string, leaseMs: number): Promise<
 
 const free = { lease: null, lease_until: null }
 
-/** Jobs whose worker stopped renewing are ready again, at their old place; those that took down every worker they met have failed. */
-async function giveBackLapsed(query: Kysely<JobTables>, kind: string, now: number): Promise<void> {
-  const running = { kind, state: 'running' } as const
+/**
+ * Jobs whose worker stopped renewing are ready again, at their old place; those that took down every worker they met have failed. A lease
+ * that ends later than any could that is renewed now was given before the clock was set back, to a worker that is gone.
+ */
+async function giveBackLapsed(query: Kysely<JobTables>, kind: string, now: number, leaseMs: number): Promise<void> {
+  const lapsed = ({ and, or, eb }: ExpressionBuilder<JobTables, 'jobs'>) =>
+    and([
+      eb('kind', '=', kind),
+      eb('state', '=', 'running'),
+      or([eb('lease_until', '<=', now), eb('lease_until', '>', now + 2 * leaseMs)]),
+    ])
   // Reading first: a write takes the lock of the whole file on SQLite, and lapses are rare.
-  const lapsed = await query
-    .selectFrom('jobs')
-    .select('id')
-    .where('kind', '=', running.kind)
-    .where('state', '=', running.state)
-    .where('lease_until', '<=', now)
-    .limit(1)
-    .executeTakeFirst()
-  if (lapsed === undefined) return
-  const lapse = query
-    .updateTable('jobs')
-    .where('kind', '=', running.kind)
-    .where('state', '=', running.state)
-    .where('lease_until', '<=', now)
+  const one = await query.selectFrom('jobs').select('id').where(lapsed).limit(1).executeTakeFirst()
+  if (one === undefined) return
+  const lapse = query.updateTable('jobs').where(lapsed)
   const error = 'The worker ended without a word.'
   await lapse
     .whereRef('attempts', '>=', 'max_attempts')

@@ -22,6 +22,7 @@ import {
   uploadInput,
 } from '../batch-client.ts'
 import { type BatchInput, batchLines } from '../batch-input.ts'
+import { readDelimiter } from '../batch-table.ts'
 import { batchDisplay, describeBatch, formatCost } from '../batch-progress.ts'
 import type { Connection } from '../connection.ts'
 import { parseCount } from '../numbers.ts'
@@ -76,6 +77,7 @@ function addRun(batch: Command): void {
     .option('--prompt <template>', 'For tables: the user message, with {column} where a cell goes.')
     .option('--system <template>', 'For tables: the system message.')
     .option('--id <column>', "For tables: the column with each row's id; its number without it.")
+    .option('--delimiter <character>', 'For tables: what a cell ends with, or "tab"; seen in the header without it.')
     .option('--max-tokens <number>', 'For tables: tokens per answer at most.')
     .option('--detach', 'Do not wait: print the batch and end.')
   addRemote(run).action(async (path: string, options: Options) => {
@@ -117,6 +119,7 @@ async function submit(connection: Connection, path: string, options: Options): P
     ...text('prompt'),
     ...text('system'),
     ...(typeof options['id'] === 'string' && { idColumn: options['id'] }),
+    ...(typeof options['delimiter'] === 'string' && { delimiter: readDelimiter(options['delimiter']) }),
     ...(maxTokens !== undefined && { maxTokens: parseCount(String(maxTokens), 'max-tokens', 1, 1_000_000) }),
   }
   const hours = parseCount(String(options['window']), 'window', 1, 168)

@@ -10,8 +10,11 @@ import { createEchoModel } from '../../../test/support/echo-model.ts'
 import { type FilesServer, startFilesServer } from '../../../test/support/files-server.ts'
 import { send } from '../../../test/support/http-client.ts'
 import { usageRow } from '../../../test/support/usage-rows.ts'
+import { systemClock } from '../../base/clock.ts'
 import { batchRequestId } from '../usage/batch-calls.ts'
 import { writeUsage } from '../usage/store.ts'
+import { finishBatch } from './finish.ts'
+import { lineStore } from './lines.ts'
 
 type Job = Record<string, unknown>
 
@@ -99,6 +102,25 @@ describeOnServers('batches when things end', (get) => {
     await until(server, id, isDone)
     assert.deepEqual(new Set(broken.seen.map((context) => context.requestId)), new Set([requestId]))
     assert.equal(broken.seen.length, 5)
+    await server.stop()
+  })
+
+  test('a batch that two servers end at once has its results once', async (t) => {
+    const server = await startFilesServer(get().database, { models: [createEchoModel({ name: 'slow', tokenMs: 20 })] })
+    t.after(() => server.stop())
+    const id = await create(server, 'slow', 12)
+    await until(server, id, (job) => Number(job['succeeded_requests']) >= 3)
+    await server.batches.stop()
+    const { store } = server.batches
+    const parts = { store, files: server.files, lines: lineStore(get().database), clock: systemClock }
+    const batch = await store.read(id)
+    assert.ok(batch !== undefined)
+    await Promise.allSettled([finishBatch(batch, parts), finishBatch(batch, parts), finishBatch(batch, parts)])
+    const ended = await store.read(id)
+    const { data } = (await send(server, '/v1/files')).json()
+    const made = data.filter((file: Job) => String(file['filename']).startsWith(id)).map((file: Job) => file['id'])
+    assert.deepEqual(made.toSorted(), [ended?.output_file, ended?.error_file].toSorted())
+    assert.equal(ended?.status, 'expired')
     await server.stop()
   })
 

@@ -82,8 +82,9 @@ async function keepResults(
   if (count === 0) return spooled.discard()
   const details = { ...detailsOf(batch, column, clock), visibility: await visibilityOf(batch, files, clock) }
   await files.keep({ ...spooled, lines: count }, details, async (within, { id }) => {
-    const kept = await store.update(batch.id, openStatuses, { [column]: id }, within)
-    if (!kept) throw new Error(`batch ${batch.id} ended while its results were written`)
+    // A worker that lost its lease while it wrote finds that another one was here.
+    if (await store.nameResults(batch.id, column, id, within)) return
+    throw new Error(`the results of batch ${batch.id} were written by another worker`)
   })
 }
 

@@ -38,6 +38,8 @@ export interface BatchStore {
   list(workspace: string, filter: BatchFilter, paging: Paging): Promise<{ rows: BatchRow[]; total: number }>
   /** Changes a batch that is in one of the given statuses; false where it is not. */
   update(id: string, from: readonly BatchStatus[], change: Partial<BatchRow>, within?: Kysely<Tables>): Promise<boolean>
+  /** Names a file of results of an open batch that has none of its kind yet; false where it has, or has ended. */
+  nameResults(id: string, column: 'output_file' | 'error_file', file: string, within: Kysely<Tables>): Promise<boolean>
   /** Removes a batch that has ended, and its lines. */
   remove(id: string): Promise<void>
   /** Batches that are open although their job has failed for good. */
@@ -84,6 +86,11 @@ export function batchStore({ query }: Pick<Database, 'query'>): BatchStore {
     async update(id, from, change, within = query) {
       const update = within.updateTable('batches').set(change).where('id', '=', id).where('status', 'in', from)
       return (await update.executeTakeFirstOrThrow()).numUpdatedRows === 1n
+    },
+    async nameResults(id, column, file, within) {
+      const update = within.updateTable('batches').set({ [column]: file }).where('id', '=', id)
+      const open = update.where('status', 'in', openStatuses).where(column, 'is', null)
+      return (await open.executeTakeFirstOrThrow()).numUpdatedRows === 1n
     },
     async remove(id) {
       while (await store.removeLines(id));

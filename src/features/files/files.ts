@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream'
 import type { Kysely } from 'kysely'
 import type { Clock } from '../../base/clock.ts'
-import { fail } from '../../base/errors.ts'
+import { Failure, fail } from '../../base/errors.ts'
 import { newId, shortId } from '../../base/ids.ts'
 import type { Tables } from '../../database/tables.ts'
 import type { ByteRange, Contents } from './contents.ts'
@@ -124,6 +124,10 @@ async function keepBytes({ store, contents, clock }: FileParts, spooled: Spooled
   if (await store.useKnown(hash, write)) return
   const key = `${hash}-${shortId(8)}`
   await contents.put(key, path)
-  const counted = await store.useNew({ key, hash, bytes }, clock.now(), write)
+  const counted = await store.useNew({ key, hash, bytes }, clock.now(), write).catch(async (error: unknown) => {
+    // Refused, nothing names the bytes. Where the database broke off they may be named: the sweep looks.
+    if (error instanceof Failure && !error.retryable) await contents.remove(key).catch(() => {})
+    throw error
+  })
   if (counted !== key) await contents.remove(key).catch(() => {})
 }

@@ -66,7 +66,9 @@ export async function readForm<Taken>(
 function baseName(given: string | undefined): string {
   const name = (given ?? '').split(/[/\\]/).at(-1) ?? ''
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is taken out.
-  return name.replace(/[\u0000-\u001f\u007f]/g, '').slice(0, 255) || 'file'
+  const printable = name.replace(/[\u0000-\u001f\u007f]/g, '')
+  // Half a character at the cut goes too.
+  return printable.slice(0, 255).replace(/[\ud800-\udbff]$/, '') || 'file'
 }
 
 // For a client that reads the answer only when it has sent everything; after that the socket goes.

@@ -147,6 +147,49 @@ describeOnServers('files', (get) => {
     assert.equal(await status(url), 404)
   })
 
+  test('every name comes back as what headers and programs can hold, never cut within a character', async () => {
+    const long = `${'a'.repeat(254)}😀`
+    const sent = await upload(server, { purpose: 'ocr', file: [long, 'x'] })
+    assert.equal(sent.body.filename, 'a'.repeat(254))
+    const begun = { filename: 'a\ud800 (1)*.pdf', purpose: 'ocr', bytes: 0, mime_type: 'application/pdf' }
+    const { id } = (await send(server, '/v1/uploads', { body: begun })).json()
+    const { file } = (await send(server, `/v1/uploads/${id}/complete`, { body: { part_ids: [] } })).json()
+    assert.equal(file.filename, 'a\ufffd (1)*.pdf')
+    assert.deepEqual((await send(server, `/v1/files/${file.id}`)).json(), file)
+    const { status, headers } = await send(server, `/v1/files/${file.id}/content`)
+    assert.deepEqual(
+      [status, headers.get('content-disposition')],
+      [200, `attachment; filename="a_ (1)*.pdf"; filename*=UTF-8''a%EF%BF%BD%20%281%29%2A.pdf`],
+    )
+    for (const one of [sent.body.id, file.id]) await send(server, `/v1/files/${one}`, { method: 'DELETE' })
+  })
+
+  test('a download that broke off goes on where it was, and a part that is not there is told with the length', async () => {
+    const { body } = await upload(server, { purpose: 'ocr', file: ['a.txt', '0123456789'] })
+    const get = (range: string) => send(server, `/v1/files/${body.id}/content`, { headers: { range } })
+    for (const [range, text, told] of [
+      ['bytes=4-', '456789', 'bytes 4-9/10'],
+      ['bytes=0-3', '0123', 'bytes 0-3/10'],
+      ['bytes=8-99', '89', 'bytes 8-9/10'],
+      ['bytes=-3', '789', 'bytes 7-9/10'],
+      ['bytes=-99', '0123456789', 'bytes 0-9/10'],
+    ] as const) {
+      const part = await get(range)
+      assert.deepEqual([part.status, part.text, part.headers.get('content-range')], [206, text, told], range)
+      assert.equal(part.headers.get('content-length'), String(text.length))
+    }
+    // What is no single range is answered whole, as RFC 9110 says.
+    for (const range of ['bytes=0-1,3-4', 'lines=1-2', 'bytes=5-4', 'bytes=x-']) {
+      const whole = await get(range)
+      assert.deepEqual([whole.status, whole.text, whole.headers.get('accept-ranges')], [200, '0123456789', 'bytes'], range)
+    }
+    for (const range of ['bytes=10-', 'bytes=-0']) {
+      const beyond = await get(range)
+      assert.deepEqual([beyond.status, beyond.headers.get('content-range')], [416, 'bytes */10'], range)
+    }
+    await send(server, `/v1/files/${body.id}`, { method: 'DELETE' })
+  })
+
   test('bad forms, fields and lines are 4xx that name what is wrong, and leave nothing behind', async () => {
     const good: readonly [string, string] = ['a.jsonl', line('a')]
     const cases: readonly [Parameters<typeof upload>[1], number, string, RegExp][] = [
@@ -295,10 +338,27 @@ describeOnServers('files', (get) => {
     assert.match((await complete([], {}, late.id)).json().message, /expired/)
     await sweepExpired({ ...server, clock })
     assert.equal((await stored()).length, 1)
+    assert.match((await complete([], {}, late.id)).json().message, /the upload is expired/)
     assert.equal((await begin(2 ** 34)).status, 413)
     const stranger = { method: 'POST', headers: { authorization: `Bearer ${adminKey}` } }
     assert.equal((await send(server, `/v1/uploads/${late.id}/cancel`, stranger)).status, 404)
     await send(server, `/v1/files/${done.file.id}`, { method: 'DELETE' })
+  })
+
+  test('an upload that is completed by several requests at once becomes one file', async () => {
+    const sent = { filename: 'a.pdf', purpose: 'ocr', bytes: 3, mime_type: 'application/pdf' }
+    const { id } = (await send(server, '/v1/uploads', { body: sent })).json()
+    const { body: part } = await upload(server, { data: ['part', 'abc'] }, { path: `/v1/uploads/${id}/parts` })
+    const complete = () => send(server, `/v1/uploads/${id}/complete`, { body: { part_ids: [part.id] } })
+    const answers = await Promise.all(Array.from({ length: 5 }, complete))
+    assert.deepEqual(answers.map(({ status }) => status).toSorted(), [200, 400, 400, 400, 400])
+    const { data } = (await send(server, '/v1/files')).json()
+    assert.deepEqual(
+      data.map((file: { id: string }) => file.id),
+      answers.filter(({ status }) => status === 200).map((answer) => answer.json().file.id),
+    )
+    await send(server, `/v1/files/${data[0].id}`, { method: 'DELETE' })
+    assert.deepEqual(await stored(), [])
   })
 
   test('equal files uploaded and deleted at once never lose bytes that a file names', async () => {

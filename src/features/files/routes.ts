@@ -8,6 +8,7 @@ import { idField } from '../../wire/fields.ts'
 import { DeletedFile, FileForm, FileList, FileObject, FileQuery, fileObject, SignedUrl } from '../../wire/files.ts'
 import { isTrue, listObject, readPaging } from '../../wire/paging.ts'
 import { type Described, detailsOf, isJsonl, mimeTypeOf } from './details.ts'
+import { disposition, readRange } from './download.ts'
 import type { Files } from './files.ts'
 import { type FormFields, linger, readForm } from './form.ts'
 import { isSigned, signedPath } from './link.ts'
@@ -170,7 +171,7 @@ function registerReading(server: Server, { files }: FileRoutes): void {
   server.get(
     '/v1/files/:id/content',
     { config: reading, schema: { tags, summary: 'What a file holds', params } },
-    async (request, reply) => send(files, await files.get(request.exchange.caller, request.params.id), reply),
+    async (request, reply) => send(files, await files.get(request.exchange.caller, request.params.id), request, reply),
   )
 }
 
@@ -223,19 +224,26 @@ function registerLinks(server: Server, { files }: FileRoutes): void {
       if (file === undefined || !isSigned(file, Number(expires), signature)) {
         throw fail('not_found', { what: 'file', id: id.slice(0, 100), param: 'id' })
       }
-      return send(files, file, reply)
+      return send(files, file, request, reply)
     },
   )
 }
 
 /** Mistral's clients read nothing but this type; a browser that follows a signed address saves and never shows. */
-async function send(files: Files, file: FileRow, reply: FastifyReply): Promise<FastifyReply> {
-  const ascii = file.filename.replace(/[^\x20-\x7e]|["\\]/g, '_')
-  reply.header('content-type', 'application/octet-stream')
-  reply.header('content-length', String(file.bytes))
-  reply.header(
-    'content-disposition',
-    `attachment; filename="${ascii}"; filename*=UTF-8''${encodeURIComponent(file.filename).replaceAll("'", '%27')}`,
-  )
-  return reply.send(file.bytes === 0 ? '' : await files.read(file.content))
+async function send(files: Files, file: FileRow, { headers }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  reply.headers({
+    'content-type': 'application/octet-stream',
+    'content-disposition': disposition(file.filename),
+    'accept-ranges': 'bytes',
+  })
+  const range = readRange(headers.range, file.bytes)
+  if (range === 'beyond') {
+    reply.header('content-range', `bytes */${file.bytes}`)
+    throw fail('range_not_satisfiable', { bytes: file.bytes })
+  }
+  const length = range === 'whole' ? file.bytes : range.length
+  reply.header('content-length', String(length))
+  if (range === 'whole') return reply.send(length === 0 ? '' : await files.read(file.content))
+  reply.code(206).header('content-range', `bytes ${range.start}-${range.start + length - 1}/${file.bytes}`)
+  return reply.send(await files.read(file.content, range))
 }

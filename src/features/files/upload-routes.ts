@@ -28,7 +28,7 @@ export function registerUploads(server: Server, { uploads }: { readonly uploads:
     },
     async ({ body, exchange }) => {
       const upload = await uploads.create(exchange.caller, {
-        filename: body.filename,
+        filename: body.filename.toWellFormed(),
         purpose: body.purpose,
         mimetype: body.mime_type,
         bytes: body.bytes,

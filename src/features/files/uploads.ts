@@ -1,9 +1,10 @@
 // Files that arrive in parts: parts are kept as they come, in any order, and joined when the caller says which and in what order.
+import type { Kysely } from 'kysely'
 import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
 import type { Database } from '../../database/connect.ts'
-import type { NewRow, Row } from '../../database/tables.ts'
+import type { NewRow, Row, Tables } from '../../database/tables.ts'
 import { detailsOf, isJsonl, mimeTypeOf } from './details.ts'
 import type { Files } from './files.ts'
 import { type FileRow, ownerOf, type Viewer } from './store.ts'
@@ -25,7 +26,7 @@ export interface Uploads {
   /** Joins the parts; gives the file. */
   complete(viewer: Viewer, id: string, parts: readonly string[], md5?: string): Promise<[UploadRow, FileRow]>
   cancel(viewer: Viewer, id: string): Promise<UploadRow>
-  /** Drops the parts of uploads whose time is over. */
+  /** Drops the parts of uploads whose time is over, and those that ended uploads left. */
   dropExpired(): Promise<void>
 }
 
@@ -60,21 +61,17 @@ export function createUploads(parts: {
   }
   const partsOf = (id: string) => query.selectFrom('upload_parts').selectAll().where('upload', '=', id)
 
-  async function end(id: string, status: 'cancelled' | 'completed', file: FileRow | undefined): Promise<boolean> {
-    let ended = false
-    await files.drop(async (within) => {
-      const update = within.updateTable('uploads').set({ status, file: file?.id ?? null })
-      const { numUpdatedRows } = await update
-        .where('id', '=', id)
-        .where('status', '=', 'pending')
-        .executeTakeFirstOrThrow()
-      ended = numUpdatedRows === 1n
-      if (!ended) return []
-      const gone = await within.deleteFrom('upload_parts').where('upload', '=', id).returning('content').execute()
-      return gone.map(({ content }) => content)
-    })
-    return ended
+  /** Ends an upload that is pending; says whether it was. */
+  const end = async (within: Kysely<Tables>, id: string, change: Pick<UploadRow, 'status' | 'file'>) => {
+    const update = within.updateTable('uploads').set(change).where('id', '=', id).where('status', '=', 'pending')
+    return (await update.executeTakeFirstOrThrow()).numUpdatedRows === 1n
   }
+  const dropParts = async (within: Kysely<Tables>, id: string) => {
+    const gone = await within.deleteFrom('upload_parts').where('upload', '=', id).returning('content').execute()
+    return gone.map(({ content }) => content)
+  }
+  const giveUp = (id: string, status: 'cancelled' | 'expired') =>
+    files.drop(async (within) => ((await end(within, id, { status, file: null })) ? await dropParts(within, id) : []))
 
   return {
     async create(viewer, upload) {
@@ -144,27 +141,39 @@ export function createUploads(parts: {
         await spooled.discard()
         throw fail('invalid_value', { param: 'md5', reason: `the parts joined have the MD5 ${spooled.md5}` })
       }
-      const file = await files.keep(spooled, details)
-      if (await end(id, 'completed', file)) return [{ ...upload, status: 'completed', file: file.id }, file]
-      // Somebody ended the upload meanwhile: this file is nobody's.
-      await files.remove([file.id])
-      throw fail('invalid_value', { param: 'upload_id', reason: 'the upload was ended by another request' })
+      const file = await files.keep(spooled, details, async (within, made) => {
+        if (await end(within, id, { status: 'completed', file: made.id })) return
+        throw fail('invalid_value', { param: 'upload_id', reason: 'the upload was ended by another request' })
+      })
+      // The file is there: parts that stay behind are the sweep's.
+      await files.drop((within) => dropParts(within, id)).catch(() => {})
+      return [{ ...upload, status: 'completed', file: file.id }, file]
     },
     async cancel(viewer, id) {
-      const upload = await pending(viewer, id)
-      await end(id, 'cancelled', undefined)
-      return { ...upload, status: 'cancelled' }
+      await pending(viewer, id)
+      await giveUp(id, 'cancelled')
+      const ended = await find(viewer, id)
+      if (ended.status === 'cancelled') return ended
+      throw fail('invalid_value', { param: 'upload_id', reason: `the upload is ${ended.status}` })
     },
     async dropExpired() {
       const over = query.selectFrom('uploads').select('id').where('status', '=', 'pending')
       const rows = await over.where('expires_at', '<=', clock.now()).limit(100).execute()
-      for (const { id } of rows) await end(id, 'cancelled', undefined)
+      for (const { id } of rows) await giveUp(id, 'expired')
+      // A process that died after the file was kept left its parts.
+      const ended = query
+        .selectFrom('upload_parts')
+        .innerJoin('uploads', 'uploads.id', 'upload_parts.upload')
+        .select('upload_parts.upload as id')
+        .where('uploads.status', '!=', 'pending')
+        .distinct()
+      for (const { id } of await ended.limit(100).execute()) await files.drop((within) => dropParts(within, id))
     },
   }
 }
 
 /** How an upload stands; one whose time is over is expired before the sweep comes by. */
-export function statusOf({ status, expires_at }: UploadRow, now: number): UploadRow['status'] | 'expired' {
+export function statusOf({ status, expires_at }: UploadRow, now: number): UploadRow['status'] {
   return status === 'pending' && expires_at <= now ? 'expired' : status
 }
 
