@@ -17,6 +17,7 @@ import type { FillPrompt } from '../prompts/fill.ts'
 import { answerFor } from './endpoints.ts'
 import { clear, finishBatch } from './finish.ts'
 import { lineStore } from './lines.ts'
+import { throughOutage } from './outage.ts'
 import { type RunParts, runBatch } from './run.ts'
 import { type BatchRow, type BatchStore, batchStore, hasEnded, openStatuses } from './store.ts'
 
@@ -92,7 +93,11 @@ export function openBatches(parts: BatchParts): Batches {
   const work = () =>
     startWorker(queue, {
       kind,
-      handle: (job, signal) => runBatch(job.subject, run, interest, signal),
+      async handle(job, signal) {
+        // However long the database or the file store is away: that uses up no attempt of the batch.
+        await throughOutage(() => runBatch(job.subject, run, interest, signal), signal, onError)
+        signal.throwIfAborted()
+      },
       clock,
       onError,
       concurrency: atOnce,

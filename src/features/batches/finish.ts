@@ -51,7 +51,7 @@ export async function finishBatch(
 async function outcomeOf(batch: BatchRow, lines: LineStore, faults: readonly BatchFault[]): Promise<Outcome> {
   if (faults.length > 0) return 'failed'
   if (batch.cancelling_at !== null) return 'cancelled'
-  return (await lines.anyWaiting(batch.id)) ? 'expired' : 'completed'
+  return batch.started_at === null || (await lines.anyWaiting(batch.id)) ? 'expired' : 'completed'
 }
 
 /** Makes one of the two files, unless it was made before; without lines there is none. */

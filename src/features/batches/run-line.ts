@@ -1,7 +1,5 @@
 // Answers one line of a batch: calls the model as a live request would, waits where waiting helps, tries again where that helps, settles it once.
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../../base/clock.ts'
-import { Failure } from '../../base/errors.ts'
 import { toFailure } from '../../wire/failure.ts'
 import { collect } from '../files/contents.ts'
 import type { Files } from '../files/files.ts'
@@ -10,6 +8,7 @@ import type { FillPrompt } from '../prompts/fill.ts'
 import { batchRequestId } from '../usage/batch-calls.ts'
 import { answerFor } from './endpoints.ts'
 import type { LineRow, LineStore, LineUsage, Settled } from './lines.ts'
+import { pause, throughOutage } from './outage.ts'
 import { readLine } from './read-line.ts'
 import type { BatchRow } from './store.ts'
 import { answeredLine, refusedLine } from './views.ts'
@@ -30,8 +29,6 @@ export interface LineParts {
 
 /** Attempts per line where the model or the server failed, not the request. */
 const mostAttempts = 5
-const firstPauseMs = 200
-const longestPauseMs = 10_000
 
 /** These pass by themselves and say nothing about the line: it waits as long as its batch lives. */
 const passing: ReadonlySet<string> = new Set([
@@ -147,27 +144,4 @@ function usageOf(body: object): LineUsage {
     output: usage.completion_tokens ?? usage.output_tokens ?? 0,
     reasoning: (usage.completion_tokens_details ?? usage.output_tokens_details)?.reasoning_tokens ?? 0,
   }
-}
-
-/** Runs `action` again and again while the database is away; what it writes must not be lost. */
-export async function throughOutage<Result>(
-  action: () => Promise<Result>,
-  signal: AbortSignal,
-): Promise<Result | undefined> {
-  for (let pauses = 0; ; pauses++) {
-    try {
-      return await action()
-    } catch (error) {
-      if (!(error instanceof Failure) || error.code !== 'database_unavailable') throw error
-      if (signal.aborted) return undefined
-      await pause(error, pauses, signal)
-    }
-  }
-}
-
-/** As long as the failure says, else longer each time. Ends early when the signal aborts. */
-async function pause({ fields }: Failure, before: number, signal: AbortSignal): Promise<void> {
-  const told = fields['retryAfter']
-  const ms = typeof told === 'number' ? told * 1000 : Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(before, 20))
-  await delay(ms, undefined, { signal }).catch(() => {})
 }

@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Database } from '../../database/connect.ts'
 import { clear, finishBatch } from './finish.ts'
 import type { LineRow } from './lines.ts'
-import { type LineParts, type PaidBatch, runLine, throughOutage } from './run-line.ts'
+import { isOutage, throughOutage } from './outage.ts'
+import { type LineParts, type PaidBatch, runLine } from './run-line.ts'
 import { type BatchRow, type BatchStore, hasEnded, openStatuses } from './store.ts'
 import { validateBatch } from './validate.ts'
 import { isWelcome, payerOf } from './welcome.ts'
@@ -60,7 +61,12 @@ async function validate(batch: BatchRow, parts: RunParts, signal: AbortSignal): 
   const { store, clock } = parts
   // A reader that died half-way left lines behind.
   while (await store.removeLines(batch.id));
-  const { total, faults } = await validateBatch(batch, parts, signal)
+  const read = await validateBatch(batch, parts, signal).catch((error: unknown) => {
+    // An input that could not be read until the end of its time: the batch has expired unread.
+    if (!isOutage(error) || clock.now() < batch.expires_at) throw error
+  })
+  if (read === undefined) return false
+  const { total, faults } = read
   if (faults.length > 0) {
     await finishBatch(batch, parts, faults)
     return true

@@ -17,6 +17,8 @@ export interface Contents {
   remove(key: string): Promise<void>
   /** Every key, with the time it was put, in milliseconds since 1970. */
   list(): AsyncIterable<{ readonly key: string; readonly putAt: number }>
+  /** Removes what a process left that died while it put, if it began before then, in milliseconds since 1970. */
+  removeUnfinished(before: number): Promise<void>
 }
 
 /** A whole stream as a buffer. */

@@ -30,6 +30,8 @@ export function diskContents(folder: string): Contents {
       return createReadStream(path, { fd: file, start: range.start, end: range.start + range.length - 1 })
     },
     remove: (key) => rm(pathOf(key), { force: true }),
+    // What is put is renamed: it is there or not.
+    removeUnfinished: async () => {},
     async *list() {
       for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
         if (!entry.isDirectory() || entry.name.length !== 2) continue

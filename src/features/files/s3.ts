@@ -89,7 +89,24 @@ export async function s3Contents(place: S3Place, egress: Egress): Promise<Conten
         rethrow(error)
       }
     },
+    async removeUnfinished(before) {
+      const place = { Bucket: bucket, Prefix: prefix }
+      for (let after = {}; ; ) {
+        const page = await client.send(new sdk.ListMultipartUploadsCommand({ ...place, ...after })).catch(unlessUnknown)
+        for (const { Key = '', UploadId, Initiated } of page?.Uploads ?? []) {
+          if (Initiated === undefined || Initiated.getTime() >= before) continue
+          await client.send(new sdk.AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId })).catch(rethrow)
+        }
+        if (page?.IsTruncated !== true) return
+        after = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker }
+      }
+    },
   }
+}
+
+/** Some stores keep no list of what was begun; they have their own ways to forget it. */
+function unlessUnknown(error: unknown): undefined {
+  if ((error as Error).name !== 'NotImplemented') rethrow(error)
 }
 
 function rethrow(error: unknown): never {

@@ -67,6 +67,8 @@ export async function sweepOrphans({ files, contents, spoolFolder, clock }: Swee
   for await (const { key, putAt } of contents.list()) {
     if (putAt < before && !(await files.store.isKnown(key))) await contents.remove(key)
   }
+  // As long as the longest upload of one file may take.
+  await contents.removeUnfinished(clock.now() - day)
   for (const name of await readdir(spoolFolder).catch(() => [])) {
     const path = join(spoolFolder, name)
     const facts = await stat(path).catch(() => undefined)
