@@ -121,6 +121,8 @@ export interface EngineLoad {
   readonly cachedTokens: number
   readonly generatedTokens: number
   readonly acceptedTokens: number
+  /** Steps that were given up: for a live call that came, or because nobody waited for them any more. */
+  readonly stopped: number
   readonly displaced: number
 }
 
@@ -159,5 +161,6 @@ export const idleLoad: EngineLoad = {
   cachedTokens: 0,
   generatedTokens: 0,
   acceptedTokens: 0,
+  stopped: 0,
   displaced: 0,
 }

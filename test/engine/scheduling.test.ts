@@ -102,6 +102,18 @@ describe('classes', () => {
     for (const answer of await Promise.all(batch)) assert.equal(usageOf(answer).completionTokens, 60)
   })
 
+  test('a step of batch work is given up when a live call comes, and done again', async () => {
+    const stopped = () => pool.metrics()[0]?.stopped ?? 0
+    const line = (facts: object) => call(`A long line. ${sentence.repeat(14)}`, facts, { maxTokens: 20, minTokens: 20 })
+    const alone = textOf(await complete(model, line({ cacheScope: 'alone' })))
+    for (let round = 0, before = stopped(); stopped() === before; round += 1) {
+      const batch = complete(model, line({ class: 'batch', cacheScope: `round ${round}` }))
+      await untilRunning(1)
+      assert.equal((await complete(model, call('Now:'))).filter(({ type }) => type === 'finish').length, 1)
+      assert.equal(textOf(await batch).slice(0, 20), alone.slice(0, 20))
+    }
+  })
+
   test('a line that made room goes on as if nothing had happened', async () => {
     const made = call(
       'A tale of two lighthouses:',

@@ -42,7 +42,7 @@ export class Scheduler {
   #running: Sequence[] = []
   /** Parts of the decode that runs now. */
   #inFlight: readonly Placed[] = []
-  readonly #counts = { steps: 0, promptTokens: 0, generatedTokens: 0, acceptedTokens: 0 }
+  readonly #counts = { steps: 0, promptTokens: 0, generatedTokens: 0, acceptedTokens: 0, stopped: 0 }
 
   constructor(options: SchedulerOptions) {
     this.#options = options
@@ -85,7 +85,17 @@ export class Scheduler {
 
   /** Puts a choice into the line: a new one, or one that starts over. */
   enqueue(generation: Generation, choice: Choice): void {
-    if (this.#generations.has(generation.id)) this.#admission.add(new Sequence(generation, choice))
+    if (!this.#generations.has(generation.id)) return
+    const sequence = new Sequence(generation, choice)
+    this.#admission.add(sequence)
+    if (sequence.interactive) this.#giveUpBatchStep()
+  }
+
+  /** A step for batch lines alone is begun anew later: whoever comes waits for none of it. What recurs cannot be taken back. */
+  #giveUpBatchStep(): void {
+    const { recurrent, hybrid } = this.#context.model
+    if (recurrent || hybrid || this.#inFlight.length === 0) return
+    if (this.#inFlight.every(({ sequence }) => !sequence.interactive)) this.#context.stop()
   }
 
   /** Ends a request with an error; its streams are free after this step. */
@@ -138,6 +148,7 @@ export class Scheduler {
     } else {
       // Finished micro-batches of a stopped decode stay in the engine: what the streams do not know of is removed.
       for (const { sequence } of placed) this.#trim(sequence.choice)
+      this.#counts.stopped += 1
       if (result === 'full') throw new Error('The engine found no room in a stream that should have it.')
     }
     this.#sweep()

@@ -90,6 +90,16 @@ test('batch work takes what hardly lengthens the step, everything when nobody el
   assert.deepEqual(rows([batch(1), batch(1)], machine(1, 20)), [1, 1])
 })
 
+test('while somebody waits for a first token the steps are what they would be without batch work', () => {
+  const batch = (pending: number) => sequence(pending, { interactive: false })
+  const usual = machine(5, 6)
+  for (const live of [[sequence(300)], [sequence(1), sequence(300)], [sequence(40), sequence(300), sequence(1)]]) {
+    assert.deepEqual(rows([...live, batch(1), batch(60)], usual), [...rows(live, usual), 0, 0])
+  }
+  const [, ...patient] = rows([sequence(300), batch(1), batch(60)], usual, { starved: 16 })
+  assert.ok(patient.some((share) => share > 0), 'but it does not starve')
+})
+
 test('no plan exceeds what a decode takes', () => {
   const many = Array.from({ length: 40 }, (_, index) => {
     const pending = index % 3 === 0 ? 1 : 500

@@ -51,7 +51,7 @@ const prefillStepMs = 400
 const leastPrefillRows = 8
 /** The prompt with the fewest tokens left goes first; at one step in so many it is the one that waits longest. */
 const oldestTurn = 4
-/** Batch work may make an interactive step this much longer. */
+/** Batch work may make a step this much longer in which all live answers go on by a token. */
 const batchSlowdown = 1.25
 /** After so many steps without a row, batch work gets one: it slows others a little rather than starve. */
 const batchPatience = 16
@@ -69,6 +69,11 @@ export function planStep<S extends Runnable>(
   const others = sequences.filter((sequence) => !sequence.allRows)
   const interactive = others.filter((sequence) => sequence.interactive)
   const batch = others.filter((sequence) => !sequence.interactive)
+  // Who waits for a first token waits for no batch work: the step is what it would be without.
+  const isAwaited = interactive.some(({ pending }) => pending > 1)
+  if (isAwaited && batch.length > 0 && history.starved < batchPatience) {
+    return planStep(interactive, pace, limits, history)
+  }
   const parts = planClass(interactive, pace, limits.capacity, history)
   if (batch.length === 0) return parts
   const used = parts.reduce((sum, part) => sum + part.rows, 0)

@@ -15,6 +15,8 @@ export interface EngineCounts {
   readonly cachedTokens: number
   readonly generatedTokens: number
   readonly acceptedTokens: number
+  /** Steps that were given up. */
+  readonly stopped: number
   /** Sequences that gave their stream to others and came back. */
   readonly displaced: number
   readonly spilledBytes: number
@@ -116,6 +118,7 @@ function addEngines(metrics: Metrics, engines: () => readonly EngineCounts[]): v
   )
   counter('galerne_engine_generated_tokens_total', 'Tokens generated.', (counts) => counts.generatedTokens)
   counter('galerne_engine_accepted_tokens_total', 'Of them, guessed by speculation.', (counts) => counts.acceptedTokens)
+  counter('galerne_engine_stopped_steps_total', 'Steps given up for live calls, or for callers that left.', (counts) => counts.stopped)
   counter('vllm:num_preemptions_total', 'Sequences that gave way and came back.', (counts) => counts.displaced)
   counter('galerne_engine_restarts_total', 'Starts after a crash.', (counts) => counts.restarts)
   metrics.gauge('galerne_engine_spilled_bytes', 'Host memory that holds displaced key-value cells.', () =>
