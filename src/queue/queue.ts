@@ -1,7 +1,7 @@
 // Jobs with leases over a database that it is handed: each is done once, and one whose worker died is claimed again. Knows no handler.
 
 import { randomUUID } from 'node:crypto'
-import type { ExpressionBuilder, Kysely } from 'kysely'
+import type { Expression, ExpressionBuilder, Kysely, SqlBool } from 'kysely'
 import type { Clock } from '../base/clock.ts'
 import { newId } from '../base/ids.ts'
 import type { JobTables } from './table.ts'
@@ -39,8 +39,8 @@ export interface JobStatus {
 export interface Queue {
   /** Adds a job and returns its id. With `within`, it exists only if that transaction commits. */
   enqueue(kind: string, subject: string, options?: EnqueueOptions): Promise<string>
-  /** The longest-waiting job of the kind that may run now, held for `leaseMs`. */
-  claim(kind: string, leaseMs: number): Promise<ClaimedJob | undefined>
+  /** The longest-waiting job of the kind that may run now and that `passOver` is not true of, held for `leaseMs`. */
+  claim(kind: string, leaseMs: number, passOver?: Expression<SqlBool>): Promise<ClaimedJob | undefined>
   extend(job: ClaimedJob, leaseMs: number): Promise<boolean>
   complete(job: ClaimedJob): Promise<boolean>
   /** Ends the attempt: with `retryAt` the job waits until then, without it the job has failed for good. */
@@ -75,7 +75,7 @@ export function createQueue(parts: QueueParts): Queue {
     query.updateTable('jobs').where('id', '=', job.id).where('lease', '=', job.lease).where('state', '=', 'running')
   return {
     enqueue: (kind, subject, options = {}) => enqueue(parts, kind, subject, options),
-    claim: (kind, leaseMs) => claim(parts, kind, leaseMs),
+    claim: (kind, leaseMs, passOver) => claim(parts, kind, leaseMs, passOver),
     extend: (job, leaseMs) => changedOne(held(job).set({ lease_until: clock.now() + leaseMs })),
     complete: (job) => changedOne(held(job).set({ ...free, state: 'done', error: null, finished_at: clock.now() })),
     fail(job, error, retryAt) {
@@ -115,11 +115,16 @@ async function enqueue(parts: QueueParts, kind: string, subject: string, options
   return id
 }
 
-async function claim(parts: QueueParts, kind: string, leaseMs: number): Promise<ClaimedJob | undefined> {
+async function claim(
+  parts: QueueParts,
+  kind: string,
+  leaseMs: number,
+  passOver: Expression<SqlBool> | undefined,
+): Promise<ClaimedJob | undefined> {
   const { query, dialect, clock } = parts
   const now = clock.now()
   await giveBackLapsed(query, kind, now, leaseMs)
-  const next = query
+  const due = query
     .selectFrom('jobs')
     .select('id')
     .where('kind', '=', kind)
@@ -129,6 +134,7 @@ async function claim(parts: QueueParts, kind: string, leaseMs: number): Promise<
     .orderBy('run_at')
     .orderBy('id')
     .limit(1)
+  const next = passOver === undefined ? due : due.where(({ not }) => not(passOver))
   const lease = randomUUID()
   // Choosing and taking are one statement: nobody can come between.
   const row = await query

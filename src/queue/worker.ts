@@ -1,6 +1,7 @@
 // Runs the jobs of one kind: claims, renews the lease while a handler works, retries with growing pauses. Knows no database.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Expression, SqlBool } from 'kysely'
 import type { Clock } from '../base/clock.ts'
 import { Failure } from '../base/errors.ts'
 import type { ClaimedJob, Queue } from './queue.ts'
@@ -18,6 +19,8 @@ export interface WorkerOptions {
   readonly onError?: (error: unknown, job: ClaimedJob | undefined) => void
   /** Jobs at once; 1. */
   readonly concurrency?: number
+  /** Asked before each claim: which jobs are left for others, or for later; none without it. */
+  readonly passOver?: () => Expression<SqlBool> | undefined
   /** How long a dead worker keeps a job from the others; 30,000. It is renewed three times in that span. */
   readonly leaseMs?: number
   /** Pause when there is nothing to do; 1,000. */
@@ -40,34 +43,45 @@ const longestBackoffMs = 3_600_000
 export function startWorker(queue: Queue, options: WorkerOptions): Worker {
   const stopping = new AbortController()
   const pause = createPause(stopping.signal)
-  const loops = Array.from({ length: options.concurrency ?? 1 }, () => work(queue, options, stopping.signal, pause))
+  const working = work(queue, options, stopping.signal, pause)
   return {
     wake: pause.end,
     async stop() {
       stopping.abort()
-      await Promise.all(loops)
+      await working
     },
   }
 }
 
+/** Claims as long as there is room and something to do, and looks again now and then. */
 async function work(queue: Queue, options: WorkerOptions, stopping: AbortSignal, pause: Pause): Promise<void> {
-  const { kind, leaseMs = 30_000, pollMs = 1_000 } = options
-  while (!stopping.aborted) {
-    let job: ClaimedJob | undefined
-    try {
-      job = await queue.claim(kind, leaseMs)
-      if (job !== undefined) await attempt(queue, job, options, leaseMs, stopping)
-    } catch (error) {
-      // The database is away: the lease runs out by itself, and the next round may find it back.
-      options.onError?.(error, job)
-      job = undefined
-    }
-    if (job === undefined) await pause.wait(pollMs)
+  const { kind, concurrency = 1, leaseMs = 30_000, pollMs = 1_000, passOver } = options
+  const running = new Set<Promise<void>>()
+  const start = (job: ClaimedJob) => {
+    const done = attempt(queue, job, options, leaseMs, stopping)
+      // The database is away: the lease runs out by itself, and a later round may find it back.
+      .catch((error: unknown) => options.onError?.(error, job))
+      .finally(() => {
+        running.delete(done)
+        pause.end()
+      })
+    running.add(done)
   }
+  while (!stopping.aborted) {
+    const job =
+      running.size >= concurrency
+        ? undefined
+        : await queue.claim(kind, leaseMs, passOver?.()).catch((error: unknown) => {
+            options.onError?.(error, undefined)
+          })
+    if (job === undefined) await pause.wait(pollMs)
+    else start(job)
+  }
+  await Promise.all(running)
 }
 
 interface Pause {
-  /** Resolves after the time, when somebody ends the pause, or when the worker stops. */
+  /** Resolves after the time, when somebody ends the pause, also just before it began, or when the worker stops. */
   wait(milliseconds: number): Promise<void>
   end(): void
 }
@@ -75,12 +89,11 @@ interface Pause {
 function createPause(stopping: AbortSignal): Pause {
   let woken = new AbortController()
   return {
-    wait: (milliseconds) =>
-      delay(milliseconds, undefined, { signal: AbortSignal.any([stopping, woken.signal]) }).catch(() => {}),
-    end() {
-      woken.abort()
+    async wait(milliseconds) {
+      await delay(milliseconds, undefined, { signal: AbortSignal.any([stopping, woken.signal]) }).catch(() => {})
       woken = new AbortController()
     },
+    end: () => woken.abort(),
   }
 }
 

@@ -14,6 +14,8 @@ import type { Model } from '../../src/wire/model.ts'
 /** The key that may use, and the one that may administer. */
 export const testKey = 'test-key-00000000000000000000000000'
 export const adminKey = 'admin-key-0000000000000000000000000'
+/** Of another workspace than the two above. */
+export const otherKey = 'other-key-0000000000000000000000000'
 
 /** A running server. */
 export interface RunningServer {
@@ -70,6 +72,7 @@ export async function startServer(
   })
   const callers = new Map<string, Caller>([
     [testKey, { id: 'key_use', kind: 'key', workspace: 'default', grants: [{ role: 'member', workspace: 'default' }] }],
+    [otherKey, { id: 'key_other', kind: 'key', workspace: 'other', grants: [{ role: 'member', workspace: 'other' }] }],
     [adminKey, { id: 'key_admin', kind: 'key', workspace: 'default', grants: [{ role: 'owner' }] }],
   ])
   const server = await createServer({

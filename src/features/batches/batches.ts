@@ -1,5 +1,5 @@
 // What can be done with batches: making, finding, cancelling, deleting them; and the worker that runs them in this process.
-import type { Kysely } from 'kysely'
+import { type Kysely, type SqlBool, sql } from 'kysely'
 import type { Clock } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
@@ -67,8 +67,8 @@ export interface BatchParts {
 }
 
 const kind = 'batch'
-/** Batches worked on at once in this process; their lines share the models fairly, by workspace. */
-const atOnce = 8
+/** Batches worked on at once in this process, and those of one workspace: however many it has, the others' go on too. */
+const atOnce = { all: 32, perWorkspace: 8 }
 /** Short, for a batch that stands still is seen; three renewals fit into it. */
 const usualLease = 10_000
 /** A batch that takes a process down with it each time ends; lines that take down an engine have a count of their own. */
@@ -90,17 +90,24 @@ export function openBatches(parts: BatchParts): Batches {
       return () => cancelled.removeEventListener(batch, call)
     },
   }
+  const busy = watchWorkspaces(store)
   const work = () =>
     startWorker(queue, {
       kind,
       async handle(job, signal) {
         // However long the database or the file store is away: that uses up no attempt of the batch.
-        await throughOutage(() => runBatch(job.subject, run, interest, signal), signal, onError)
-        signal.throwIfAborted()
+        const done = await throughOutage(() => busy.enter(job.subject), signal, onError)
+        try {
+          await throughOutage(() => runBatch(job.subject, run, interest, signal), signal, onError)
+          signal.throwIfAborted()
+        } finally {
+          done?.()
+        }
       },
       clock,
       onError,
-      concurrency: atOnce,
+      concurrency: atOnce.all,
+      passOver: busy.passOver,
       leaseMs: parts.leaseMs ?? usualLease,
     })
   let worker: Worker | undefined
@@ -141,6 +148,26 @@ export function openBatches(parts: BatchParts): Batches {
     async stop() {
       clearInterval(sweeper)
       await worker?.stop()
+    },
+  }
+}
+
+/** Counts the batches of each workspace that are worked on here; those of one that has enough are passed over. */
+function watchWorkspaces(store: BatchStore) {
+  const counts = new Map<string, number>()
+  const count = (workspace: string, change: number) => counts.set(workspace, (counts.get(workspace) ?? 0) + change)
+  return {
+    /** A batch is begun; gives the function that tells of its end. */
+    async enter(id: string): Promise<() => void> {
+      const workspace = (await store.read(id))?.workspace
+      if (workspace === undefined) return () => {}
+      count(workspace, 1)
+      return () => void count(workspace, -1)
+    },
+    passOver() {
+      const full = [...counts].filter(([, running]) => running >= atOnce.perWorkspace).map(([workspace]) => workspace)
+      if (full.length === 0) return undefined
+      return sql<SqlBool>`jobs.subject in (select id from batches where workspace in (${sql.join(full)}))`
     },
   }
 }

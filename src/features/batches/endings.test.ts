@@ -9,6 +9,7 @@ import { describeOnServers } from '../../../test/support/databases.ts'
 import { createEchoModel } from '../../../test/support/echo-model.ts'
 import { type FilesServer, startFilesServer } from '../../../test/support/files-server.ts'
 import { send } from '../../../test/support/http-client.ts'
+import { otherKey } from '../../../test/support/server.ts'
 import { usageRow } from '../../../test/support/usage-rows.ts'
 import { systemClock } from '../../base/clock.ts'
 import { batchRequestId } from '../usage/batch-calls.ts'
@@ -121,6 +122,27 @@ describeOnServers('batches when things end', (get) => {
     const made = data.filter((file: Job) => String(file['filename']).startsWith(id)).map((file: Job) => file['id'])
     assert.deepEqual(made.toSorted(), [ended?.output_file, ended?.error_file].toSorted())
     assert.equal(ended?.status, 'expired')
+    await server.stop()
+  })
+
+  test('however many batches one workspace has, those of the others go on', async (t) => {
+    const models = [createEchoModel({ name: 'endless', tokenMs: 3_600_000 }), createEchoModel()]
+    const server = await startFilesServer(get().database, { models })
+    t.after(() => server.stop())
+    const ids: string[] = []
+    for (let count = 0; count < 12; count++) ids.push(await create(server, 'endless', 1))
+    for (const id of ids.slice(0, 8)) await until(server, id, (job) => job['status'] === 'RUNNING')
+    const headers = { authorization: `Bearer ${otherKey}` }
+    const body = { endpoint, requests: requests('echo', 2) }
+    const { id } = (await send(server, '/v1/batch/jobs', { headers, body })).json()
+    for (let status = 'QUEUED'; status !== 'SUCCESS'; await delay(10)) {
+      status = (await send(server, `/v1/batch/jobs/${id}`, { headers })).json().status
+      assert.match(status, /^(QUEUED|RUNNING|SUCCESS)$/)
+    }
+    for (const other of ids) {
+      assert.equal((await send(server, `/v1/batch/jobs/${other}`, { headers })).status, 404)
+      await send(server, `/v1/batch/jobs/${other}`, { method: 'DELETE' })
+    }
     await server.stop()
   })
 

@@ -59,8 +59,8 @@ function readCustomId(value: unknown, { dialect }: LineFrame): string | null {
   if ((value === undefined || value === null) && dialect === 'mistral') return null
   if (typeof value !== 'string' || value === '') throw missing('custom_id', value, 'a text of your own')
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is refused.
-  if (value.length > longestId || /[\u0000-\u001f\u007f]/.test(value)) {
-    const message = `"custom_id" must have at most ${longestId} characters and no control characters.`
+  if (value.length > longestId || /[\u0000-\u001f\u007f]/.test(value) || !value.isWellFormed()) {
+    const message = `"custom_id" must have at most ${longestId} characters, whole ones, and no control characters.`
     throw new LineFault('invalid_custom_id', 'custom_id', message)
   }
   return value

@@ -245,6 +245,7 @@ describeOnServers('batches', (get) => {
           line('e', { body: 'text' }),
           line('f', { body: chatBody('x', { model: 7 }) }),
           line('g', { url: undefined }),
+          line('h', { custom_id: 'half a \ud83d' }),
         ]),
       ),
       [
@@ -255,6 +256,7 @@ describeOnServers('batches', (get) => {
         ['invalid_request', 5, 'body'],
         ['invalid_request', 6, 'body.model'],
         ['missing_required_parameter', 7, 'url'],
+        ['invalid_custom_id', 8, 'custom_id'],
       ],
     )
     const wrong = Array.from({ length: 200 }, (_, index) => line(`w${index}`, { method: 'PUT' }))
