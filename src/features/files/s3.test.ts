@@ -95,7 +95,7 @@ describeOnServers('files in an S3 store', (get) => {
     const { port } = await store.run()
     door = await openDoor(port)
     place = `s3://bucket/some/place?endpoint=${door.url}&region=eu-west-3`
-    server = await startFilesServer(get().database, { fileStore: place, models: [createEchoModel()] })
+    server = await startFilesServer(get().database, { fileStore: place, models: [createEchoModel()], leaseMs: 600_000 })
   })
   after(async () => {
     await server.stop()
