@@ -78,7 +78,8 @@ async function runBatch(target: Target, prompts: readonly string[]): Promise<num
 /** Milliseconds that a live call takes when nothing else runs; the median of some. */
 export async function measureCall(target: Target): Promise<number> {
   const times: number[] = []
-  for (let seed = 790_000; seed < 790_006; seed++) times.push((await complete(target, livePrompt(seed), newTokens)).totalMs)
+  for (let seed = 790_000; seed < 790_006; seed++)
+    times.push((await complete(target, livePrompt(seed), newTokens)).totalMs)
   return quantile(times.slice(1), 0.5)
 }
 

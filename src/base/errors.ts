@@ -236,10 +236,7 @@ const kinds = {
     message: (f) =>
       `The line for model "${f['model']}" is full with ${f['waiting']} requests ${f['whose'] === 'key' || f['whose'] === 'workspace' ? `of this ${f['whose']} ` : ''}waiting. Try again in ${f['retryAfter']} s.`,
   },
-  range_not_satisfiable: request(
-    416,
-    (f) => `The range begins behind the end: the file has ${f['bytes']} bytes.`,
-  ),
+  range_not_satisfiable: request(416, (f) => `The range begins behind the end: the file has ${f['bytes']} bytes.`),
   rate_limit_exceeded: {
     status: 429,
     type: 'rate_limit_error',

@@ -22,8 +22,8 @@ import {
   uploadInput,
 } from '../batch-client.ts'
 import { type BatchInput, batchLines } from '../batch-input.ts'
-import { readDelimiter } from '../batch-table.ts'
 import { batchDisplay, describeBatch, formatCost } from '../batch-progress.ts'
+import { readDelimiter } from '../batch-table.ts'
 import type { Connection } from '../connection.ts'
 import { parseCount } from '../numbers.ts'
 import { addRemote, type Options, withServer } from '../remote.ts'

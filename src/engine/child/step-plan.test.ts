@@ -97,7 +97,10 @@ test('while somebody waits for a first token the steps are what they would be wi
     assert.deepEqual(rows([...live, batch(1), batch(60)], usual), [...rows(live, usual), 0, 0])
   }
   const [, ...patient] = rows([sequence(300), batch(1), batch(60)], usual, { starved: 16 })
-  assert.ok(patient.some((share) => share > 0), 'but it does not starve')
+  assert.ok(
+    patient.some((share) => share > 0),
+    'but it does not starve',
+  )
 })
 
 test('no plan exceeds what a decode takes', () => {

@@ -88,7 +88,10 @@ export function batchStore({ query }: Pick<Database, 'query'>): BatchStore {
       return (await update.executeTakeFirstOrThrow()).numUpdatedRows === 1n
     },
     async nameResults(id, column, file, within) {
-      const update = within.updateTable('batches').set({ [column]: file }).where('id', '=', id)
+      const update = within
+        .updateTable('batches')
+        .set({ [column]: file })
+        .where('id', '=', id)
       const open = update.where('status', 'in', openStatuses).where(column, 'is', null)
       return (await open.executeTakeFirstOrThrow()).numUpdatedRows === 1n
     },

@@ -181,7 +181,11 @@ describeOnServers('files', (get) => {
     // What is no single range is answered whole, as RFC 9110 says.
     for (const range of ['bytes=0-1,3-4', 'lines=1-2', 'bytes=5-4', 'bytes=x-']) {
       const whole = await get(range)
-      assert.deepEqual([whole.status, whole.text, whole.headers.get('accept-ranges')], [200, '0123456789', 'bytes'], range)
+      assert.deepEqual(
+        [whole.status, whole.text, whole.headers.get('accept-ranges')],
+        [200, '0123456789', 'bytes'],
+        range,
+      )
     }
     for (const range of ['bytes=10-', 'bytes=-0']) {
       const beyond = await get(range)

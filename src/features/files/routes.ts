@@ -230,7 +230,12 @@ function registerLinks(server: Server, { files }: FileRoutes): void {
 }
 
 /** Mistral's clients read nothing but this type; a browser that follows a signed address saves and never shows. */
-async function send(files: Files, file: FileRow, { headers }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function send(
+  files: Files,
+  file: FileRow,
+  { headers }: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   reply.headers({
     'content-type': 'application/octet-stream',
     'content-disposition': disposition(file.filename),

@@ -193,7 +193,11 @@ describeOnServers('files in an S3 store', (get) => {
     // This store keeps no list of uploads: nothing happens.
     await contents.removeUnfinished(Date.now())
     const [old, young] = ['2026-11-01T00:00:00.000Z', '2026-11-03T00:00:00.000Z']
-    door.begun = [['other/a', 'one', old], ['other/b', 'two', young], ['other/c', 'three', old]]
+    door.begun = [
+      ['other/a', 'one', old],
+      ['other/b', 'two', young],
+      ['other/c', 'three', old],
+    ]
     await contents.removeUnfinished(Date.parse('2026-11-02'))
     assert.deepEqual(door.givenUp.toSorted(), ['/bucket/other/a one', '/bucket/other/c three'])
     door.begun = undefined

@@ -118,7 +118,11 @@ function addEngines(metrics: Metrics, engines: () => readonly EngineCounts[]): v
   )
   counter('galerne_engine_generated_tokens_total', 'Tokens generated.', (counts) => counts.generatedTokens)
   counter('galerne_engine_accepted_tokens_total', 'Of them, guessed by speculation.', (counts) => counts.acceptedTokens)
-  counter('galerne_engine_stopped_steps_total', 'Steps given up for live calls, or for callers that left.', (counts) => counts.stopped)
+  counter(
+    'galerne_engine_stopped_steps_total',
+    'Steps given up for live calls, or for callers that left.',
+    (counts) => counts.stopped,
+  )
   counter('vllm:num_preemptions_total', 'Sequences that gave way and came back.', (counts) => counts.displaced)
   counter('galerne_engine_restarts_total', 'Starts after a crash.', (counts) => counts.restarts)
   metrics.gauge('galerne_engine_spilled_bytes', 'Host memory that holds displaced key-value cells.', () =>
