@@ -39,6 +39,8 @@ export interface MemberParts {
   readonly spillBytes: () => number
   /** Bytes of KV that may wait in this process for the next load. */
   readonly keepBytes: () => number
+  /** It was loaded, or is gone, or on its way. */
+  readonly changed: () => void
   /** Somebody waits for it to be loaded. */
   readonly want: (member: Member) => void
   readonly onProgress?: ((model: string, fraction: number) => void) | undefined
@@ -83,6 +85,7 @@ export class Member implements EngineHost, EngineListener {
   readonly adapters = new Map<string, AdapterFile & { readonly bytes: number }>()
   #card: ModelCard | undefined
   #process: EngineProcess | undefined
+  #threads: number | undefined
   #kept: { readonly plan: Plan; readonly lines: readonly SpilledLine[] } | undefined
   readonly #waiters = new Waiters<EngineProcess>()
   #asked = false
@@ -125,6 +128,11 @@ export class Member implements EngineHost, EngineListener {
 
   get clock(): Clock {
     return this.parts.clock
+  }
+
+  /** Threads that it may compute on beside the models that are loaded. */
+  get threads(): number {
+    return this.#threads ?? this.plan.threads
   }
 
   /** Bytes that it takes, or would take. */
@@ -264,6 +272,12 @@ export class Member implements EngineHost, EngineListener {
     if (!this.#stopped) this.#enterState('unloaded')
   }
 
+  /** Other models take their threads, or give them back: at most so many from its next step on. */
+  limitThreads(count: number): void {
+    this.#threads = count
+    this.#process?.limitThreads(count)
+  }
+
   /** Keeps so many bytes for its adapters, which calls load when they name them. */
   keepForAdapters(adapterBytes: number): void {
     const { plan, wishes } = this.parts
@@ -373,6 +387,7 @@ export class Member implements EngineHost, EngineListener {
       log.info({ model: this.name, ...offload }, 'layers on GPUs, as planned')
     const { recent } = this
     this.#process = new EngineProcess({ settings, listener: this, log, recent, clock, environment, spare, purpose })
+    if (purpose === 'load' && this.#threads !== undefined) this.#process.limitThreads(this.#threads)
     return this.#process
   }
 
@@ -414,6 +429,7 @@ export class Member implements EngineHost, EngineListener {
     this.state = state
     if (state !== 'loading') this.fraction = 0
     this.#stateSince = this.parts.clock.elapsed()
+    this.parts.changed()
   }
 
   #count(): void {

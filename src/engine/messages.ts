@@ -81,6 +81,8 @@ export type ToEngine =
   | { readonly type: 'remember'; readonly limit: number }
   /** What an earlier child of the same model and plan remembered. */
   | { readonly type: 'recall'; readonly lines: readonly SpilledLine[] }
+  /** Compute on at most so many threads from the next step on: other models are loaded, or gone. */
+  | { readonly type: 'threads'; readonly count: number }
   | { readonly type: 'stop' }
 
 /** What a stream held, outside the engine: its tokens and their KV. */
@@ -124,6 +126,8 @@ export interface EngineLoad {
   /** Steps that were given up: for a live call that came, or because nobody waited for them any more. */
   readonly stopped: number
   readonly displaced: number
+  /** Threads that the next step may compute on. */
+  readonly threads: number
 }
 
 /** What a loaded model takes, bytes: buffers as the library logged them, and the process as the system sees it. */
@@ -163,4 +167,5 @@ export const idleLoad: EngineLoad = {
   acceptedTokens: 0,
   stopped: 0,
   displaced: 0,
+  threads: 0,
 }

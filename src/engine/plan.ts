@@ -78,11 +78,16 @@ export function machineAfter(machine: Machine, plan: Plan): Machine {
 
 /**
  * Threads of one model. The sum over all models stays within the cores, because ggml's barriers spin: two threads on two busy cores fell
- * from about 100 to 0–5 tokens a second (measured). From three cores on, one is left to the event loops.
+ * from about 100 to 0–5 tokens a second (measured). From three cores on, one is left to the event loops. What models that come later take is
+ * taken from those that are there (`thread-shares.ts`).
  */
 function threadsFor(machine: Machine, models: number): number {
-  const computing = machine.cores > 2 ? machine.cores - 1 : machine.cores
-  return Math.max(1, Math.floor(computing / models))
+  return Math.max(1, Math.floor(computingThreads(machine) / models))
+}
+
+/** Threads that all models together compute on. */
+export function computingThreads({ cores }: Machine): number {
+  return cores > 2 ? cores - 1 : cores
 }
 
 type Chosen = Pick<

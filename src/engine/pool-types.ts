@@ -67,6 +67,8 @@ export interface ModelState {
   readonly plan: Plan
   /** Plans that found too little memory before this one. */
   readonly reduced: readonly string[]
+  /** Threads that it may compute on beside the models that are loaded. */
+  readonly threads: number
   readonly running: number
   /** Requests that wait for it to be loaded. */
   readonly waiting: number

@@ -10,7 +10,7 @@ import { chooseVictims } from './evict.ts'
 import { readHeader } from './header.ts'
 import type { ModelHeader } from './header-types.ts'
 import { Member } from './member.ts'
-import { machineAfter, type Plan, type PlanWishes, planModel } from './plan.ts'
+import { computingThreads, machineAfter, type Plan, type PlanWishes, planModel } from './plan.ts'
 import { correctionKey } from './plan-correct.ts'
 import { planDevices } from './plan-devices.ts'
 import type { Device } from './plan-fit.ts'
@@ -19,6 +19,7 @@ import { margin } from './plan-memory.ts'
 import type { PoolModel } from './pool-model.ts'
 import type { EngineMetrics, MemberChange, ModelState, Pool, PoolOptions } from './pool-types.ts'
 import type { RecentLine } from './recent-lines.ts'
+import { sharedThreads } from './thread-shares.ts'
 
 /** Part of the free memory after the plan that may hold the KV of streams that made room, and its limit. */
 const spillShare = 0.25
@@ -124,7 +125,13 @@ class EnginePool implements Pool {
       digest: member.parts.model.digest ?? null,
       ...{ model: member.name, state: member.state, pinned: member.pinned, priority: member.priority },
       ...{ idleMs: this.#idleMs(member), fraction: member.fraction, plan: member.plan, reduced: member.reduced },
-      ...{ running: member.leases, waiting: member.waiting, quietMs: member.quietMs, loadMs: member.loadMs },
+      ...{
+        threads: member.threads,
+        running: member.leases,
+        waiting: member.waiting,
+        quietMs: member.quietMs,
+        loadMs: member.loadMs,
+      },
       ...{ loads: member.loads, restarts: member.process?.restarts ?? 0, failure: member.failure ?? null },
     }))
   }
@@ -241,6 +248,7 @@ class EnginePool implements Pool {
       spillBytes: () => this.#spillBytes(),
       keepBytes: () => this.#keepBytes(),
       want: (wanted) => this.#want(wanted),
+      changed: () => this.#shareThreads(),
       loadTimeoutMs: this.#options.loadTimeoutMs ?? usualLoadTimeoutMs,
       corrections: this.#options.corrections,
       devices: this.#devices(),
@@ -252,6 +260,17 @@ class EnginePool implements Pool {
   #devices(): readonly Device[] {
     const devices = planDevices(this.#options.devices ?? [], this.#machine.availableBytes)
     return devices.length > 1 ? devices : []
+  }
+
+  /** However models come and go, those that are loaded have no more threads together than there are. */
+  #shareThreads(): void {
+    const loaded = this.#all().filter(({ state }) => state !== 'unloaded')
+    const total = this.#options.threads ?? computingThreads(this.#machine)
+    const shares = sharedThreads(
+      loaded.map(({ plan }) => plan.threads),
+      total,
+    )
+    for (const [place, member] of loaded.entries()) member.limitThreads(shares[place] ?? 1)
   }
 
   /** Equal parts of what the user gave, the first models one more where it does not come out even. Undefined: the plan's own count. */

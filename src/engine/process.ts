@@ -67,6 +67,7 @@ export class EngineProcess {
   readonly #recent: RecentLines
   readonly #purpose: 'load' | 'describe'
   #remembered = Promise.withResolvers<readonly SpilledLine[]>()
+  #threads: number | undefined
   #watch: NodeJS.Timeout | undefined
   #retry: NodeJS.Timeout | undefined
 
@@ -125,6 +126,13 @@ export class EngineProcess {
     if (this.#child?.connected) this.#child.send(message, () => {})
   }
 
+  /** The most threads that it computes on, in this life and the next ones. */
+  limitThreads(count: number): void {
+    if (count === this.#threads) return
+    this.#threads = count
+    this.send({ type: 'threads', count })
+  }
+
   /** What the child's streams know, within `limit` bytes; nothing where it does not say so in time. Nothing may be at work. */
   async remember(limit: number): Promise<readonly SpilledLine[]> {
     if (this.#child?.connected !== true || limit <= 0) return []
@@ -176,6 +184,7 @@ export class EngineProcess {
     })
     this.#watch = setInterval(() => this.#checkSilence(), 1_000)
     this.#watch.unref()
+    if (this.#threads !== undefined) this.send({ type: 'threads', count: this.#threads })
     this.send({ type: this.#purpose, settings: this.#settings })
   }
 

@@ -66,6 +66,13 @@ const sampling = (tokens: number) => ({ temperature: 0, maxTokens: tokens, minTo
 const answer = async (model: Model, tokens = 4) =>
   textOf(await complete(model, completionCall('abc', { sampling: sampling(tokens) })))
 
+/** What the engines themselves say of their threads, once they are told. */
+async function threadsAre(of: Pool, expected: Readonly<Record<string, number>>): Promise<void> {
+  const told = () => Object.fromEntries(of.metrics().map(({ model, threads }) => [model, threads]))
+  await until(() => Object.entries(expected).every(([name, threads]) => told()[name] === threads))
+  assert.deepEqual(Object.fromEntries(of.states().map(({ model, threads }) => [model, threads])), expected)
+}
+
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10))
 }
@@ -115,11 +122,19 @@ describe('loading on demand', () => {
 
   test('a model can be added while others run, and removed again', async () => {
     const running = await start(1, { memoryBytes: roomForTwo })
+    await threadsAre(running, { one: 2 })
     const added = await running.add({ name: 'late', path: paths[2] ?? '', streams: 2, contextLength: 512 })
     assert.equal(added.card.contextLength, 512)
     await assert.rejects(running.add({ name: 'late', path: paths[2] ?? '' }), { code: 'invalid_value' })
     assert.equal((await answer(added)).length > 0, true)
+    // Of two threads each has one now, whatever was planned; a child that starts again is told anew.
+    await threadsAre(running, { one: 1, late: 1 })
+    process.kill(running.processIds()[0] ?? 0, 'SIGKILL')
+    await until(() => stateOf(running, 'one').restarts === 1)
+    await answer(modelOf(running, 'one'))
+    await threadsAre(running, { one: 1, late: 1 })
     await running.remove('late')
+    await threadsAre(running, { one: 2 })
     assert.deepEqual(states(running), ['ready'])
     await assert.rejects(running.load('late'), { code: 'model_not_found' })
   })

@@ -51,6 +51,8 @@ export class Context {
   readonly #decodeAsync: (context: Pointer, batch: Record<string, unknown>) => Promise<number>
   #adapters: readonly AppliedAdapter[] = []
   #threadCount: number
+  /** What the library was told. */
+  #threadsUsed: number
   #embeddings: boolean
   /** Attention in both directions sees a batch only as a whole. */
   readonly #wholeBatch: boolean
@@ -74,7 +76,7 @@ export class Context {
     this.#threads = createThreadPool(llama, options.threads)
     llama.attachThreadpool(pointer, this.#threads.pointer, this.#threads.pointer)
     llama.setThreads(pointer, options.threads, options.threads)
-    this.#threadCount = options.threads
+    this.#threadCount = this.#threadsUsed = options.threads
     this.#stop = attachStopFlag(llama, pointer)
     this.#softMax = createSoftMax(llama, model.vocabulary.size)
     this.#decodeAsync = promisify(llama.decode.async)
@@ -146,13 +148,15 @@ export class Context {
     this.#llama.setEmbeddings(this.#pointer, on)
   }
 
-  /** How many of its threads the next decodes compute on. */
+  /** How many of its threads the next decodes compute on. May be called while one runs. */
   setThreads(count: number): void {
-    this.#idle()
-    if (count === this.#threadCount) return
     if (count < 1 || count > this.options.threads) throw new RangeError(`${count} of ${this.options.threads} threads.`)
     this.#threadCount = count
-    this.#llama.setThreads(this.#pointer, count, count)
+  }
+
+  /** Threads of the next decode. */
+  get threads(): number {
+    return this.#threadCount
   }
 
   /** Which adapters apply to every token of the next decodes; an empty list is the plain model. Only a change costs a new graph. */
@@ -252,8 +256,16 @@ export class Context {
     this.batch.free()
   }
 
+  #useThreads(): void {
+    const { threads } = this
+    if (threads === this.#threadsUsed) return
+    this.#threadsUsed = threads
+    this.#llama.setThreads(this.#pointer, threads, threads)
+  }
+
   #begin(): void {
     this.#idle()
+    this.#useThreads()
     const { batch } = this
     if (batch.length === 0) throw new RangeError('An empty batch was given to decode.')
     if (this.#embeddings && batch.length > batch.outputCapacity)

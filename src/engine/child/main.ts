@@ -18,6 +18,8 @@ function send(message: FromEngine): void {
 
 let requests: Requests | undefined
 let opened: Llama | undefined
+/** Told before the weights were loaded. */
+let threadLimit: number | undefined
 
 /** The engine's libraries, opened once. */
 function libraries(): Llama {
@@ -39,6 +41,7 @@ async function load(settings: EngineSettings): Promise<void> {
   }
   const engine = await startEngine(libraries(), settings, progress)
   requests = new Requests(engine, new Outbox(send), systemClock)
+  if (threadLimit !== undefined) requests.limitThreads(threadLimit)
   send({ type: 'ready', card: engine.card, engine: engine.build, memory: memoryOf(engine) })
   setInterval(() => pulse(), pulseMs)
   await requests.run()
@@ -94,6 +97,9 @@ function receive(message: ToEngine): void {
     send({ type: 'remembered', lines: requests?.remember(message.limit) ?? [] })
   } else if (message.type === 'recall') {
     requests?.recall(message.lines)
+  } else if (message.type === 'threads') {
+    threadLimit = message.count
+    requests?.limitThreads(message.count)
   } else if (message.type === 'cancel') {
     requests?.cancel(message.id)
   } else {

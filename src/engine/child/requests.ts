@@ -150,6 +150,11 @@ export class Requests {
     })
   }
 
+  /** The most threads that steps compute on from now on. */
+  limitThreads(count: number): void {
+    this.#scheduler.limitThreads(count)
+  }
+
   /** Runs the work; what it resolves to is the result, what it throws the failure. */
   #answer(id: number, work: () => Promise<unknown>): void {
     work()

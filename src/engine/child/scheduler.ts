@@ -65,7 +65,15 @@ export class Scheduler {
       spilledBytes: this.streams.spilledBytes,
       cachedTokens: this.#admission.cachedTokens,
       displaced: this.#admission.displaced,
+      threads: this.#context.threads,
     }
+  }
+
+  /** Other models take their threads, or give them back. */
+  limitThreads(count: number): void {
+    const most = Math.max(1, Math.min(count, this.#context.options.threads))
+    this.#threads.limit(most, this.#options.clock.elapsed())
+    this.#context.setThreads(most)
   }
 
   /** Whether somebody would wait for a long step of other work. */

@@ -50,6 +50,17 @@ test('a machine that gets busy is noticed after a few steps', () => {
   assert.ok(run(choice, quiet.now, 60_000, stepMs(1)).share(1) > 0.75)
 })
 
+test('what other engines take is not used, nor tried; what they give back is used at once', () => {
+  const choice = new ThreadChoice(4)
+  const first = run(choice, 0, 60_000, stepMs(4))
+  choice.limit(1, first.now)
+  const limited = run(choice, first.now, 300_000, stepMs(1))
+  assert.equal(limited.share(1), 1)
+  choice.limit(4, limited.now)
+  assert.equal(choice.threadsFor(1, limited.now), 4)
+  assert.ok(run(choice, limited.now, 300_000, stepMs(4)).share(4) > 0.97)
+})
+
 test('a lone row is never part of a trial', () => {
   const choice = new ThreadChoice(2)
   assert.equal(run(choice, 0, 300_000, stepMs(2), [1]).share(2), 1)

@@ -25,7 +25,7 @@ const slow = 2.5
  * an answer that is alone on a quiet machine must be the same each time.
  */
 export class ThreadChoice {
-  readonly #most: number
+  #most: number
   #current: number
   #candidate: number | undefined
   #ratios: number[] = []
@@ -41,6 +41,19 @@ export class ThreadChoice {
   constructor(most: number) {
     this.#most = most
     this.#current = most
+  }
+
+  /** Other engines leave so many: all of these are used again, and what is fastest is learned anew. */
+  limit(most: number, now: number): void {
+    if (most === this.#most) return
+    this.#most = most
+    this.#current = most
+    this.#candidate = undefined
+    this.#ratios = []
+    this.#times = []
+    this.#least.length = 0
+    this.#upNext = false
+    this.#wait(soonestMs, now)
   }
 
   /** Threads for a step of `rows` rows that begins at `now` (milliseconds of a monotonic clock). */

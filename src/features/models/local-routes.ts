@@ -300,7 +300,7 @@ function shown(state: ModelState): ModelStateShown {
     ...{ pinned: state.pinned, priority: state.priority, idle_timeout: Math.round(state.idleMs / 1000) },
     idle_seconds: state.state === 'ready' ? seconds(state.quietMs) : null,
     ...{ running: state.running, waiting: state.waiting },
-    ...{ streams: plan.streams, context_length: plan.contextLength, threads: plan.threads },
+    ...{ streams: plan.streams, context_length: plan.contextLength, threads: state.threads },
     memory_bytes: Math.ceil(plan.memory.total),
     load_seconds: Math.round(state.loadMs) / 1000,
     ...{ loads: state.loads, restarts: state.restarts, reduced: [...state.reduced] },
