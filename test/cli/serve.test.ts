@@ -75,7 +75,7 @@ describe('the first start', () => {
   })
 
   test('the curl line works as it is pasted', () => {
-    const result = spawnSync('bash', ['-c', example(started.printed, 'curl\n')], { encoding: 'utf8', timeout: 120_000 })
+    const result = spawnSync('bash', ['-c', example(started.printed, 'curl\n')], { encoding: 'utf8', timeout: 600_000 })
     const answer = JSON.parse(result.stdout) as { choices: [{ message: { content: string } }] }
     assert.ok(answer.choices[0].message.content.length > 0)
   })
@@ -86,7 +86,7 @@ describe('the first start', () => {
     // This repository keeps several versions of the package, so it has another name here.
     const file = join(root, 'test/cli', `.pasted-${process.pid}.ts`)
     writeFileSync(file, lines.replace("'openai'", "'openai-7'"))
-    const result = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 120_000 })
+    const result = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 600_000 })
     rmSync(file)
     assert.equal(result.stderr, '')
     assert.ok(result.stdout.trim().length > 0)
@@ -96,7 +96,7 @@ describe('the first start', () => {
   test('the six lines of Python work as they are pasted', { skip }, () => {
     const lines = example(started.printed, 'Python, after')
     assert.equal(lines.split('\n').length, 6)
-    const result = spawnSync(python, ['-c', lines], { encoding: 'utf8', timeout: 120_000 })
+    const result = spawnSync(python, ['-c', lines], { encoding: 'utf8', timeout: 600_000 })
     assert.equal(result.status, 0, result.stderr)
     assert.ok(result.stdout.trim().length > 0)
   })
@@ -107,7 +107,7 @@ test('a later start shows no key, and its examples read the key from home', asyn
   const started = await serve(['--model', model])
   const key = readFileSync(join(home, 'key'), 'utf8').trim()
   assert.ok(!started.printed.includes(key))
-  const result = spawnSync('bash', ['-c', example(started.printed, 'curl\n')], { encoding: 'utf8', timeout: 120_000 })
+  const result = spawnSync('bash', ['-c', example(started.printed, 'curl\n')], { encoding: 'utf8', timeout: 600_000 })
   assert.match(result.stdout, /"chat\.completion"/)
   assert.equal(await stop(started), 0)
 })
@@ -120,7 +120,7 @@ test('a port that is taken, a model that is absent, a file that is no model: tol
   writeFileSync(broken, 'GGUF and nothing more')
   const start = (flags: readonly string[]) => {
     const args = [command, 'serve', '--home', home, '--log-level', 'silent', ...flags]
-    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 120_000 })
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 600_000 })
     return { status, stderr }
   }
   const small = ['--streams', '2', '--context-length', '256']
@@ -158,7 +158,7 @@ test('wrong settings are refused together before anything starts, with code 2', 
   )
 })
 
-test('a start that fails does not wait for the weights that it was fetching', { timeout: 120_000 }, async () => {
+test('a start that fails does not wait for the weights that it was fetching', { timeout: 600_000 }, async () => {
   const hub = await startHub()
   after(() => hub.close())
   hub.put('team/Tiny-GGUF', 'tiny.gguf', { content: weightsLike(4_000_000) })

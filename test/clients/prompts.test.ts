@@ -16,6 +16,7 @@ import { openTraces } from '../../src/features/traces/open.ts'
 import { createEchoModel } from '../support/echo-model.ts'
 import { chat, send } from '../support/http-client.ts'
 import { adminKey, type RunningServer, startServer, testKey } from '../support/server.ts'
+import { until } from '../support/until.ts'
 
 describe('stored prompts', () => {
   const closing: (() => Promise<unknown>)[] = []
@@ -167,14 +168,10 @@ describe('stored prompts', () => {
 
 /** Waits until the call's trace is there. */
 async function namesVersion(server: RunningServer, requestId: string, name: string, version: string): Promise<void> {
-  for (let waits = 0; waits < 100; waits++) {
+  const [span] = await until('the call has its trace', async () => {
     const { status, json } = await send(server, `/galerne/v1/traces/${requestId}`)
-    if (status === 200) {
-      assert.equal(json().spans[0].prompt_name, name)
-      assert.equal(json().spans[0].span_attributes['gen_ai.prompt.version'], version)
-      return
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  assert.fail('the call left no trace')
+    return status === 200 && json().spans
+  })
+  assert.equal(span.prompt_name, name)
+  assert.equal(span.span_attributes['gen_ai.prompt.version'], version)
 }

@@ -13,7 +13,7 @@ import OpenAI7 from 'openai-7'
 import type { MistralVersion } from './mistralai.ts'
 import type { Connection, OpenAIVersion } from './openai.ts'
 
-const settings = { maxRetries: 0, timeout: 240_000 }
+const settings = { maxRetries: 0, timeout: 600_000 }
 
 /** OpenAI's JavaScript client. */
 export const openAIVersions: readonly OpenAIVersion[] = [

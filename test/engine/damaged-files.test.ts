@@ -22,7 +22,7 @@ const script = fileURLToPath(new URL('load-model.ts', import.meta.url))
 
 /** Loads files in a process of its own; rejects when that process ends by a signal or an abort. */
 async function load(paths: readonly string[]): Promise<Outcome[]> {
-  const { stdout } = await promisify(execFile)(process.execPath, [script, ...paths], { timeout: 120_000 })
+  const { stdout } = await promisify(execFile)(process.execPath, [script, ...paths], { timeout: 900_000 })
   return stdout
     .trim()
     .split('\n')

@@ -32,7 +32,7 @@ after(async () => {
 })
 
 const disk = (changes: Partial<StreamDisk> = {}): StreamDisk => {
-  return { folder, bytes: 64 * megabyte, keepMs: 60_000, identity: 'weights', ...changes }
+  return { folder, bytes: 64 * megabyte, keepMs: 3_600_000, identity: 'weights', ...changes }
 }
 
 /** Streams as after a start: nothing in the engine, nothing in host memory. */

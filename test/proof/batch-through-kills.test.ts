@@ -4,7 +4,7 @@ import { run } from './batch-through-kills.ts'
 
 test('a batch loses nothing and does nothing twice when its server, engine and database are killed', {
   skip: process.platform !== 'linux' && 'needs /proc',
-  timeout: 600_000,
+  timeout: 3_600_000,
 }, async (t) => {
   t.diagnostic(await run({ whole: false }))
 })

@@ -171,7 +171,7 @@ async function linesGone(url: string): Promise<void> {
   const database = await connect(url)
   try {
     const left = () => database.query.selectFrom('batch_lines').select('number').execute()
-    for (let second = 0; second < 60 && (await left()).length > 0; second++) await delay(1_000)
+    for (let second = 0; second < 240 && (await left()).length > 0; second++) await delay(1_000)
     assert.deepEqual(await left(), [], 'lines are left of a batch that has ended')
   } finally {
     await database.close()

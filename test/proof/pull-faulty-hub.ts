@@ -81,7 +81,7 @@ function startPull(hub: TestHub, folder: string): ChildProcess {
     hubCache: join(folder, 'cache'),
     hubUrl: hub.url,
     // Less patient than people are, so that a stall costs the proof a second and not thirty.
-    patience: { attempts: 10, backoffMs: 20, stallMs: 1000 },
+    patience: { attempts: 100, backoffMs: 20, stallMs: 1000 },
   }
   const script = `
     import { createEgress } from ${JSON.stringify(join(source, 'base/egress.ts'))}

@@ -38,7 +38,7 @@ const options = (more: Partial<PullOptions> = {}): PullOptions => ({
   hubCache: join(folder, 'cache'),
   egress,
   hubUrl: hub.url,
-  patience: { attempts: 6, backoffMs: 1, stallMs: 300 },
+  patience: { attempts: 6, backoffMs: 1, stallMs: 60_000 },
   ...more,
 })
 

@@ -22,7 +22,7 @@ const members = [
   '1_Pooling/config.json',
 ]
 const egress = createEgress()
-const patience = { attempts: 6, backoffMs: 1, stallMs: 300 }
+const patience = { attempts: 6, backoffMs: 1, stallMs: 60_000 }
 let hub: TestHub
 let place: string
 let home: string

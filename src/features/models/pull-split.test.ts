@@ -40,7 +40,7 @@ const options = (more: Partial<PullOptions> = {}): PullOptions => ({
   hubUrl: hub.url,
   hubCache: join(home, 'cache'),
   ollamaUrl: hub.url,
-  patience: { attempts: 6, backoffMs: 1, stallMs: 300 },
+  patience: { attempts: 6, backoffMs: 1, stallMs: 60_000 },
   ...more,
 })
 

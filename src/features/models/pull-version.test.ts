@@ -30,7 +30,7 @@ const options = (more: Partial<PullOptions> = {}): PullOptions => ({
   home: folder,
   egress,
   hubUrl: hub.url,
-  patience: { attempts: 6, backoffMs: 1, stallMs: 300 },
+  patience: { attempts: 6, backoffMs: 1, stallMs: 60_000 },
   ...more,
 })
 const downloads = () => hub.requests.filter(({ server, method }) => server === 'storage' && method === 'GET').length

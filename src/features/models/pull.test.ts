@@ -16,7 +16,9 @@ import type { PullProgress } from './pull-progress.ts'
 
 const content = weightsLike(6_000_000)
 const reference = 'hf:team/Tiny-GGUF:tiny.Q4_1.gguf'
-const quick = { attempts: 6, backoffMs: 1, stallMs: 300 }
+const quick = { attempts: 6, backoffMs: 1, stallMs: 60_000 }
+/** Takes a hub that sends nothing for a moment for stalled, as a busy machine's sometimes is: it tries often. */
+const hasty = { attempts: 100, backoffMs: 1, stallMs: 1000 }
 const egress = createEgress()
 let hub: TestHub
 let home = ''
@@ -98,9 +100,9 @@ test('goes on where the connection was cut, as often as that happens', async () 
 test('goes on after a stall', async () => {
   hub.faults.push({ type: 'stall', after: 2_000_000 })
   const reports: PullProgress[] = []
-  await pull(reference, options({ onProgress: (report) => reports.push(report) }))
+  await pull(reference, options({ patience: hasty, onProgress: (report) => reports.push(report) }))
   assert.match(reports.find((report) => report.phase === 'retrying')?.reason ?? '', /timeout/i)
-  assert.match(ranges()[1] ?? '', /^bytes=[1-9]\d+-$/)
+  assert.match(ranges().at(-1) ?? '', /^bytes=[1-9]\d+-$/)
 })
 
 test('goes on after SIGKILL, in another process', async () => {

@@ -43,7 +43,7 @@ const options = () => ({
   hubUrl: hub.url,
   ollamaUrl: hub.url,
   allowPrivate: true,
-  patience: { attempts: 1, backoffMs: 1, stallMs: 2000 },
+  patience: { attempts: 1, backoffMs: 1, stallMs: 120_000 },
 })
 
 function plan(model: PlannedModel) {

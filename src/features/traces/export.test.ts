@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, describe, test } from 'node:test'
+import { until } from '../../../test/support/until.ts'
 import { createEgress } from '../../base/egress.ts'
 import { createLog } from '../../base/log.ts'
 import { type OtlpRequest, readOtlp } from '../../telemetry/otlp.ts'
@@ -82,7 +83,7 @@ describe('spans handed on to a collector', () => {
     statuses.push(503)
     const patient = spanExporter({ url: await listening, names: 'v1.41' }, { egress, log })
     patient.offer([span])
-    for (let waits = 0; got.length === before && waits < 100; waits++) await new Promise((go) => setTimeout(go, 100))
+    await until('the spans are sent again', () => got.length > before)
     assert.equal(got.length, before + 1)
     statuses.push(400)
     patient.offer([span, span])

@@ -1,10 +1,10 @@
 // What a call leaves behind when the official client makes it: one row, whatever the door and however it ends.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import OpenAI from 'openai-7'
 import { createEchoModel } from '../../../test/support/echo-model.ts'
 import { type RunningServer, startServer, testKey } from '../../../test/support/server.ts'
+import { until } from '../../../test/support/until.ts'
 import { createLog } from '../../base/log.ts'
 import { connect, type Database } from '../../database/connect.ts'
 import { createPriceBook } from '../prices/book.ts'
@@ -114,14 +114,12 @@ describe('usage of calls', () => {
     )
     let seen = 0
     for await (const _ of stream) if (++seen === 4) controller.abort()
-    let row: { status: string; estimated: number; completion_tokens: number } | undefined
-    for (let attempt = 0; row === undefined && attempt < 200; attempt++) {
-      await delay(10)
+    const row = await until('the call is counted', async () => {
       await writer.flush()
-      row = await database.query.selectFrom('usage').selectAll().where('model', '=', 'slow').executeTakeFirst()
-    }
-    assert.deepEqual([row?.status, row?.estimated], ['abandoned', 1])
-    assert.ok(row !== undefined && row.completion_tokens >= 2 && row.completion_tokens < 200)
+      return database.query.selectFrom('usage').selectAll().where('model', '=', 'slow').executeTakeFirst()
+    })
+    assert.deepEqual([row.status, row.estimated], ['abandoned', 1])
+    assert.ok(row.completion_tokens >= 2 && row.completion_tokens < 200)
   })
 
   test('an answer that breaks and a prompt that is refused leave rows with their errors', async () => {

@@ -97,7 +97,7 @@ export async function startMortal(options: {
       for (const pid of await childrenOf(child?.pid ?? 0)) process.kill(pid, 'SIGKILL')
     },
     async orphans() {
-      for (let second = 0; second < 20 && (await living(engines)).length > 0; second++) await delay(1_000)
+      for (let second = 0; second < 120 && (await living(engines)).length > 0; second++) await delay(1_000)
       return await living(engines)
     },
     read: async (path) => await (await patiently(path)).text(),

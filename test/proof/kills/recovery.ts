@@ -9,7 +9,7 @@ import type { Stage } from './stage.ts'
 import type { WriteLoad } from './write-load.ts'
 
 /** Nobody helps: what has not recovered by itself after this long has not recovered. */
-const recoveryMs = 90_000
+const recoveryMs = 240_000
 
 /** Resolves with the milliseconds until keys are made and calls are answered again. */
 export async function untilItWrites(stage: Stage, { acknowledged: { made, calls } }: WriteLoad): Promise<number> {
