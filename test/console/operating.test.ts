@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { noBrowser } from '../support/browser.ts'
 import { lookAt, type OpenConsole, openConsole } from '../support/console-page.ts'
 import { tinyLlama } from '../support/gguf-models.ts'
@@ -170,6 +171,15 @@ describe('operating in the console', { skip: noBrowser, timeout: 600_000 }, () =
       await page.reload()
       await page.getByRole('table').waitFor()
     }
+    // A call is settled a moment after its answer.
+    const settled = async () => {
+      const { data: sums } = await call('GET', '/galerne/v1/usage?width=total&from=1970-01-01&shadows=false')
+      const { data: budgets } = await call('GET', '/galerne/v1/budgets')
+      const [sum] = sums as { cost_nano: number }[]
+      const whole = (budgets as { scope: string; spent: number }[]).find(({ scope }) => scope === 'organisation')
+      return sum?.cost_nano === Math.round((whole?.spent ?? 0) * 1e9)
+    }
+    while (!(await settled())) await delay(50)
     await open('/budgets')
     const budget = page.getByRole('listitem').filter({ hasText: 'The organisation' })
     const spent = (await budget.getByRole('meter').getAttribute('aria-valuetext'))?.split(' ')[0]
