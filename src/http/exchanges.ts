@@ -69,9 +69,12 @@ export function setIdentity({ id }: FastifyRequest, reply: FastifyReply): Fastif
   return reply
 }
 
-/** A Host that is no host name and port is an attack or a broken proxy. */
-function refuseStrangeHost({ headers }: FastifyRequest): void {
-  const host = headers.host ?? ''
-  if (host === '' || /^([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?$/.test(host)) return
+/** A Host that is no host name and port is an attack or a broken proxy. HTTP/1.0 knows none. */
+function refuseStrangeHost({ headers, raw }: FastifyRequest): void {
+  const { host } = headers
+  if (host === undefined && raw.httpVersion === '1.1') {
+    throw fail('invalid_value', { param: 'Host', reason: 'HTTP/1.1 requires it' })
+  }
+  if (host === undefined || host === '' || /^([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?$/.test(host)) return
   throw fail('invalid_value', { param: 'Host', reason: 'it is not a host name with an optional port' })
 }

@@ -249,6 +249,10 @@ test('what is not HTTP gets an answer that is', async () => {
     await speak('GET /healthz HTTP/1.1\r\nhost: a/../b\r\nconnection: close\r\n\r\n'),
     /^HTTP\/1\.1 400 .*Host/s,
   )
+  assert.match(await speak('GET /healthz HTTP/1.1\r\nconnection: close\r\n\r\n'), /^HTTP\/1\.1 400 .*"param":"Host"/s)
+  assert.match(await speak('GET /healthz HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 200 /)
+  const expecting = 'host: a\r\nexpect: the-unexpected\r\nconnection: close\r\n\r\n'
+  assert.match(await speak(`GET /healthz HTTP/1.1\r\n${expecting}`), /^HTTP\/1\.1 200 /)
 })
 
 test('the reference lists every route with the schemas that validate', async () => {

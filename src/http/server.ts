@@ -211,8 +211,13 @@ function createBare({ config, log }: ServerParts): Server {
     routerOptions: { maxParamLength: 1024 },
   }
   const { tlsCert, tlsKey } = config
-  if (tlsCert === undefined || tlsKey === undefined) return fastify(options) as unknown as Server
-  const https = { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) }
+  // A request without Host is refused by `exchanges`, in our own shape.
+  const http = { requireHostHeader: false }
+  const pair = tlsCert !== undefined && tlsKey !== undefined ? { cert: tlsCert, key: tlsKey } : undefined
+  const https = pair && { ...http, cert: readFileSync(pair.cert), key: readFileSync(pair.key) }
   // Routes are the same over TLS; only the type of the socket's server differs.
-  return fastify({ ...options, https } as FastifyServerOptions) as unknown as Server
+  const server = fastify({ ...options, ...(https ? { https } : { http }) } as FastifyServerOptions) as unknown as Server
+  // Who expects what nobody knows is answered as if they did not (RFC 9110, 10.1.1): Node's own 417 has no body.
+  server.server.on('checkExpectation', (request, response) => server.server.emit('request', request, response))
+  return server
 }
