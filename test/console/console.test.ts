@@ -15,7 +15,7 @@ const root = dirname(dirname(import.meta.dirname))
 const built = join(root, 'console/dist')
 const attack = '<img src=x onerror="document.title=`taken`"><script>document.title="taken"</script>'
 
-describe('the console', { skip: noBrowser, timeout: 600_000 }, () => {
+describe('the console', { skip: noBrowser, timeout: 900_000 }, () => {
   let product: RunningProduct
   let browser: Browser
   let page: Page
@@ -177,16 +177,16 @@ describe('the console', { skip: noBrowser, timeout: 600_000 }, () => {
           system: 'Be \'brief\' \\ "kind".\n',
           schema: JSON.stringify(weather),
           seed: '7',
-          maxTokens: '64',
+          maxTokens: '24',
           temperature: '0',
         },
-        says: /"?first_day"?/,
+        says: /city_name/,
       },
       {
         settings: {
           tools: JSON.stringify([tool]),
           toolChoice: 'required',
-          maxTokens: '128',
+          maxTokens: '24',
           seed: '7',
           temperature: '0',
           logprobs: true,
