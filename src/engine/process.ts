@@ -19,6 +19,8 @@ import { type ChildEnvironment, forkEngine, type SpareEngine } from './spare.ts'
 
 /** A child that says nothing for this long hangs: its event loop is free even while it decodes. */
 const silenceLimitMs = 30_000
+/** The silence is counted in looks, not by a clock: a server that itself stood still has not yet heard what its child said meanwhile. */
+const lookEveryMs = 1_000
 const firstDelayMs = 100
 const longestDelayMs = 30_000
 /** A child that lived this long starts the back-off anew. */
@@ -61,7 +63,8 @@ export class EngineProcess {
   #starts = 0
   #failures = 0
   #startedAt = 0
-  #heardAt = 0
+  /** Looks since the child was last heard. */
+  #silentLooks = 0
   #stopping = false
   #lastSignal: NodeJS.Signals | null = null
   readonly #recent: RecentLines
@@ -160,7 +163,8 @@ export class EngineProcess {
 
   #start(): void {
     this.#starts += 1
-    this.#startedAt = this.#heardAt = this.#clock.elapsed()
+    this.#startedAt = this.#clock.elapsed()
+    this.#silentLooks = 0
     this.#failure = undefined
     const child = this.#spare?.take() ?? forkEngine(this.#environment)
     this.#child = child
@@ -182,14 +186,14 @@ export class EngineProcess {
       this.#recent.add('error', words)
       this.#log.error({ words }, 'last words of the engine process')
     })
-    this.#watch = setInterval(() => this.#checkSilence(), 1_000)
+    this.#watch = setInterval(() => this.#checkSilence(), lookEveryMs)
     this.#watch.unref()
     if (this.#threads !== undefined) this.send({ type: 'threads', count: this.#threads })
     this.send({ type: this.#purpose, settings: this.#settings })
   }
 
   #hear(message: FromEngine): void {
-    this.#heardAt = this.#clock.elapsed()
+    this.#silentLooks = 0
     if (message.type === 'news') this.#listener.news(message.deliveries, message.load)
     else if (message.type === 'pulse') this.#listener.pulse(message.load)
     else if (message.type === 'loading') this.#listener.loading?.(message.fraction)
@@ -205,7 +209,8 @@ export class EngineProcess {
   }
 
   #checkSilence(): void {
-    if (this.#clock.elapsed() - this.#heardAt < silenceLimitMs) return
+    this.#silentLooks += 1
+    if (this.#silentLooks * lookEveryMs < silenceLimitMs) return
     this.#log.error({ silentMs: silenceLimitMs }, 'engine process does not answer; it is ended')
     this.#child?.kill('SIGKILL')
   }

@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type RunningProduct, startProduct } from '../support/product.ts'
+import { until } from '../support/until.ts'
 import { starterModel } from '../support/weights.ts'
 
 const command = join(import.meta.dirname, '../../bin/galerne.js')
@@ -167,8 +168,14 @@ test('a server that dies and comes back does not end the command that follows it
   const [input, output] = [join(folder, 'restart.jsonl'), join(folder, 'restart-out.jsonl')]
   const line = JSON.stringify({ max_tokens: 12, messages: [{ role: 'user', content: 'Count to a thousand' }] })
   await writeFile(input, `${line}\n`.repeat(24))
-  const running = batch('run', input, '-o', output, '--use', 'starter')
   const { home, url, process: serving } = server
+  const args = ['batch', 'run', input, '-o', output, '--use', 'starter', '--home', home]
+  const child = spawn(process.execPath, [command, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const exited = once(child, 'exit')
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => {
+    stderr += piece
+  })
   const headers = { authorization: `Bearer ${server.key}` }
   for (let done = 0; done === 0; await delay(50)) {
     const { data } = (await (await fetch(`${url}/v1/batches?limit=1`, { headers })).json()) as { data: BatchCounts[] }
@@ -177,12 +184,11 @@ test('a server that dies and comes back does not end the command that follows it
   const dead = once(serving, 'exit')
   serving.kill('SIGKILL')
   await dead
-  await delay(1_000)
+  await until('the command has noticed', () => stderr.includes('The batch is asked for again.'))
   const port = new URL(url).port
   server = await startProduct([...(await flags()), '--port', port, '--home', home])
-  const { status, stderr } = await running
+  const [status] = await exited
   assert.equal(status, 0, stderr)
-  assert.match(stderr, /The batch is asked for again\./)
   assert.equal((await resultsOf(output)).length, 24)
   await server.stop()
   await rm(home, { recursive: true, force: true })

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { type RunningProduct, startProduct } from '../support/product.ts'
+import { until } from '../support/until.ts'
 import { starterModel } from '../support/weights.ts'
 
 const onLinux = process.platform === 'linux' ? false : 'finds engine processes through /proc'
@@ -61,14 +62,6 @@ async function running(): Promise<number> {
   const lines = text.split('\n').filter((line) => line.startsWith('vllm:num_requests_running'))
   assert.ok(lines.length > 0, 'no vllm:num_requests_running in /metrics')
   return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
-}
-
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    if (await condition()) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  assert.fail(`${what} did not come true within 10 s`)
 }
 
 test('the engine is killed under 8 streams: each ends with an error frame, the next request works, the other model is undisturbed', {
