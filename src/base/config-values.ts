@@ -53,7 +53,8 @@ function parseScalar(schema: SettingSchema, raw: unknown, base: string): Parsed 
   if (typeof raw !== 'string' && schema.enum === undefined) {
     return { fault: `must be text: write "${String(raw)}" in quotation marks` }
   }
-  const text = String(raw)
+  // White space alone is what an empty variable of a script leaves.
+  const text = String(raw).trim() === '' ? '' : String(raw)
   return { value: schema.unit === 'path' && text !== '' ? expandPath(text, base) : text }
 }
 

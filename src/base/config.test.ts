@@ -45,7 +45,7 @@ test('the later place wins: default, file, variable, flag', () => {
 test('every fault of every place is told at once, with its place', () => {
   const yaml = 'port: 70000\n# a remark\nprot: 1\nmodel:\n  - ok.gguf\nlog-level: loud\nstreams: many\n'
   const environment = { GALERNE_DRAIN_TIMEOUT: '30', GALERNE_KV_TYP: 'f16', UNRELATED: 'x' }
-  const flags = { 'body-limit': 'big', 'tls-cert': 'cert.pem' }
+  const flags = { host: ' ', 'body-limit': 'big', 'tls-cert': 'cert.pem', priority: 'x' }
   assert.deepEqual(faultsOf(withYaml(yaml, { environment, flags })), [
     'galerne.yaml:1: port must be between 0 and 65535',
     'galerne.yaml:3: there is no setting "prot". Did you mean "port"?',
@@ -53,7 +53,9 @@ test('every fault of every place is told at once, with its place', () => {
     'galerne.yaml:7: streams must be a whole number, not "many"',
     'GALERNE_DRAIN_TIMEOUT: drain-timeout must be a time such as 30s, 500ms or 5m: "30" lacks its unit',
     'GALERNE_KV_TYP: there is no setting "kv-typ". Did you mean "GALERNE_KV_TYPE"?',
+    '--host: host must not be empty',
     '--body-limit: body-limit must be a size such as 32mb or 512kb, not "big"',
+    '--priority: priority must be written as name=number, such as mistral-7b=10',
     '--tls-cert: tls-cert needs tls-key beside it',
   ])
 })
