@@ -1,5 +1,7 @@
 // Every setting of Galerne: its name, type, range, default and meaning. Knows nothing of where a value comes from.
 import { type Static, type TSchema, Type } from 'typebox'
+import { Set as setFormat } from 'typebox/format'
+import { isRange } from './addresses.ts'
 
 /** How the text of a variable, flag or YAML scalar becomes the schema's value. */
 export type Unit = 'duration' | 'size' | 'path'
@@ -8,9 +10,12 @@ export type Unit = 'duration' | 'size' | 'path'
 export interface SettingNotes {
   readonly unit?: Unit
   readonly secret?: boolean
-  /** What is wrong when `pattern` does not match, as the end of a sentence. */
+  /** What is wrong when `pattern` or `format` does not match, as the end of a sentence. */
   readonly hint?: string
 }
+
+// A network of all addresses is none that a proxy can be told by.
+setFormat('address-range', (text) => isRange(text) && !/\/0+$/.test(text))
 
 const duration = (description: string, fallback: number, notes: SettingNotes = {}) =>
   Type.Integer({ description, default: fallback, minimum: 0, maximum: 86_400_000, unit: 'duration', ...notes })
@@ -208,10 +213,11 @@ export const configSchema = Type.Object({
       'Domain of e-mail addresses whose people become members at their first sign-in. Others must be invited. Can be given again.',
     default: [],
   }),
-  'trust-proxy': Type.Array(Type.String({ minLength: 1 }), {
+  'trust-proxy': Type.Array(Type.String({ minLength: 1, format: 'address-range' }), {
     description:
       'Address or network of a proxy whose X-Forwarded-For is believed. None by default. Can be given again.',
     default: [],
+    hint: 'must be addresses or networks, such as 10.0.0.1 or 10.0.0.0/8',
   }),
   'cors-origin': Type.Array(
     Type.String({

@@ -79,7 +79,7 @@ function describe(schema: SettingSchema, keyword: string, message: string): stri
     const least = keyword === 'minItems' ? 1 : (schema.minLength ?? 1)
     return least === 1 ? 'must not be empty' : `must have ${least} characters or more`
   }
-  if (keyword === 'pattern') return schema.hint ?? message
+  if (keyword === 'pattern' || keyword === 'format') return schema.hint ?? message
   return message
 }
 

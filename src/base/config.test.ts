@@ -58,6 +58,11 @@ test('every fault of every place is told at once, with its place', () => {
     '--priority: priority must be written as name=number, such as mistral-7b=10',
     '--tls-cert: tls-cert needs tls-key beside it',
   ])
+  for (const proxy of ['nonsense', '10.0.0.0/40', '0.0.0.0/0', 'proxy.example.org']) {
+    assert.deepEqual(faultsOf({ folder, environment: {}, flags: { 'trust-proxy': ['10.0.0.1', proxy] } }).slice(-1), [
+      '--trust-proxy: trust-proxy must be addresses or networks, such as 10.0.0.1 or 10.0.0.0/8',
+    ])
+  }
 })
 
 test('a file that is no YAML, or no mapping, or absent, is refused', () => {
