@@ -5,7 +5,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { type Failure, fail } from '../base/errors.ts'
 import { type RefusedRequest, refusedRequest } from '../wire/exchange.ts'
 import { explain, type ValidatorError } from '../wire/explain.ts'
-import { errorBody, errorHeaders, toFailure } from '../wire/failure.ts'
+import { errorBody, errorHeaders, type FieldPlace, toFailure } from '../wire/failure.ts'
 import type { SendConsole } from './console.ts'
 
 /** Sets the server's handlers so that every error answer has the union body; a person's unknown address is the console's. */
@@ -54,7 +54,19 @@ export function sendFailure(failure: Failure, request: FastifyRequest, reply: Fa
     const level = failure.code === 'internal_error' ? 'error' : 'warn'
     request.log[level]({ requestId: request.id, code: failure.code, err: failure.cause }, failure.message)
   }
-  return reply.code(failure.status).headers(errorHeaders(failure)).type('application/json').send(errorBody(failure))
+  const body = errorBody(failure, placeOf(failure, request))
+  return reply.code(failure.status).headers(errorHeaders(failure)).type('application/json').send(body)
+}
+
+/** Where the field at fault stands: in the address where it has it, or could have it, and the body has not. */
+function placeOf({ param }: Failure, { body, params, routeOptions }: FastifyRequest): FieldPlace {
+  const name = /^[^.[\]]+/.exec(param ?? '')?.[0]
+  const holds = (fields: unknown) =>
+    name !== undefined && typeof fields === 'object' && fields !== null && Object.hasOwn(fields, name)
+  if (holds(body)) return 'body'
+  if (holds(params)) return 'path'
+  const { querystring } = (routeOptions?.schema ?? {}) as { readonly querystring?: { readonly properties?: unknown } }
+  return holds(querystring?.properties) ? 'query' : 'body'
 }
 
 /** Any thrown value as a failure of our table. */

@@ -60,8 +60,11 @@ export function errorObject(failure: Failure): Static<typeof ErrorObject> {
   return { message: failure.message, type: failure.type, param: failure.param, code: failure.code }
 }
 
-/** The union body of an error answer. */
-export function errorBody(failure: Failure): Static<typeof ErrorBody> {
+/** Where in a request a field stands, as Mistral's `detail[].loc` begins. */
+export type FieldPlace = 'body' | 'query' | 'path'
+
+/** The union body of an error answer; `place`: where the field at fault stands. */
+export function errorBody(failure: Failure, place: FieldPlace = 'body'): Static<typeof ErrorBody> {
   const [type, code] = mistralNames[failure.code] ?? [
     failure.status >= 500 ? 'internal_server_error' : failure.type,
     failure.status >= 500 ? '1000' : failure.code,
@@ -75,7 +78,7 @@ export function errorBody(failure: Failure): Static<typeof ErrorBody> {
     code,
     raw_status_code: failure.status,
     error: errorObject(failure),
-    ...(param === null ? {} : { detail: [{ type: failure.code, loc: location(param), msg: message }] }),
+    ...(param === null ? {} : { detail: [{ type: failure.code, loc: location(place, param), msg: message }] }),
   }
 }
 
@@ -98,7 +101,7 @@ export function errorHeaders(failure: Failure): Record<string, string> {
 }
 
 /** `messages[0].content` → `['body', 'messages', 0, 'content']`. */
-function location(param: string): (string | number)[] {
+function location(place: FieldPlace, param: string): (string | number)[] {
   const steps = param.match(/[^.[\]]+/g) ?? []
-  return ['body', ...steps.map((step) => (/^\d+$/.test(step) ? Number(step) : step))]
+  return [place, ...steps.map((step) => (/^\d+$/.test(step) ? Number(step) : step))]
 }

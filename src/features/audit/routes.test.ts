@@ -119,7 +119,10 @@ describeOnDatabases('the audit log’s routes', (get) => {
     assert.deepEqual([after.valid, after.entries > kept.entries, after.fault], [true, true, null])
     const wrong = (await call('GET', `/galerne/v1/audit/verify?sequence=1&hash=${kept.head}`)).body
     assert.deepEqual([wrong.valid, wrong.fault.sequence], [false, 1])
-    assert.equal((await call('GET', '/galerne/v1/audit/verify?sequence=1')).body.error.param, 'hash')
+    const halved = (await call('GET', '/galerne/v1/audit/verify?sequence=1')).body
+    assert.deepEqual([halved.error.param, halved.detail[0].loc], ['hash', ['query', 'hash']])
+    const unread = (await call('GET', '/v1/admin/audit-logs?limit=many')).body
+    assert.deepEqual(unread.detail[0].loc, ['query', 'limit'])
     const everything = JSON.stringify((await call('GET', '/v1/admin/audit-logs?limit=1000')).body)
     assert.ok(!everything.includes(user) && !everything.includes('anna'))
   })
