@@ -171,6 +171,10 @@ export const BudgetObject = Type.Object({
   object: Type.Literal('budget'),
   scope: scopeField,
   subject: Type.String(),
+  keys: nullable(Type.Array(Type.String()), {
+    description:
+      'Of the budget of a key: those whose calls count, itself and the keys made in its place or under its limits.',
+  }),
   amount: Type.Number(),
   currency: Type.String(),
   period,

@@ -96,7 +96,8 @@ test('a schema wants a field of its kind, or JSON where fields cannot say it', (
 
 test('a text that is no schema says where it is none', () => {
   assert.equal(reasonAgainst('{"a": 1}'), undefined)
-  assert.match(reasonAgainst('{\n  "a": ,\n}') ?? '', /line 2|position 9/)
+  // Engines tell the place by numbers or by the text around it.
+  assert.match(reasonAgainst('{\n  "a": ,\n}') ?? '', /line 2|position 9|"a": ,/)
   for (const text of ['[]', 'null', '5', '"x"', '{']) {
     assert.equal(faultOf({ ...usualSettings, schema: text }), 'schema', text)
   }

@@ -78,6 +78,13 @@ describeOnDatabases('a key with limits and a budget', (get) => {
       return data.find(({ id }: { id: string }) => id === budget.id).spent
     }
     assert.equal(await spent(), 0.000_027)
+    // The budget names the keys whose calls it counts: their calls are what was spent.
+    const { data: budgets } = await done('GET', '/galerne/v1/budgets')
+    const { keys } = budgets.find(({ id }: { id: string }) => id === budget.id)
+    assert.deepEqual(keys, [first.id, next.id, child.id])
+    const theirs = await done('GET', `/galerne/v1/usage/calls?${keys.map((id: string) => `key=${id}`).join('&')}`)
+    const sum = theirs.data.reduce((total: number, call: { cost_nano: number }) => total + call.cost_nano, 0)
+    assert.deepEqual([theirs.data.length, sum], [3, 27_000])
     // Each row says which key it was.
     const rows = await get().database.query.selectFrom('usage').select('key_id').where('cost', '>', 0).execute()
     assert.deepEqual(new Set(rows.map(({ key_id }) => key_id)), new Set([first.id, next.id, child.id]))

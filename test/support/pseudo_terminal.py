@@ -1,5 +1,7 @@
 """Runs a command in a pseudo-terminal and plays a script of steps: {"wait": text}, {"send": text} or {"more": bytes of output}.
 
+Of several texts to wait for, a list, the first that comes is enough.
+
 Usage: pseudo_terminal.py '[steps as JSON]' command arguments...
 Prints everything the command wrote, then a line with its exit status. Exits with 3 when a step never came true.
 """
@@ -37,10 +39,12 @@ def main() -> int:
             os.write(terminal, step["send"].encode())
             continue
         deadline = time.monotonic() + LIMIT_SECONDS
+        wanted = step.get("wait", [])
+        texts = [text.encode() for text in ([wanted] if isinstance(wanted, str) else wanted)]
         while True:
-            found = output.find(step["wait"].encode(), mark) if "wait" in step else -1
-            if found >= 0:
-                mark = found + len(step["wait"].encode())
+            seen = [found for text in texts if (found := output.find(text, mark)) >= 0]
+            if seen:
+                mark = min(seen) + next(len(text) for text in texts if output.startswith(text, min(seen)))
                 break
             if "more" in step and len(output) - mark >= step["more"]:
                 mark = len(output)

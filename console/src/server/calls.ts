@@ -48,9 +48,9 @@ export const timeIn = (milliseconds: number): string => new Date(milliseconds).t
 
 /** The calls that a budget was spent on. */
 export function callsOfBudget(
-  budget: Pick<Static<typeof BudgetObject>, 'scope' | 'subject' | 'opens_at'>,
+  budget: Pick<Static<typeof BudgetObject>, 'scope' | 'subject' | 'keys' | 'opens_at'>,
 ): CallFilters {
-  const { scope, subject, opens_at: opened } = budget
-  const whose = scope === 'organisation' ? ({ shadows: 'false' } as const) : { [scope]: subject }
+  const { scope, subject, keys, opens_at: opened } = budget
+  const whose = scope === 'organisation' ? ({ shadows: 'false' } as const) : { [scope]: keys?.join('\n') ?? subject }
   return { from: timeIn(opened * 1_000), ...whose }
 }

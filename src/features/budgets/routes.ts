@@ -15,6 +15,7 @@ import {
 import { ListQuery, pageOf, readPaging } from '../../wire/paging.ts'
 import { seconds } from '../../wire/times.ts'
 import { actorOf } from '../audit/record.ts'
+import { keysUnder } from '../keys/store.ts'
 import { demandParty, partyOf, visibleParties } from '../limits/access.ts'
 import { organisation, type Scope } from '../limits/account.ts'
 import { windowAt } from '../limits/calendar.ts'
@@ -48,8 +49,13 @@ export function registerBudgets(server: Server, parts: BudgetRoutes): void {
   const store = budgetStore(acts.database)
   const shownAll = async (budgets: readonly Budget[]) => {
     const standings = await store.standings(budgets, acts.clock.now())
+    const ofKeys = budgets.flatMap(({ scope, subject }) => (scope === 'key' ? [subject] : []))
+    const keys = await keysUnder(query, ofKeys)
     return Promise.all(
-      standings.map(async (standing) => budgetObject(standing, await raisedAlerts(acts.database, standing), currency)),
+      standings.map(async (standing) => {
+        const alerts = await raisedAlerts(acts.database, standing)
+        return { ...budgetObject(standing, alerts, currency), keys: keys.get(standing.budget.subject) ?? null }
+      }),
     )
   }
   const shown = async (budget: Budget) => (await shownAll([budget]))[0] as Static<typeof BudgetObject>
@@ -269,7 +275,7 @@ function budgetObject(
   { budget, opensAt, closesAt, spent, reserved }: BudgetStanding,
   alerts: readonly RaisedAlert[],
   currency: string,
-): Static<typeof BudgetObject> {
+): Omit<Static<typeof BudgetObject>, 'keys'> {
   const { id, scope, subject, period, hard, webhook } = budget
   return {
     ...{
