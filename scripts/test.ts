@@ -1,6 +1,7 @@
 // Runs every test of the repository with Node's own runner, the real model included, and says what a bare machine leaves out.
 import { spawn } from 'node:child_process'
-import { existsSync, globSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { browserPath } from '../test/support/browser.ts'
 import { starterModel } from '../test/support/weights.ts'
@@ -54,13 +55,21 @@ async function run(files: readonly string[], models: string | undefined): Promis
   // What the person who runs this has set for their own server is none of the tests' business.
   const isTheirs = (name: string) => name.startsWith('GALERNE_') && !name.startsWith('GALERNE_TEST_')
   const given = Object.fromEntries(Object.entries(process.env).filter(([name]) => !isTheirs(name)))
-  const environment = models === undefined ? given : { GALERNE_TEST_MODELS: models, ...given }
+  // Nor is what they have pulled.
+  const cache = mkdtempSync(join(tmpdir(), 'galerne-hub-cache-'))
+  const environment = {
+    ...(models !== undefined && { GALERNE_TEST_MODELS: models }),
+    ...given,
+    HF_HUB_CACHE: cache,
+  }
   const child = spawn(process.execPath, ['--test', ...flags, ...files], {
     cwd: root,
     env: environment,
     stdio: 'inherit',
   })
-  return await new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)))
+  const code = await new Promise<number>((resolve) => child.once('exit', (status) => resolve(status ?? 1)))
+  rmSync(cache, { recursive: true, force: true })
+  return code
 }
 
 const words = process.argv.slice(2)

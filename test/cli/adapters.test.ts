@@ -15,6 +15,7 @@ import { tinyLlama } from '../support/gguf-models.ts'
 import { byteVocabulary } from '../support/gguf-vocabulary.ts'
 import { writePeft } from '../support/peft-adapter.ts'
 import { type RunningProduct, startProduct } from '../support/product.ts'
+import { until } from '../support/until.ts'
 
 let folder = ''
 let file = ''
@@ -123,7 +124,10 @@ test('an alias leads to a model with an adapter, and so does its canary', async 
   await set('base+pirate')
   const answered = await named('captain')
   assert.deepEqual([answered.model, answered.choices[0]?.text], ['base+pirate', changed.choices[0]?.text])
-  const digest = ((await client.models.retrieve('base')) as unknown as { digest: string }).digest
+  // Of weights that nobody told the digest of it is there a while after the start.
+  const digest = await until('the weights have their digest', async () => {
+    return ((await client.models.retrieve('base')) as unknown as { digest: string | null }).digest
+  })
   const { target } = await set(`base@${digest.slice(0, 20)}+pirate:0.5`)
   assert.equal(target, `base@${digest}+pirate:0.5`)
   assert.equal((await named(`base@${digest}+pirate`)).choices[0]?.text, changed.choices[0]?.text)

@@ -5,14 +5,14 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
-import { describeOnDatabases } from '../support/databases.ts'
+import { describeOnServers } from '../support/databases.ts'
 import { type RunningOrganisation, startOrganisation } from '../support/organisation.ts'
 
 const python = join(import.meta.dirname, '../../.cache/python/mistralai-3/bin/python')
 const script = join(import.meta.dirname, 'mistralai_identity.py')
 const skip = !existsSync(python) && 'bash scripts/prepare-python.sh has not made the environment mistralai-3'
 
-describeOnDatabases('Mistral’s Python client', (get) => {
+describeOnServers('Mistral’s Python client', (get) => {
   let running: RunningOrganisation
   before(async () => {
     running = await startOrganisation(get().database)

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import OpenAI from 'openai-7'
-import { describeOnDatabases } from '../support/databases.ts'
+import { describeOnServers } from '../support/databases.ts'
 import { type RunningOrganisation, startOrganisation } from '../support/organisation.ts'
 
-describeOnDatabases('OpenAI’s admin client', (get) => {
+describeOnServers('OpenAI’s admin client', (get) => {
   let running: RunningOrganisation
   let client: OpenAI
   before(async () => {

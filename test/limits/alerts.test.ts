@@ -5,7 +5,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import OpenAI from 'openai-7'
-import { describeOnDatabases } from '../support/databases.ts'
+import { describeOnServers } from '../support/databases.ts'
 import { createEchoModel } from '../support/echo-model.ts'
 import { chat, send } from '../support/http-client.ts'
 import { startLimitedServer } from '../support/limited-server.ts'
@@ -39,7 +39,7 @@ function signature(secret: string, text: string): string {
   return createHmac('sha256', key).update(text).digest('base64')
 }
 
-describeOnDatabases('alerts of budgets', (get) => {
+describeOnServers('alerts of budgets', (get) => {
   test('a threshold is told once, signed and mailed, again where it was not taken', async () => {
     const [hook, mails] = [await receiver(), await startMailServer()]
     const alerting = { webhookSecret: 'a secret of both sides, 32 letters', smtpUrl: mails.url }

@@ -5,9 +5,9 @@ import { systemClock } from '../../src/base/clock.ts'
 import { createActs } from '../../src/features/audit/acts.ts'
 import { insertPerson } from '../../src/features/members/change.ts'
 import { type AccountingServer, startAccounting } from '../support/accounting.ts'
-import { describeOnDatabases } from '../support/databases.ts'
+import { describeOnServers } from '../support/databases.ts'
 
-describeOnDatabases('a key with limits and a budget', (get) => {
+describeOnServers('a key with limits and a budget', (get) => {
   let server: AccountingServer
   before(async () => {
     server = await startAccounting(get().database)

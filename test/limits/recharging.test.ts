@@ -5,7 +5,7 @@ import type { Database } from '../../src/database/connect.ts'
 import { nanoPerUnit } from '../../src/features/prices/price.ts'
 import { reconcileEstimates } from '../../src/features/usage/reconcile.ts'
 import { type AccountingServer, startAccounting } from '../support/accounting.ts'
-import { describeOnDatabases } from '../support/databases.ts'
+import { describeOnServers } from '../support/databases.ts'
 import { middayClock } from '../support/midday.ts'
 import { testKey } from '../support/server.ts'
 import { until } from '../support/until.ts'
@@ -41,7 +41,7 @@ async function assertBalancesMatch({ query }: Pick<Database, 'query'>): Promise<
   )
 }
 
-describeOnDatabases('charges that change afterwards', (get) => {
+describeOnServers('charges that change afterwards', (get) => {
   let server: AccountingServer
   before(async () => {
     server = await startAccounting(get().database)
@@ -170,7 +170,7 @@ describeOnDatabases('charges that change afterwards', (get) => {
   })
 })
 
-describeOnDatabases('money that is set while calls run', (get) => {
+describeOnServers('money that is set while calls run', (get) => {
   let server: AccountingServer
   before(async () => {
     server = await startAccounting(get().database, 'USD', 40)

@@ -36,7 +36,8 @@ export async function startProduct(
   const home = await mkdtemp(join(tmpdir(), 'galerne-test-'))
   const args = [launcher, 'serve', '--port', '0', '--home', home, '--api-key', testKey, ...flags]
   const child = spawn(process.execPath, args, {
-    env: { ...process.env, ...environment },
+    // Nothing that others pulled, and nothing of ours left among it.
+    env: { ...process.env, HF_HUB_CACHE: join(home, 'hub'), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let printed = ''

@@ -5,10 +5,10 @@ import { createHash } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import OpenAI from 'openai-7'
 import type { AuditLogListParams } from 'openai-7/resources/admin/organization/audit-logs'
-import { describeOnDatabases } from '../../../test/support/databases.ts'
+import { describeOnServers } from '../../../test/support/databases.ts'
 import { type RunningOrganisation, startOrganisation } from '../../../test/support/organisation.ts'
 
-describeOnDatabases('the audit log’s routes', (get) => {
+describeOnServers('the audit log’s routes', (get) => {
   let running: RunningOrganisation
   let client: OpenAI
   let [user, project] = ['', '']

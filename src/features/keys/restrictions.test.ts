@@ -1,11 +1,11 @@
 // Keys that are held to models and to networks, through the API: what they see, what they are told, and whose word counts for an address.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { describeOnDatabases } from '../../../test/support/databases.ts'
+import { describeOnServers } from '../../../test/support/databases.ts'
 import { createEchoModel } from '../../../test/support/echo-model.ts'
 import { type RunningOrganisation, startOrganisation } from '../../../test/support/organisation.ts'
 
-describeOnDatabases('a restricted key', (get) => {
+describeOnServers('a restricted key', (get) => {
   let running: RunningOrganisation
   before(async () => {
     running = await startOrganisation(get().database, {
@@ -37,7 +37,7 @@ describeOnDatabases('a restricted key', (get) => {
   })
 })
 
-describeOnDatabases('a key for a network', (get) => {
+describeOnServers('a key for a network', (get) => {
   const from = (running: RunningOrganisation, secret: string, address: string) =>
     running.call(secret, 'GET', '/v1/models', undefined, { 'x-forwarded-for': address })
 

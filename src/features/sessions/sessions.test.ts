@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { describeOnDatabases, needsSessions } from '../../../test/support/databases.ts'
+import { describeOnServers, needsSessions } from '../../../test/support/databases.ts'
 import { type ProvidedPerson, type RunningProvider, startProvider } from '../../../test/support/oidc-provider.ts'
 import { type Answer, type RunningOrganisation, startOrganisation } from '../../../test/support/organisation.ts'
 import { systemClock } from '../../base/clock.ts'
@@ -18,7 +18,7 @@ const cookiesOf = ({ headers }: Answer) =>
     .map((line) => line.split(';', 1)[0])
     .join('; ')
 
-describeOnDatabases('sessions', (get) => {
+describeOnServers('sessions', (get) => {
   let running: RunningOrganisation
   before(async () => {
     running = await startOrganisation(get().database)
@@ -211,7 +211,7 @@ describeOnDatabases('sessions', (get) => {
   })
 })
 
-describeOnDatabases('OpenID Connect', (get) => {
+describeOnServers('OpenID Connect', (get) => {
   const people: ProvidedPerson[] = [
     { sub: 'p1', email: 'Invited@example.org', email_verified: true, name: 'Ida Invited' },
     { sub: 'p2', email: 'somebody@welcome.example', email_verified: true },

@@ -1,14 +1,14 @@
 // Shares over HTTP on both databases: opened by those of the workspace, not there for others, and not there when they have ended.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { describeOnDatabases } from '../../../test/support/databases.ts'
+import { describeOnServers } from '../../../test/support/databases.ts'
 import { type RunningOrganisation, startOrganisation } from '../../../test/support/organisation.ts'
 import { createWorkspace } from '../workspaces/change.ts'
 import { shareStore } from './store.ts'
 
 const path = '/galerne/v1/shares'
 
-describeOnDatabases('shares', (get) => {
+describeOnServers('shares', (get) => {
   let running: RunningOrganisation
   let [blue, red] = ['', '']
   before(async () => {

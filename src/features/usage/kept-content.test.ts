@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type AccountingServer, startAccounting } from '../../../test/support/accounting.ts'
-import { describeOnDatabases } from '../../../test/support/databases.ts'
+import { describeOnServers } from '../../../test/support/databases.ts'
 import { testKey } from '../../../test/support/server.ts'
 
-describeOnDatabases('content that is kept', (get) => {
+describeOnServers('content that is kept', (get) => {
   let server: AccountingServer
   before(async () => {
     server = await startAccounting(get().database)

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import OpenAI from 'openai-7'
 import { type AccountingServer, startAccounting } from '../../../test/support/accounting.ts'
-import { describeOnDatabases } from '../../../test/support/databases.ts'
+import { describeOnServers } from '../../../test/support/databases.ts'
 import { adminKey, testKey } from '../../../test/support/server.ts'
 import { rowsStart as start, usageRow, writeRows } from '../../../test/support/usage-rows.ts'
 
 const day = 86_400_000
 const midnight = start + 2000
 
-describeOnDatabases('usage over HTTP', (get) => {
+describeOnServers('usage over HTTP', (get) => {
   let server: AccountingServer
   before(async () => {
     const { database } = get()
