@@ -66,19 +66,6 @@ export async function keyById(query: Query, id: string): Promise<KeyCard | undef
   return row === undefined ? undefined : keyCard(row)
 }
 
-/** The keys whose calls count under each of these, itself first. */
-export async function keysUnder(query: Query, payers: readonly string[]): Promise<ReadonlyMap<string, string[]>> {
-  const under = new Map(payers.map((payer) => [payer, [payer]]))
-  if (payers.length === 0) return under
-  const found = query
-    .selectFrom('keys')
-    .select(['id', 'payer'])
-    .where('payer', 'in', [...payers])
-    .orderBy('id')
-  for (const { id, payer } of await found.execute()) if (payer !== null) under.get(payer)?.push(id)
-  return under
-}
-
 /** Another key that works now and administers the organisation: without one nobody could ever make keys again. */
 export async function otherAdministrator(query: Query, id: string, now: number): Promise<string | undefined> {
   const row = await query

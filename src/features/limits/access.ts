@@ -69,3 +69,19 @@ async function workspaceOf(query: Kysely<Tables>, { scope, subject }: Party): Pr
   }
   return (await query.selectFrom('keys').select('workspace').where('id', '=', subject).executeTakeFirst())?.workspace
 }
+
+/** The keys whose calls count under each of these, itself first. */
+export async function keysUnder(
+  query: Kysely<Tables>,
+  payers: readonly string[],
+): Promise<ReadonlyMap<string, string[]>> {
+  const under = new Map(payers.map((payer) => [payer, [payer]]))
+  if (payers.length === 0) return under
+  const found = query
+    .selectFrom('keys')
+    .select(['id', 'payer'])
+    .where('payer', 'in', [...payers])
+    .orderBy('id')
+  for (const { id, payer } of await found.execute()) if (payer !== null) under.get(payer)?.push(id)
+  return under
+}
