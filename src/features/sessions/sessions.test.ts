@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { describeOnServers, needsSessions } from '../../../test/support/databases.ts'
+import { describeOnServers } from '../../../test/support/databases.ts'
 import { type ProvidedPerson, type RunningProvider, startProvider } from '../../../test/support/oidc-provider.ts'
 import { type Answer, type RunningOrganisation, startOrganisation } from '../../../test/support/organisation.ts'
 import { systemClock } from '../../base/clock.ts'
@@ -108,7 +108,6 @@ describeOnServers('sessions', (get) => {
   })
 
   test('many guesses at once are no more than one after the other, over all nodes', async (context) => {
-    if (needsSessions(context, get())) return
     await invited('emil@example.org')
     const other = await startOrganisation(get().database)
     try {
@@ -138,8 +137,7 @@ describeOnServers('sessions', (get) => {
     assert.equal((await open('GET', '/v1/whoami', undefined, { cookie })).status, 200)
   })
 
-  test('who guesses keeps nobody else out, and all of an IPv6 network is one who guesses', async (context) => {
-    if (needsSessions(context, get())) return
+  test('who guesses keeps nobody else out, and all of an IPv6 network is one who guesses', async () => {
     await invited('hilda@example.org')
     const behind = await startOrganisation(get().database, { config: { trustProxy: ['127.0.0.1'] } })
     const from = (address: string, path: string, body: object) =>
@@ -163,8 +161,7 @@ describeOnServers('sessions', (get) => {
     }
   })
 
-  test('at a session the password is guessed no faster than at the door', async (context) => {
-    if (needsSessions(context, get())) return
+  test('at a session the password is guessed no faster than at the door', async () => {
     const { cookie } = await invited('frida@example.org')
     const token = await tokenOf(cookie)
     // From an address of its own: the tests before have used up what one address may get wrong.
